@@ -1,0 +1,151 @@
+"""The torch engine: completions of a transformers model, many side by side.
+
+Each prompt is computed once for its whole group. Rows decode together, up to `rows` of them whatever their prompts; a
+row that ends is dropped and the next one waiting takes its place at once, so a long completion holds nobody up. The
+arithmetic is a decoder's (`sleuth.policy.fused` for Llama-type models, else `sleuth.policy.decoder`), in the model's
+own number format; drawing is `sleuth.policy.sampling`'s.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from sleuth.errors import UserError
+from sleuth.policy.base import Request, Rollout, Sampling, StopReason
+from sleuth.policy.decoder import Decoder, TransformersDecoder, after_drop
+from sleuth.policy.fused import FusedLlama, fits
+from sleuth.policy.models import end_token_id, prompt_tokens
+from sleuth.policy.sampling import Draws, draw
+
+
+class TorchPolicy:
+    """A `Policy` that samples from `model`, a transformers causal language model, with its weights as they are when
+    `rollout` is called: training may update them in between."""
+
+    def __init__(self, model: Any, tokenizer: Any, rows: int = 128) -> None:
+        """rows: how many completions are decoded side by side at most."""
+        assert rows >= 1
+        self._model, self._tokenizer, self._rows = model, tokenizer, rows
+        self._end = end_token_id(tokenizer)
+
+    def rollout(
+        self,
+        requests: Sequence[Request],
+        samples: int,
+        sampling: Sampling,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[list[Rollout]]:
+        """As `Policy.rollout`. Raises `UserError` when a prompt and its completion exceed the model's context."""
+        assert samples >= 1 and sampling.max_new_tokens >= 1
+        groups = [_Group(request, prompt_tokens(self._tokenizer, request), samples) for request in requests]
+        if not groups:
+            return []
+        longest = max(groups, key=lambda group: len(group.prompt))
+        length = len(longest.prompt) + sampling.max_new_tokens
+        if length > (context := getattr(self._model.config, "max_position_embeddings", length)):
+            raise UserError(
+                f"{longest.request.key}: a prompt of {len(longest.prompt)} tokens and {sampling.max_new_tokens} new "
+                f"ones exceed the model's context of {context}; ask for fewer new tokens or smaller puzzles."
+            )
+        training = self._model.training
+        self._model.eval()
+        try:
+            with torch.no_grad():
+                decoder = self._decoder(min(self._rows, len(groups) * samples), length, samples)
+                self._decode(decoder, groups, sampling, progress or (lambda finished: None))
+        finally:
+            self._model.train(training)
+        return [[group.finished[sample] for sample in range(samples)] for group in groups]
+
+    def _decoder(self, rows: int, length: int, samples: int) -> Decoder[Any]:
+        if fits(self._model):
+            return FusedLlama(self._model, rows, length, shared=samples > 1)
+        return TransformersDecoder(self._model, rows)
+
+    def _decode(
+        self, decoder: Decoder[Any], groups: list[_Group], sampling: Sampling, progress: Callable[[int], None]
+    ) -> None:
+        waiting, live = deque(groups), list[_Row]()
+        while waiting or live:
+            finished = 0
+            while waiting and (room := decoder.room()):
+                group = waiting[0]
+                if group.prefix is None:
+                    group.prefix, group.logits = decoder.prefill(group.prompt)
+                assert group.logits is not None
+                newcomers = group.next_rows(room, sampling.seed)
+                self._extend(newcomers, group.logits.expand(len(newcomers), -1), sampling)
+                staying = [row for row in newcomers if row.stop is None]
+                finished += len(newcomers) - len(staying)
+                if staying:
+                    decoder.enter(group.prefix, len(staying))
+                    live += staying
+                if not group.waiting:
+                    group.prefix = group.logits = None  # the decoder keeps it while rows need it
+                    waiting.popleft()
+            if live:
+                self._extend(live, decoder.step([row.tokens[-1] for row in live]), sampling)
+                if ended := [slot for slot, row in enumerate(live) if row.stop]:
+                    decoder.drop(ended)
+                    live = after_drop(live, ended)
+                    finished += len(ended)
+            if finished:
+                progress(finished)
+
+    def _extend(self, rows: list[_Row], logits_BV: torch.Tensor, sampling: Sampling) -> None:
+        """Draws the next token of each row, and writes the rollout of those that end with it."""
+        uniforms = [row.draws.at(len(row.tokens)) for row in rows] if sampling.temperature > 0 else None
+        tokens_B, logprobs_B = draw(logits_BV, uniforms, sampling.temperature)
+        for row, token, logprob in zip(rows, tokens_B.tolist(), logprobs_B.tolist(), strict=True):
+            row.tokens.append(token)
+            row.logprobs.append(logprob)
+            if token == self._end:
+                row.stop = StopReason.END
+            elif len(row.tokens) == sampling.max_new_tokens:
+                row.stop = StopReason.LENGTH
+            if row.stop:
+                row.group.finished[row.sample] = Rollout(
+                    prompt_tokens=tuple(row.group.prompt),
+                    tokens=tuple(row.tokens),
+                    logprobs=tuple(row.logprobs),
+                    stop=row.stop,
+                    text=self._tokenizer.decode(row.tokens, skip_special_tokens=True),
+                )
+
+
+@dataclass(eq=False, slots=True)
+class _Group:
+    """A request and what is known of its completions."""
+
+    request: Request
+    prompt: list[int]
+    waiting: int
+    """Rows that have not begun; they begin in the order of their sample index."""
+    prefix: Any = None
+    logits: torch.Tensor | None = None
+    finished: dict[int, Rollout] = field(default_factory=dict)
+    begun: int = 0
+
+    def next_rows(self, most: int, seed: tuple[int, ...]) -> list[_Row]:
+        count = min(most, self.waiting)
+        samples = range(self.begun, self.begun + count)
+        self.begun += count
+        self.waiting -= count
+        return [_Row(self, sample, Draws(seed, self.request.key, sample)) for sample in samples]
+
+
+@dataclass(eq=False, slots=True)
+class _Row:
+    """A completion being written."""
+
+    group: _Group
+    sample: int
+    draws: Draws
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    stop: StopReason | None = None

@@ -1,0 +1,283 @@
+"""The fast decoder for Llama-type models: fused projections, and prompts that rows share in attention.
+
+The weights of q, k and v, and of gate and up, are copied side by side when the decoder is made, once per call of
+`TorchPolicy.rollout`, so that it works with the weights as training left them; the rest is referenced.
+
+Where every prompt has several rows, its keys and values are kept once and met by the queries of all of them in one
+matrix product (as in "Hydragen", Juravsky et al. 2024, here with one softmax over both parts); a row keeps only its own
+tokens. Where a prompt has one row, both lie in the row's cache, for scaled-dot-product attention.
+
+Shapes: B rows, P prompt tokens, T cached tokens, H query heads, K key/value heads, R = H / K, D head size, E hidden
+size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch.nn import functional
+from transformers import LlamaForCausalLM
+
+from sleuth.policy.decoder import after_drop
+
+WIDTH = 16
+"""Attention looks at a multiple of so many cached tokens: oneDNN prepares each new shape anew."""
+BLOCK = 64
+"""Caches grow by at least so many tokens."""
+STATIC_ROPE = ("default", "linear", "llama3", "yarn")
+"""Rotary embeddings that do not depend on the length of what was read."""
+
+Attend: TypeAlias = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""(layer, queries N×H×D, keys N×K×D, values N×K×D) -> N×E"""
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A prompt's keys and values, one K×P×D tensor per layer."""
+
+    keys: list[torch.Tensor]
+    values: list[torch.Tensor]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    norm: torch.Tensor
+    qkv: torch.Tensor
+    qkv_bias: torch.Tensor | None
+    out: torch.Tensor
+    out_bias: torch.Tensor | None
+    mlp_norm: torch.Tensor
+    gate_up: torch.Tensor
+    gate_up_bias: torch.Tensor | None
+    down: torch.Tensor
+    down_bias: torch.Tensor | None
+
+
+def fits(model: Any) -> bool:
+    """Whether `FusedLlama` computes what this model computes."""
+    return (
+        type(model) is LlamaForCausalLM
+        and model.config.rope_parameters["rope_type"] in STATIC_ROPE
+        and model.config.hidden_act == "silu"
+        and len({(weight.dtype, weight.device) for weight in model.parameters()}) == 1
+    )
+
+
+class FusedLlama:
+    """A `Decoder` for `LlamaForCausalLM`.
+
+    rows: how many are decoded side by side at most. length: tokens of the longest prompt and its completion.
+    shared: whether rows of one prompt share its keys and values.
+    """
+
+    def __init__(self, model: Any, rows: int, length: int, shared: bool) -> None:
+        config, self._device, self._dtype = model.config, model.device, model.dtype
+        self._rows, self._shared = rows, shared
+        self._heads, self._kv_heads = config.num_attention_heads, config.num_key_value_heads
+        self._head_size = model.model.layers[0].self_attn.head_dim
+        self._scale = model.model.layers[0].self_attn.scaling
+        self._epsilon = config.rms_norm_eps
+        self._embedding, self._head = model.model.embed_tokens.weight, model.lm_head.weight
+        self._norm = model.model.norm.weight
+        self._layers = [_fuse(layer) for layer in model.model.layers]
+        cos, sin = model.model.rotary_emb(self._embedding, torch.arange(length, device=self._device)[None])
+        half = self._head_size // 2
+        self._cos, self._sin = cos[0], torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1)  # signed for `roll`
+        self._keys = [self._empty(rows, 0) for _ in self._layers]
+        self._values = [self._empty(rows, 0) for _ in self._layers]
+        self._prefixes: list[Prefix] = []
+        self._own: list[int] = []  # tokens in each row's cache
+        self._groups: list[tuple[Prefix, slice | torch.Tensor]] = []
+
+    def room(self) -> int:
+        return self._rows - len(self._own)
+
+    def prefill(self, tokens: Sequence[int]) -> tuple[Prefix, torch.Tensor]:
+        prefix = Prefix([], [], len(tokens))
+
+        def attend(layer: int, q_PHD: torch.Tensor, k_PKD: torch.Tensor, v_PKD: torch.Tensor) -> torch.Tensor:
+            q_HPD, k_KPD, v_KPD = (tensor.transpose(0, 1).contiguous() for tensor in (q_PHD, k_PKD, v_PKD))
+            prefix.keys.append(k_KPD)
+            prefix.values.append(v_KPD)
+            context_HPD = functional.scaled_dot_product_attention(
+                q_HPD[None], k_KPD[None], v_KPD[None], is_causal=True, scale=self._scale, enable_gqa=True
+            )[0]
+            return context_HPD.transpose(0, 1).flatten(1)
+
+        hidden_PE = self._forward(self._ids(tokens), torch.arange(len(tokens), device=self._device), attend)
+        return prefix, functional.linear(hidden_PE[-1], self._head)
+
+    def enter(self, prefix: Prefix, count: int) -> None:
+        first = len(self._own)
+        assert first + count <= self._rows
+        self._prefixes += [prefix] * count
+        if self._shared:
+            self._own += [0] * count
+        else:
+            self._own += [prefix.tokens] * count
+            self._grow(prefix.tokens)
+            for caches, parts in ((self._keys, prefix.keys), (self._values, prefix.values)):
+                for cache_BKTD, part_KPD in zip(caches, parts, strict=True):
+                    cache_BKTD[first : first + count, :, : prefix.tokens] = part_KPD
+        self._regroup()
+
+    def step(self, tokens: Sequence[int]) -> torch.Tensor:
+        rows, own = len(self._own), torch.tensor(self._own, device=self._device)
+        assert len(tokens) == rows
+        self._grow(max(self._own) + 1)
+        # Where each row's new key lies when rows, heads and tokens are one axis.
+        heads = torch.arange(rows * self._kv_heads, device=self._device).view(rows, self._kv_heads)
+        place_BK = heads * self._keys[0].shape[2] + own[:, None]
+        width = min(-(-(max(self._own) + 1) // WIDTH) * WIDTH, self._keys[0].shape[2])
+        unseen_BT = torch.arange(width, device=self._device) > own[:, None]
+        positions = own
+        if self._shared:
+            lengths = torch.tensor([prefix.tokens for prefix in self._prefixes], device=self._device)
+            positions = own + lengths
+            longest = max(prefix.tokens for prefix in self._prefixes)
+            beyond_BP = torch.arange(longest, device=self._device) >= lengths[:, None]
+            hidden_B11T = torch.cat([beyond_BP, unseen_BT], -1)[:, None, None]
+        else:
+            seen_B11T = ~unseen_BT[:, None, None]
+
+        def attend(layer: int, q_BHD: torch.Tensor, k_BKD: torch.Tensor, v_BKD: torch.Tensor) -> torch.Tensor:
+            keys, values = self._keys[layer], self._values[layer]
+            keys.view(-1, self._head_size).index_copy_(0, place_BK.flatten(), k_BKD.flatten(0, 1))
+            values.view(-1, self._head_size).index_copy_(0, place_BK.flatten(), v_BKD.flatten(0, 1))
+            k_BKTD, v_BKTD = keys[:rows, :, :width], values[:rows, :, :width]
+            if self._shared:
+                return self._attend_shared(layer, q_BHD, k_BKTD, v_BKTD, hidden_B11T)
+            return functional.scaled_dot_product_attention(
+                q_BHD[:, :, None], k_BKTD, v_BKTD, attn_mask=seen_B11T, scale=self._scale, enable_gqa=True
+            ).flatten(1)
+
+        hidden_BE = self._forward(self._ids(tokens), positions, attend)
+        self._own = [count + 1 for count in self._own]
+        return functional.linear(hidden_BE, self._head)
+
+    def drop(self, slots: Sequence[int]) -> None:
+        rows = len(self._own)
+        kept = after_drop(list(range(rows)), slots)
+        for slot, source in enumerate(kept):
+            if slot != source:
+                for cache_BKTD in (*self._keys, *self._values):
+                    cache_BKTD[slot, :, : self._own[source]] = cache_BKTD[source, :, : self._own[source]]
+        self._own = [self._own[source] for source in kept]
+        self._prefixes = [self._prefixes[source] for source in kept]
+        self._regroup()
+
+    def _attend_shared(
+        self,
+        layer: int,
+        q_BHD: torch.Tensor,
+        k_BKTD: torch.Tensor,
+        v_BKTD: torch.Tensor,
+        hidden_B11T: torch.Tensor,
+    ) -> torch.Tensor:
+        """One softmax over the prompt (its columns first, as wide as the longest) and the row's own tokens."""
+        rows, kv_heads, width, size = k_BKTD.shape
+        q_BKRD = q_BHD.view(rows, kv_heads, -1, size)
+        longest = hidden_B11T.shape[-1] - width
+        scores_BKRT = q_BHD.new_empty(rows, kv_heads, q_BKRD.shape[2], longest + width)
+        own = torch.bmm(q_BKRD.flatten(0, 1), k_BKTD.flatten(0, 1).mT)
+        scores_BKRT[..., longest:] = own.view(rows, kv_heads, -1, width)
+        for prefix, members in self._groups:
+            part_KNP = torch.bmm(_heads_first(q_BKRD[members]), prefix.keys[layer].mT)
+            scores_BKRT[members, ..., : prefix.tokens] = _rows_first(part_KNP, q_BKRD.shape[2])
+        weights_BKRT = scores_BKRT.float().mul_(self._scale).masked_fill_(hidden_B11T, -torch.inf).softmax(-1)
+        weights_BKRT = weights_BKRT.to(q_BHD.dtype)
+        own = torch.bmm(weights_BKRT[..., longest:].reshape(rows * kv_heads, -1, width), v_BKTD.flatten(0, 1))
+        context_BKRD = own.view(rows, kv_heads, -1, size)
+        for prefix, members in self._groups:
+            part_KND = torch.bmm(_heads_first(weights_BKRT[members, ..., : prefix.tokens]), prefix.values[layer])
+            context_BKRD[members] += _rows_first(part_KND, q_BKRD.shape[2])
+        return context_BKRD.view(rows, -1)
+
+    def _forward(self, ids_N: torch.Tensor, positions_N: torch.Tensor, attend: Attend) -> torch.Tensor:
+        """The layers, as `LlamaModel` computes them, for N tokens: rows of a step or positions of a prompt."""
+        x_NE = self._embedding[ids_N]
+        cos_N1D, sin_N1D = self._cos[positions_N, None], self._sin[positions_N, None]
+        rotated = self._heads + self._kv_heads
+        for number, layer in enumerate(self._layers):
+            normed_NE = self._rms_norm(x_NE, layer.norm)
+            qkv = functional.linear(normed_NE, layer.qkv, layer.qkv_bias).view(len(ids_N), -1, self._head_size)
+            qk, v = qkv[:, :rotated], qkv[:, rotated:]
+            qk = qk * cos_N1D + qk.roll(self._head_size // 2, -1) * sin_N1D
+            context_NE = attend(number, qk[:, : self._heads], qk[:, self._heads :], v)
+            x_NE = x_NE + functional.linear(context_NE, layer.out, layer.out_bias)
+            normed_NE = self._rms_norm(x_NE, layer.mlp_norm)
+            gate, up = functional.linear(normed_NE, layer.gate_up, layer.gate_up_bias).chunk(2, -1)
+            x_NE = x_NE + functional.linear(functional.silu(gate) * up, layer.down, layer.down_bias)
+        return self._rms_norm(x_NE, self._norm)
+
+    def _rms_norm(self, x_NE: torch.Tensor, weight_E: torch.Tensor) -> torch.Tensor:
+        x_float_NE = x_NE.float()
+        scale_N1 = x_float_NE.square().mean(-1, keepdim=True).add_(self._epsilon).rsqrt_()
+        return weight_E * (x_float_NE * scale_N1).to(x_NE.dtype)
+
+    def _grow(self, tokens: int) -> None:
+        """Makes place for `tokens` in every row. New places hold zeros: masked ones still meet a factor of 0."""
+        have = self._keys[0].shape[2]
+        if tokens <= have:
+            return
+        want = max(-(-tokens // BLOCK) * BLOCK, have + BLOCK)
+        for caches in (self._keys, self._values):
+            for layer, cache_BKTD in enumerate(caches):
+                caches[layer] = self._empty(self._rows, want)
+                caches[layer][:, :, :have] = cache_BKTD
+
+    def _empty(self, rows: int, tokens: int) -> torch.Tensor:
+        shape = (rows, self._kv_heads, tokens, self._head_size)
+        return torch.zeros(shape, dtype=self._dtype, device=self._device)
+
+    def _regroup(self) -> None:
+        """Which slots continue which prompt: a slice where they are neighbours, which spares copies."""
+        if not self._shared:
+            return
+        slots: dict[int, list[int]] = {}
+        for slot, prefix in enumerate(self._prefixes):
+            slots.setdefault(id(prefix), []).append(slot)
+        self._groups = [
+            (
+                self._prefixes[members[0]],
+                slice(members[0], members[-1] + 1)
+                if members[-1] - members[0] + 1 == len(members)
+                else self._ids(members),
+            )
+            for members in slots.values()
+        ]
+
+    def _ids(self, values: Sequence[int]) -> torch.Tensor:
+        return torch.tensor(values, device=self._device)
+
+
+def _fuse(layer: Any) -> _Layer:
+    attention, mlp = layer.self_attn, layer.mlp
+    qkv, gate_up = (attention.q_proj, attention.k_proj, attention.v_proj), (mlp.gate_proj, mlp.up_proj)
+    return _Layer(
+        norm=layer.input_layernorm.weight,
+        qkv=torch.cat([part.weight for part in qkv]),
+        qkv_bias=None if qkv[0].bias is None else torch.cat([part.bias for part in qkv]),
+        out=attention.o_proj.weight,
+        out_bias=attention.o_proj.bias,
+        mlp_norm=layer.post_attention_layernorm.weight,
+        gate_up=torch.cat([part.weight for part in gate_up]),
+        gate_up_bias=None if gate_up[0].bias is None else torch.cat([part.bias for part in gate_up]),
+        down=mlp.down_proj.weight,
+        down_bias=mlp.down_proj.bias,
+    )
+
+
+def _heads_first(x_NKRT: torch.Tensor) -> torch.Tensor:
+    """K × (N R) × T: the rows of a prompt side by side, per key/value head."""
+    rows, kv_heads, repeats, width = x_NKRT.shape
+    return x_NKRT.transpose(0, 1).reshape(kv_heads, rows * repeats, width)
+
+
+def _rows_first(x_KMT: torch.Tensor, repeats: int) -> torch.Tensor:
+    """The reverse of `_heads_first`: N × K × R × T."""
+    return x_KMT.view(len(x_KMT), -1, repeats, x_KMT.shape[-1]).transpose(0, 1)

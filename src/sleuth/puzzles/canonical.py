@@ -1,0 +1,111 @@
+"""The canonical form of a puzzle: the same for two puzzles that differ only in names, in the order of entities and in
+the order of clues.
+
+Entities of interchangeable sorts are told apart by colour refinement (Weisfeiler & Leman, 1968): an entity's colour
+is made of the clues it stands in and of the colours beside it. Where colours stay equal, each of the equal entities is
+tried as the first one and the smallest form wins, as in canonical graph labelling (McKay, 1981); with more than
+`MOST_BRANCHES` ties only the first is tried. Questions, words and themes play no part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sleuth.puzzles.statements import Argument, Ref, Statement
+
+MOST_BRANCHES = 64
+SPLIT_SHARES = (("train", 2), ("val", 1), ("test", 1))
+"""Shares of all canonical forms, in quarters."""
+SPLITS = tuple(name for name, _ in SPLIT_SHARES)
+
+_Tree = tuple[Any, ...]
+
+
+def _tree(argument: Argument, colour: Mapping[Ref, int], marked: Ref | None = None) -> _Tree:
+    """An argument as nested plain data, with colours for renamable entities and a mark on one of them."""
+    if isinstance(argument, Statement):
+        return (argument.kind, *(_tree(part, colour, marked) for part in argument.args))
+    assert argument is not None, "clues have no holes"
+    if argument.sort == "holder":  # a role named after a motive
+        motive = Ref("motive", argument.index)
+        return ("holder", _tree(motive, colour, marked))
+    if argument in colour:
+        return (argument.sort, -1 if argument == marked else colour[argument])
+    return (argument.sort, argument.index)
+
+
+def _mentions(argument: Argument) -> set[Ref]:
+    if isinstance(argument, Statement):
+        return set().union(*(_mentions(part) for part in argument.args))
+    if argument is None:
+        return set()
+    return {Ref("motive", argument.index) if argument.sort == "holder" else argument}
+
+
+def _rank(values: Mapping[Ref, Any]) -> dict[Ref, int]:
+    """Equal values to equal small numbers, in sorted order."""
+    order = {value: number for number, value in enumerate(sorted(set(values.values())))}
+    return {ref: order[value] for ref, value in values.items()}
+
+
+def _refine(colour: dict[Ref, int], mentioned: Mapping[Ref, Sequence[Statement]]) -> dict[Ref, int]:
+    while True:
+        finer = _rank(
+            {
+                ref: (colour[ref], tuple(sorted(repr(_tree(clue, colour, ref)) for clue in mentioned[ref])))
+                for ref in colour
+            }
+        )
+        if len(set(finer.values())) == len(set(colour.values())):
+            return finer
+        colour = finer
+
+
+def _forms(
+    colour: dict[Ref, int], clues: Sequence[Statement], mentioned: Mapping[Ref, Sequence[Statement]], branches: int
+) -> str:
+    colour = _refine(colour, mentioned)
+    classes: dict[int, list[Ref]] = {}
+    for ref, number in colour.items():
+        classes.setdefault(number, []).append(ref)
+    tied = next((sorted(refs) for _, refs in sorted(classes.items()) if len(refs) > 1), None)
+    if tied is None:
+        return "\n".join(sorted(repr(_tree(clue, colour)) for clue in clues))
+    tried = tied if branches * len(tied) <= MOST_BRANCHES else tied[:1]
+    return min(
+        _forms(
+            _rank({other: (number, other != ref) for other, number in colour.items()}),
+            clues,
+            mentioned,
+            branches * len(tried),
+        )
+        for ref in tried
+    )
+
+
+def canonical_form(shape: tuple[Any, ...], entities: Sequence[tuple[Ref, Any]], clues: Sequence[Statement]) -> str:
+    """The canonical form as text. `entities` are the renamable ones, each with what sets it apart before any clue."""
+    colour = _rank({ref: (ref.sort, given) for ref, given in entities})
+    mentioned: dict[Ref, list[Statement]] = {ref: [] for ref in colour}
+    for clue in clues:
+        for ref in sorted(_mentions(clue)):
+            if ref in mentioned:
+                mentioned[ref].append(clue)
+    return f"{shape!r}\n{_forms(colour, clues, mentioned, 1)}"
+
+
+def digest(form: str) -> str:
+    """A short hash of a canonical form: 128 bits in hexadecimal."""
+    return hashlib.sha256(form.encode()).hexdigest()[:32]
+
+
+def split_of(form_digest: str) -> str:
+    """The split that a canonical form belongs to."""
+    bucket = int(form_digest[-8:], 16) % sum(share for _, share in SPLIT_SHARES)
+    for name, share in SPLIT_SHARES:
+        bucket -= share
+        if bucket < 0:
+            return name
+    raise AssertionError(form_digest)

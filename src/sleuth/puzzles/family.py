@@ -1,0 +1,227 @@
+"""What a puzzle family is, to the rest of the project, and the registry of families.
+
+A family brings its variables, rules, statement kinds and words; generation, auditing, grading, formal language and
+splits are the same for all. A *case* is what a puzzle's page states before any clue: the cast, the places, the
+names. A *theory* is the logic of a case's shape (sizes without names).
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+from typing import Any, ClassVar, Generic, TypeVar
+
+from sleuth.config import nearest
+from sleuth.errors import UserError
+from sleuth.logic.cnf import Cnf
+from sleuth.logic.formulas import Formula, Space, World
+from sleuth.puzzles.formal import FormalLanguage, FormalLexicon
+from sleuth.puzzles.prose import Grammar, Lexicon, Templates
+from sleuth.puzzles.statements import Ref, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A statement kind. `slots` are its gap types in the formal language; `direct` says how plainly it tells a part of
+    the solution (0: not at all), so that direct clues are the first to be dropped."""
+
+    slots: tuple[str, ...]
+    direct: float = 0.0
+
+
+class Theory(ABC):
+    """Variables, rules and the meaning of statements, for one shape of case."""
+
+    space: Space
+
+    @abstractmethod
+    def rules(self) -> Sequence[Formula]:
+        """What every world of the shape obeys."""
+
+    @abstractmethod
+    def formula(self, statement: Statement) -> Formula:
+        """What a statement means."""
+
+    @cached_property
+    def cnf(self) -> Cnf:
+        """The rules, compiled once. Copy before adding to it."""
+        cnf = Cnf(self.space)
+        for rule in self.rules():
+            cnf.add(rule)
+        return cnf
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """What is read back from a puzzle's text."""
+
+    case: Any
+    clues: tuple[Statement, ...]
+    clue_texts: tuple[str, ...]
+    questions: tuple[Statement, ...]
+    """Each with one hole."""
+    letters: tuple[str, ...]
+    """The question's letters."""
+
+
+CaseT = TypeVar("CaseT")
+TheoryT = TypeVar("TheoryT", bound=Theory)
+
+
+class Family(ABC, Generic[CaseT, TheoryT]):
+    """A kind of puzzle."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    levels: ClassVar[Mapping[str, str]]
+    """Level to a line that says what it is."""
+    styles: ClassVar[tuple[str, ...]]
+    """Sentence styles that puzzles are written in."""
+    kinds: ClassVar[Mapping[str, Kind]]
+    groups: ClassVar[Mapping[str, Sequence[str]]]
+    """Gap type to the statement kinds that may stand in it."""
+    templates: ClassVar[Templates]
+    question_templates: ClassVar[Templates]
+    """As `templates`, with the hole's gap left out of the text."""
+
+    @property
+    def id(self) -> str:
+        """`name@version`."""
+        return f"{self.name}@{self.version}"
+
+    @cached_property
+    def arity(self) -> dict[str, int]:
+        """Number of arguments by statement kind."""
+        return {kind: len(spec.slots) for kind, spec in self.kinds.items()}
+
+    @abstractmethod
+    def draw(self, level: str, rng: Random) -> tuple[CaseT, World]:
+        """A new case of a level, and its true world."""
+
+    @abstractmethod
+    def theory(self, case: CaseT) -> TheoryT:
+        """The logic of the case's shape."""
+
+    @abstractmethod
+    def candidates(self, case: CaseT, theory: TheoryT, world: World, level: str, rng: Random) -> Iterator[Statement]:
+        """Different statements that are true in the world, drawn at random; ends with enough to leave one world."""
+
+    @abstractmethod
+    def stated(self, theory: TheoryT, statement: Statement) -> Sequence[Statement]:
+        """What a clue says outright, itself included: nothing of this may be asked."""
+
+    @abstractmethod
+    def questions(
+        self, case: CaseT, theory: TheoryT, world: World, taken: frozenset[Statement], level: str, rng: Random
+    ) -> list[Statement]:
+        """Questions whose true filling is not in `taken`, in the order they are asked; empty if there is none."""
+
+    @abstractmethod
+    def choices(self, case: CaseT, question: Statement) -> Sequence[Ref]:
+        """All that could fill a question's hole."""
+
+    @abstractmethod
+    def answer_text(self, case: CaseT, choice: Ref) -> str:
+        """A choice as it is written in an answer."""
+
+    @abstractmethod
+    def fact(self, theory: TheoryT, index: int, value: int) -> Statement | None:
+        """The statement that variable `index` has this value, if there is a plain one."""
+
+    @abstractmethod
+    def lexicon(self, case: CaseT) -> Lexicon:
+        """The words of a case."""
+
+    @abstractmethod
+    def formal_lexicon(self, case: CaseT) -> FormalLexicon:
+        """The names of a case in the formal language."""
+
+    @abstractmethod
+    def renamable_entities(self, case: CaseT) -> Sequence[tuple[Ref, Any]]:
+        """Entities that are interchangeable before any clue is given, each with a number that sets some apart (how
+        many suspects share a motive); what is not listed (rooms on a map, times) is known by its place."""
+
+    @abstractmethod
+    def shape(self, case: CaseT) -> tuple[Any, ...]:
+        """The case without its names: plain, sortable data."""
+
+    @abstractmethod
+    def sizes(self, case: CaseT) -> dict[str, int]:
+        """Numbers for a puzzle's metadata."""
+
+    @abstractmethod
+    def write_page(self, case: CaseT, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
+        """The puzzle's text: case, clue sentences, (letter, text) questions."""
+
+    @abstractmethod
+    def read_page(self, text: str) -> PageText:
+        """A puzzle's text read back. Raises `ReadError`."""
+
+    @abstractmethod
+    def recognises(self, text: str) -> bool:
+        """Whether a text looks like a page of this family."""
+
+    @abstractmethod
+    def board(self, case: CaseT, world: World | None) -> str:
+        """The case drawn as plain text for people, with or without the solution."""
+
+    @abstractmethod
+    def rename_case(self, case: CaseT, rng: Random) -> CaseT:
+        """The same case with other names."""
+
+    def grammar(self, case: CaseT) -> Grammar:
+        """Reads and writes the case's clue sentences."""
+        return Grammar(self.lexicon(case), self.groups, self.templates, self.arity)
+
+    def question_grammar(self, case: CaseT) -> Grammar:
+        """Reads and writes the case's questions."""
+        return Grammar(self.lexicon(case), self.groups, self.question_templates, self.arity)
+
+    def formal(self, case: CaseT) -> FormalLanguage:
+        """Reads and writes the case's formal statements."""
+        return FormalLanguage(
+            {kind: spec.slots for kind, spec in self.kinds.items()}, self.groups, self.formal_lexicon(case)
+        )
+
+    def true_choice(self, case: CaseT, theory: TheoryT, world: World, question: Statement) -> Ref | None:
+        """The one choice that makes a question true in a world; None if none or several do."""
+        from sleuth.logic.formulas import holds
+
+        right = [c for c in self.choices(case, question) if holds(theory.formula(question.fill(c)), world)]
+        return right[0] if len(right) == 1 else None
+
+
+_MODULES = {
+    "temporal-clue": ("sleuth.puzzles.temporal_clue", "TemporalClue"),
+    "zebra": ("sleuth.puzzles.zebra", "Zebra"),
+}
+_families: dict[str, Family[Any, Any]] = {}
+
+
+def family_names() -> list[str]:
+    """Names of all families, without loading them."""
+    return list(_MODULES)
+
+
+def get_family(name: str) -> Family[Any, Any]:
+    """A family by name (`zebra`) or id (`zebra@1`). Raises `UserError` with the nearest name."""
+    plain, _, version = name.partition("@")
+    if plain not in _MODULES:
+        raise UserError(f"unknown family {name!r}; {nearest(plain, family_names())}")
+    if plain not in _families:
+        module, attribute = _MODULES[plain]
+        _families[plain] = getattr(importlib.import_module(module), attribute)()
+    family = _families[plain]
+    if version and version != str(family.version):
+        raise UserError(f"{name!r}: this Sleuth has {family.id!r}")
+    return family
+
+
+def check_level(family: Family[Any, Any], level: str) -> None:
+    """Raises `UserError` for a level that the family does not have."""
+    if level not in family.levels:
+        raise UserError(f"{family.name} has no level {level!r}; {nearest(level, list(family.levels))}")

@@ -1,0 +1,167 @@
+"""From a key to a puzzle: draw a case and a night, gather clues, thin them, ask.
+
+Every random choice comes from a generator seeded by a hash of the key (family, version, level, split, seed, index,
+attempt), so the same key gives the same bytes in any process. A puzzle whose canonical form belongs to another split is
+drawn again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+from typing import Any
+
+from sleuth.config import nearest
+from sleuth.errors import UserError
+from sleuth.logic.clues import find_minimal
+from sleuth.logic.formulas import Formula
+from sleuth.puzzles.canonical import SPLITS, canonical_form, digest, split_of
+from sleuth.puzzles.family import Family, Theory, check_level, get_family
+from sleuth.puzzles.puzzle import Puzzle, Question
+from sleuth.puzzles.statements import Ref, Statement
+
+MIXED = "mixed"
+"""The style that is another one for every puzzle."""
+
+
+def rng_of(*key: object) -> Random:
+    """A generator seeded by the hash of a key."""
+    seed = hashlib.sha256("\x1f".join(map(str, key)).encode()).digest()
+    return Random(int.from_bytes(seed[:16], "big"))
+
+
+@dataclass(frozen=True)
+class Clue:
+    """A statement together with its formula."""
+
+    statement: Statement
+    theory: Theory
+
+    @cached_property
+    def formula(self) -> Formula:
+        return self.theory.formula(self.statement)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A puzzle as it was made, with what only its maker knows."""
+
+    puzzle: Puzzle
+    digest: str
+    """Hash of the canonical form."""
+    attempt: int
+
+
+def check_split(split: str) -> None:
+    """Raises `UserError` for a split that does not exist."""
+    if split not in SPLITS:
+        raise UserError(f"unknown split {split!r}; {nearest(split, list(SPLITS))}")
+
+
+def check_style(family: Family[Any, Any], style: str) -> None:
+    """Raises `UserError` for a style that the family does not have."""
+    if style != MIXED and style not in family.styles:
+        raise UserError(f"{family.name} has no style {style!r}; {nearest(style, [*family.styles, MIXED])}")
+
+
+def make_puzzle(
+    family_name: str, level: str, split: str, seed: int, index: int, style: str = "plain", attempt: int = 0
+) -> Made:
+    """The puzzle of a key: the first from `attempt` on whose canonical form belongs to the split.
+
+    Raises `UserError` for a family, level, split or style that does not exist.
+    """
+    family = get_family(family_name)
+    check_level(family, level)
+    check_split(split)
+    check_style(family, style)
+    while True:
+        made = _attempt(family, level, split, seed, index, style, attempt)
+        if made is not None:
+            return made
+        attempt += 1
+
+
+def _attempt(
+    family: Family[Any, Any], level: str, split: str, seed: int, index: int, style: str, attempt: int
+) -> Made | None:
+    rng = rng_of(family.name, family.version, level, split, seed, index, attempt)
+    case, world = family.draw(level, rng)
+    theory = family.theory(case)
+    candidates = (Clue(s, theory) for s in family.candidates(case, theory, world, level, rng))
+    jitter = rng_of(family.name, level, split, seed, index, attempt, "order")
+
+    def unwanted(clue: Clue) -> float:
+        return family.kinds[clue.statement.kind].direct + jitter.random()
+
+    chosen = find_minimal(theory.cnf, world, candidates, unwanted)
+    if chosen is None:
+        return None
+    clues = [clue.statement for clue in chosen]
+    rng.shuffle(clues)
+    form = digest(canonical_form(family.shape(case), family.renamable_entities(case), clues))
+    if split_of(form) != split:
+        return None
+    taken = frozenset(fact for clue in clues for fact in family.stated(theory, clue))
+    questions = family.questions(case, theory, world, taken, level, rng)
+    if not questions:
+        return None
+    style = rng.choice(family.styles) if style == MIXED else style
+    right = [family.true_choice(case, theory, world, question) for question in questions]
+    puzzle = write_puzzle(
+        family,
+        case,
+        clues,
+        questions,
+        [choice for choice in right if choice is not None],
+        style,
+        {"id": f"{family.id}/level-{level}/{split}/{seed}/{index}", "level": level, "split": split},
+        seed,
+        index,
+    )
+    return Made(puzzle, form, attempt)
+
+
+def write_puzzle(
+    family: Family[Any, Any],
+    case: Any,
+    clues: Sequence[Statement],
+    questions: Sequence[Statement],
+    right: Sequence[Ref],
+    style: str,
+    place: dict[str, str],
+    seed: int,
+    index: int,
+) -> Puzzle:
+    """Statements in words: the puzzle's row. `place` gives id, level and split."""
+    grammar, asking = family.grammar(case), family.question_grammar(case)
+    sentences = tuple(grammar.sentence(clue, style) for clue in clues)
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(questions)]
+    texts = [asking.sentence(question, style, "?") for question in questions]
+    counts: dict[str, int] = {}
+    for clue in clues:
+        counts[clue.kind] = counts.get(clue.kind, 0) + 1
+    return Puzzle(
+        id=place["id"],
+        family=family.id,
+        level=place["level"],
+        split=place["split"],
+        seed=seed,
+        index=index,
+        prompt=family.write_page(case, sentences, list(zip(letters, texts, strict=True)), style),
+        clues=sentences,
+        questions=tuple(
+            Question(
+                letter=letter,
+                text=text,
+                kind=answer.sort,
+                choices=tuple(family.answer_text(case, choice) for choice in family.choices(case, question)),
+            )
+            for letter, text, question, answer in zip(letters, texts, questions, right, strict=True)
+        ),
+        answers={letter: family.answer_text(case, choice) for letter, choice in zip(letters, right, strict=True)},
+        meta={"style": style, **family.sizes(case), "clues": len(clues), "kinds": dict(sorted(counts.items()))},
+    )

@@ -1,0 +1,142 @@
+"""Sentence templates that render and parse.
+
+A template is a sentence with typed gaps: `{0:subject} was {1:place}{2:when}` says that argument 0 is worded as a
+`subject`, argument 1 as a `place`, argument 2 as a `when`. What a gap type can be is either a *lexicon* entry (a list
+of arguments with their wordings: the first is written, all are read; a wording may be empty) or a *group* of statement
+kinds, whose own templates then stand in the gap. `{-:victim}` words something that is no argument. The same table
+serves both directions, so what is written is what is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from sleuth.errors import UserError
+from sleuth.puzzles.statements import Argument, Statement
+
+Lexicon = Mapping[str, Sequence[tuple[Argument, tuple[str, ...]]]]
+"""Gap type to (argument, wordings)."""
+Templates = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""Style to statement kind to templates; the first that has words for all arguments is written."""
+
+
+class ReadError(UserError):
+    """A text that no template reads, or that can be read in two ways."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    slot: int
+    """Which argument; -1 for none."""
+    type: str
+
+
+@cache
+def compile_template(template: str) -> tuple[str | Gap, ...]:
+    """A template as literal texts and gaps."""
+    parts: list[str | Gap] = []
+    for position, piece in enumerate(re.split(r"\{([-\d]+:\w+)\}", template)):
+        if position % 2:
+            slot, kind = piece.split(":")
+            parts.append(Gap(-1 if slot == "-" else int(slot), kind))
+        elif piece:
+            parts.append(piece)
+    return tuple(parts)
+
+
+class Grammar:
+    """The sentences of one case: writes a statement, reads a sentence."""
+
+    def __init__(
+        self,
+        lexicon: Lexicon,
+        groups: Mapping[str, Sequence[str]],
+        templates: Templates,
+        arity: Mapping[str, int],
+    ) -> None:
+        """`arity` is the number of arguments by kind; those that a template does not word are read as None."""
+        self._arity = arity
+        self._groups = groups
+        self._templates = templates
+        self._words = {
+            gap: {argument: wordings[0] for argument, wordings in entries} for gap, entries in lexicon.items()
+        }
+        self._readings = {
+            gap: [(wording, argument) for argument, wordings in entries for wording in wordings]
+            for gap, entries in lexicon.items()
+        }
+        self._by_kind: dict[str, list[tuple[str | Gap, ...]]] = {}
+        for kinds in templates.values():
+            for kind, options in kinds.items():
+                known = self._by_kind.setdefault(kind, [])
+                known += [parts for parts in map(compile_template, options) if parts not in known]
+
+    def write(self, statement: Statement, style: str) -> str:
+        """The statement in words, neither capitalised nor stopped. Raises `KeyError` where the case has no words."""
+        for template in self._templates[style][statement.kind]:
+            words: list[str] = []
+            for part in compile_template(template):
+                if isinstance(part, str):
+                    words.append(part)
+                    continue
+                argument = None if part.slot < 0 else statement.args[part.slot]
+                if isinstance(argument, Statement):
+                    words.append(self.write(argument, style))
+                elif (word := self._words[part.type].get(argument)) is not None:
+                    words.append(word)
+                else:
+                    break
+            else:
+                return "".join(words)
+        raise KeyError(f"no template of style {style} words {statement}")
+
+    def sentence(self, statement: Statement, style: str, stop: str = ".") -> str:
+        """The statement as a sentence: capital letter and full stop."""
+        text = self.write(statement, style)
+        return text[0].upper() + text[1:] + stop
+
+    def read(self, text: str, kinds: Sequence[str] | None = None) -> Statement:
+        """The one statement that a sentence makes. Raises `ReadError` where there is none or more than one."""
+        line = " ".join(text.split()).removesuffix(".").removesuffix("?")
+        found: set[Statement] = set()
+        for candidate in dict.fromkeys((line, line[:1].lower() + line[1:])):
+            for kind in kinds if kinds is not None else self._by_kind:
+                for statement, end in self._match_kind(kind, candidate, 0):
+                    if end == len(candidate):
+                        found.add(statement)
+        if not found:
+            raise ReadError(f"no known sentence: {text.strip()!r}")
+        if len(found) > 1:
+            raise ReadError(f"can be read in {len(found)} ways: {text.strip()!r}")
+        return found.pop()
+
+    def _match_kind(self, kind: str, text: str, start: int) -> Iterator[tuple[Statement, int]]:
+        for parts in self._by_kind.get(kind, ()):
+            first = parts[0]
+            if isinstance(first, str) and not text.startswith(first, start):
+                continue
+            slots = range(self._arity[kind])
+            for bound, end in self._match_parts(parts, 0, text, start, {}):
+                yield Statement(kind, tuple(map(bound.get, slots))), end
+
+    def _match_parts(
+        self, parts: tuple[str | Gap, ...], at: int, text: str, start: int, bound: dict[int, Argument]
+    ) -> Iterator[tuple[dict[int, Argument], int]]:
+        if at == len(parts):
+            yield bound, start
+            return
+        part = parts[at]
+        if isinstance(part, str):
+            if text.startswith(part, start):
+                yield from self._match_parts(parts, at + 1, text, start + len(part), bound)
+            return
+        for kind in self._groups.get(part.type, ()):
+            for statement, end in self._match_kind(kind, text, start):
+                yield from self._match_parts(parts, at + 1, text, end, {**bound, part.slot: statement})
+        for wording, argument in self._readings.get(part.type, ()):
+            if text.startswith(wording, start) and (part.slot not in bound or bound[part.slot] == argument):
+                after = {**bound, part.slot: argument}
+                yield from self._match_parts(parts, at + 1, text, start + len(wording), after)

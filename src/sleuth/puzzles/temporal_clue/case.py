@@ -1,0 +1,87 @@
+"""The case of a Temporal Clue puzzle: names over a shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from sleuth.errors import UserError
+from sleuth.puzzles.statements import Ref
+from sleuth.puzzles.temporal_clue.theory import Grid, Shape
+
+GROUPS = ("suspects", "weapons")
+RESERVED = ("victim", "murderer", "weapon")
+"""Roles in the formal language: no name may be one."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Who, what, where and when, by name. Names are distinct (whatever their capitals) and hold none of `,()|:;`."""
+
+    victim: str
+    suspects: tuple[str, ...]
+    weapons: tuple[str, ...]
+    rooms: tuple[str, ...]
+    prepositions: tuple[str, ...]
+    """`in`, `at` or `on`, by room."""
+    grid: Grid
+    times: tuple[str, ...]
+    """One or more, in order."""
+    motives: tuple[str, ...] = ()
+    motive_counts: tuple[int, ...] | None = None
+    """Suspects by motive where motives are shared."""
+    title: str = ""
+    story: str = ""
+
+    def __post_init__(self) -> None:
+        things = (self.victim, *self.suspects, *self.weapons)
+        for names in (things, self.rooms, self.times, self.motives):
+            folded = [name.casefold() for name in names]
+            twice = sorted({name for name in folded if folded.count(name) > 1})
+            if twice:
+                raise UserError(f"the case names {twice[0]!r} twice")
+            for name in names:
+                if not name.strip() or set(name) & set(",()|;") or name.casefold() in RESERVED:
+                    raise UserError(f"{name!r} can't be a name in a case")
+        placed = sorted(room for row in self.grid for room in row if room is not None)
+        if placed != list(range(len(self.rooms))) or not placed:
+            raise UserError("the map does not show every room once")
+        if not self.suspects or not self.weapons or not self.times:
+            raise UserError("a case needs at least one suspect, one weapon and one time")
+        if self.motive_counts is not None and (
+            sum(self.motive_counts) != len(self.suspects) or len(self.motive_counts) != len(self.motives)
+        ):
+            raise UserError("the numbers of suspects by motive do not add up to the suspects")
+        if self.motive_counts is None and self.motives and len(self.motives) != len(self.suspects):
+            raise UserError("a motive each needs as many motives as suspects")
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The case without its names."""
+        return Shape(
+            len(self.suspects), len(self.weapons), self.grid, len(self.times), len(self.motives), self.motive_counts
+        )
+
+    @property
+    def timed(self) -> bool:
+        """Whether sentences name times: with only one, they leave it out."""
+        return len(self.times) > 1
+
+    def unique_motive(self, motive: int) -> bool:
+        """Whether exactly one suspect has this motive."""
+        return self.motive_counts is None or self.motive_counts[motive] == 1
+
+    def name(self, ref: Ref) -> str:
+        """An entity's name."""
+        match ref.sort:
+            case "suspect":
+                return self.suspects[ref.index]
+            case "weapon":
+                return self.weapons[ref.index]
+            case "room":
+                return self.rooms[ref.index]
+            case "time":
+                return self.times[ref.index]
+            case "motive":
+                return self.motives[ref.index]
+        raise AssertionError(ref)

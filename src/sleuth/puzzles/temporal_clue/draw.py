@@ -1,0 +1,245 @@
+"""Drawing Temporal Clue cases: sizes by level, a map, and a night in which people walk about and one kills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+
+from sleuth.logic.formulas import World
+from sleuth.puzzles.temporal_clue.case import Case
+from sleuth.puzzles.temporal_clue.themes import THEMES, Theme
+from sleuth.puzzles.temporal_clue.theory import STEPS, Grid, TemporalTheory
+
+MOVE_PROBABILITY = 0.5
+CARRY_PROBABILITY = 0.8
+
+SMALL_KINDS = {"in": 2.0, "same": 3.0, "not_in": 2.0, "either": 3.0}
+MEDIUM_KINDS = {**SMALL_KINDS, "move": 3.0, "together": 2.0, "iff": 2.0, "beside": 3.0, "motive": 1.0}
+ALL_KINDS = {
+    "in": 2.0,
+    "same": 3.0,
+    "not_in": 1.0,
+    "either": 2.0,
+    "move": 3.0,
+    "together": 3.0,
+    "iff": 2.0,
+    "beside": 4.0,
+    "motive": 1.0,
+    "carry": 3.0,
+    "if": 1.0,
+    "further": 2.0,
+    "exactly": 1.5,
+    "at_least": 1.0,
+    "alone": 1.0,
+    "never": 1.0,
+    "always": 0.5,
+    "earlier": 1.0,
+    "before_murder": 0.7,
+    "after_murder": 0.7,
+    "hour": 0.1,
+    "weapon": 0.1,
+}
+ORIGINAL_KINDS = {
+    "in": 3.0,
+    "same": 3.0,
+    "either": 3.0,
+    "move": 5.0,
+    "together": 3.0,
+    "iff": 3.0,
+    "beside": 5.0,
+    "motive": 1.0,
+    "carry": 2.5,
+    "murderer": 0.05,
+    "weapon": 0.3,
+    "scene": 0.05,
+    "hour": 0.4,
+    "reason": 0.05,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Ranges (lowest, highest) that a level draws from."""
+
+    suspects: tuple[int, int]
+    weapons: tuple[int, int]
+    rooms: tuple[int, int]
+    times: tuple[int, int]
+    motives: str
+    """`none`, `maybe` (none or one each) or `any` (one each or shared)."""
+    kinds: Mapping[str, float]
+
+
+LEVELS = {
+    "1": Sizes((2, 2), (2, 2), (2, 2), (1, 1), "none", SMALL_KINDS),
+    "2": Sizes((3, 3), (2, 3), (3, 4), (2, 2), "maybe", MEDIUM_KINDS),
+    "3": Sizes((4, 4), (3, 4), (4, 6), (3, 3), "any", ALL_KINDS),
+    "4": Sizes((5, 6), (4, 6), (6, 9), (4, 6), "any", ALL_KINDS),
+    "5": Sizes((7, 10), (6, 8), (10, 17), (6, 12), "any", ALL_KINDS),
+}
+REFERENCE = "reference"
+
+
+def kinds_of(level: str) -> Mapping[str, float]:
+    """Statement kinds of a level, with their weights."""
+    return ORIGINAL_KINDS if level == REFERENCE else LEVELS[level].kinds
+
+
+def draw_case(level: str, rng: Random) -> Case:
+    """Sizes, map and names of a new case."""
+    if level == REFERENCE:
+        players = rng.randint(1, 6)
+        weapons = max(2, min(players + rng.randint(-1, 5), int(2.125 * players), 8))
+        suspects = min(weapons + rng.randint(0, weapons - 1), int(2.5 * players), 10)
+        rooms = min(suspects + rng.randint(0, max(0, suspects - 2)), 3 * players, 17)
+        times, minutes = rng.randint(1, 2 * players), rng.choice((15, 30, 60))
+        motives, columns = "any", rng.randint(1, 4)
+    else:
+        sizes = LEVELS[level]
+        suspects, weapons, rooms, times = (
+            rng.randint(*span) for span in (sizes.suspects, sizes.weapons, sizes.rooms, sizes.times)
+        )
+        minutes, motives = rng.choice((15, 30, 60)), sizes.motives
+        columns = rng.randint(2 if rooms > 3 else 1, min(4, rooms))
+    theme = rng.choice(THEMES)
+    chosen, counts = _draw_motives(theme, suspects, motives, rng)
+    victim = rng.choice(theme.victims)
+    places = rng.sample(theme.rooms, rooms)
+    return Case(
+        victim=victim,
+        suspects=tuple(rng.sample(theme.suspects, suspects)),
+        weapons=tuple(rng.sample(theme.weapons, weapons)),
+        rooms=tuple(place.split(" ", 1)[1] for place in places),
+        prepositions=tuple(place.split(" ", 1)[0] for place in places),
+        grid=_draw_grid(rooms, columns, rng),
+        times=clock(times, minutes),
+        motives=chosen,
+        motive_counts=counts,
+        title=theme.title,
+        story=theme.story.format(victim=victim),
+    )
+
+
+def rename(case: Case, rng: Random) -> Case:
+    """The same case with another theme's names."""
+    theme = rng.choice([theme for theme in THEMES if theme.title != case.title])
+    victim = rng.choice(theme.victims)
+    places = rng.sample(theme.rooms, len(case.rooms))
+    return Case(
+        victim=victim,
+        suspects=tuple(rng.sample(theme.suspects, len(case.suspects))),
+        weapons=tuple(rng.sample(theme.weapons, len(case.weapons))),
+        rooms=tuple(place.split(" ", 1)[1] for place in places),
+        prepositions=tuple(place.split(" ", 1)[0] for place in places),
+        grid=case.grid,
+        times=case.times,
+        motives=tuple(rng.sample(theme.motives, len(case.motives))),
+        motive_counts=case.motive_counts,
+        title=theme.title,
+        story=theme.story.format(victim=victim),
+    )
+
+
+def clock(times: int, minutes: int) -> tuple[str, ...]:
+    """Labels of times around midnight, `minutes` apart; whole hours without minutes where all are whole."""
+    start = 24 * 60 - (times // 2) * minutes
+    labels: list[str] = []
+    for number in range(times):
+        hour, minute = divmod((start + number * minutes) % (24 * 60), 60)
+        half = "AM" if hour < 12 else "PM"
+        shown = f"{(hour - 1) % 12 + 1}" if minutes == 60 else f"{(hour - 1) % 12 + 1}:{minute:02}"
+        labels.append(f"{shown} {half}")
+    return tuple(labels)
+
+
+def _draw_motives(
+    theme: Theme, suspects: int, choice: str, rng: Random
+) -> tuple[tuple[str, ...], tuple[int, ...] | None]:
+    if choice == "none" or (choice == "maybe" and rng.random() < 0.5):
+        return (), None
+    if choice == "maybe" or rng.random() < 0.5:
+        return tuple(rng.sample(theme.motives, suspects)), None
+    drawn = [rng.randrange(max(1, suspects - 1)) for _ in range(suspects)]
+    counts = tuple(drawn.count(motive) for motive in sorted(set(drawn)))
+    return tuple(rng.sample(theme.motives, len(counts))), counts
+
+
+def _draw_grid(rooms: int, columns: int, rng: Random) -> Grid:
+    """A connected map of so many columns; the last row's holes go anywhere that keeps it connected."""
+    rows = -(-rooms // columns)
+    cells = [(row, column) for row in range(rows) for column in range(columns)]
+    for _ in range(20):
+        used = sorted(rng.sample(cells, rooms))
+        if _connected(used) and len({row for row, _ in used}) == rows and len({c for _, c in used}) == columns:
+            break
+    else:
+        used = cells[:rooms]
+    number = {cell: room for room, cell in enumerate(used)}
+    return tuple(tuple(number.get((row, column)) for column in range(columns)) for row in range(rows))
+
+
+def _connected(cells: list[tuple[int, int]]) -> bool:
+    left, reached = set(cells[1:]), [cells[0]]
+    while reached:
+        row, column = reached.pop()
+        for down, right in STEPS.values():
+            if (beyond := (row + down, column + right)) in left:
+                left.remove(beyond)
+                reached.append(beyond)
+    return not left
+
+
+def draw_world(theory: TemporalTheory, rng: Random) -> World:
+    """A night: people walk, carry weapons, and one of them kills."""
+    shape = theory.shape
+    while True:
+        rooms = [[rng.randrange(shape.rooms)] for _ in range(theory.victim)]
+        for time in range(1, shape.times):
+            _step(theory, rooms, time, rng)
+        scenes = []
+        for time in range(shape.times):
+            for room in range(shape.rooms):
+                present = [suspect for suspect in range(shape.suspects) if rooms[suspect][time] == room]
+                weapons = [w for w in range(shape.weapons) if rooms[theory.weapon_thing(w)][time] == room]
+                if len(present) == 1 and weapons:
+                    scenes.append((time, room, present[0], weapons))
+        if scenes:
+            break
+    hour, scene, murderer, weapons = rng.choice(scenes)
+    path = [scene]
+    for _ in range(hour):
+        path.insert(0, _walk(theory, path[0], rng))
+    rooms.append(path + [scene] * (shape.times - 1 - hour))
+    solution = [murderer, rng.choice(weapons), scene, hour]
+    if shape.motives:
+        motives = _assign_motives(theory, rng)
+        solution += [motives[murderer], *motives]
+    return (*solution, *(room for path in rooms for room in path))
+
+
+def _walk(theory: TemporalTheory, room: int, rng: Random) -> int:
+    beyond = list(theory.neighbour[room].values())
+    return rng.choice(beyond) if beyond and rng.random() < MOVE_PROBABILITY else room
+
+
+def _step(theory: TemporalTheory, rooms: list[list[int]], time: int, rng: Random) -> None:
+    suspects = range(theory.shape.suspects)
+    weapons = range(theory.shape.suspects, theory.victim)
+    for suspect in suspects:
+        rooms[suspect].append(_walk(theory, rooms[suspect][-1], rng))
+    for suspect in suspects:
+        start, end = rooms[suspect][time - 1 : time + 1]
+        free = [weapon for weapon in weapons if len(rooms[weapon]) == time and rooms[weapon][-1] == start]
+        if start != end and free and rng.random() < CARRY_PROBABILITY:
+            rooms[rng.choice(free)].append(end)
+    for weapon in weapons:
+        if len(rooms[weapon]) == time:
+            rooms[weapon].append(rooms[weapon][-1])
+
+
+def _assign_motives(theory: TemporalTheory, rng: Random) -> list[int]:
+    counts = theory.shape.motive_counts or (1,) * theory.shape.suspects
+    motives = [motive for motive, count in enumerate(counts) for _ in range(count)]
+    rng.shuffle(motives)
+    return motives

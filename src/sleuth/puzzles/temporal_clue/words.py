@@ -1,0 +1,225 @@
+"""The words of Temporal Clue: statement kinds, sentence templates by style, and a case's names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sleuth.puzzles.family import Kind
+from sleuth.puzzles.formal import FormalLexicon
+from sleuth.puzzles.prose import Lexicon
+from sleuth.puzzles.statements import Argument, Ref
+from sleuth.puzzles.temporal_clue.case import GROUPS, Case
+
+DIRECTIONS = ("north", "east", "south", "west")
+NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+KINDS: Mapping[str, Kind] = {
+    "murderer": Kind(("suspect",), direct=4),
+    "weapon": Kind(("weapon",), direct=4),
+    "scene": Kind(("room",), direct=4),
+    "hour": Kind(("when",), direct=4),
+    "reason": Kind(("motive",), direct=4),
+    "motive": Kind(("suspect", "motive"), direct=2),
+    "in": Kind(("subject", "room", "when"), direct=2),
+    "move": Kind(("person", "room", "room", "when"), direct=1.5),
+    "carry": Kind(("person", "item", "room", "room", "when"), direct=1.5),
+    "alone": Kind(("person", "room", "when"), direct=1.5),
+    "always": Kind(("subject", "room"), direct=1.5),
+    "not_in": Kind(("subject", "room", "when"), direct=0.5),
+    "same": Kind(("subject", "subject", "when")),
+    "together": Kind(("subject", "subject", "room")),
+    "beside": Kind(("direction", "subject", "subject", "when")),
+    "further": Kind(("direction", "subject", "subject", "when")),
+    "either": Kind(("event", "event")),
+    "iff": Kind(("event", "event")),
+    "if": Kind(("event", "event")),
+    "exactly": Kind(("number", "group", "room", "when")),
+    "at_least": Kind(("number", "group", "room", "when")),
+    "never": Kind(("subject", "room")),
+    "earlier": Kind(("subject", "room", "subject", "room")),
+    "before_murder": Kind(("subject", "room")),
+    "after_murder": Kind(("subject", "room")),
+}
+GROUPED_KINDS = {"event": ("in",)}
+
+_PLAIN = {
+    "murderer": ("{0:suspect} committed the murder",),
+    "weapon": ("the murder was committed with {0:item}",),
+    "scene": ("the murder was committed {0:place}",),
+    "hour": ("the murder was committed at {0:time}",),
+    "reason": ("the motive for the murder was {0:motive}",),
+    "motive": ("{0:suspect} was motivated by {1:motive}",),
+    "in": ("{0:subject} was {1:place}{2:when}",),
+    "not_in": ("{0:definite} was not {1:place}{2:when}", "no {0:some} was {1:place}{2:when}"),
+    "move": ("{0:person} moved from {1:room} to {2:room}{3:when}",),
+    "carry": ("{0:person} moved {1:item} from {2:room} to {3:room}{4:when}",),
+    "alone": ("{0:person} was alone {1:place}{2:when}",),
+    "always": ("{0:subject} was {1:place} the whole time",),
+    "same": ("{0:subject} was in the same room as {1:subject}{2:when}",),
+    "together": ("{0:subject} and {1:subject} were {2:place} together at least once",),
+    "beside": ("{1:subject} was in the room just {0:direction} of {2:subject}{3:when}",),
+    "further": ("{1:subject} was further {0:direction} than {2:subject}{3:when}",),
+    "either": ("either {0:event} or {1:event}, but not both",),
+    "iff": ("{0:event} if and only if {1:event}",),
+    "if": ("if {0:event}, then {1:event}",),
+    "exactly": (
+        "exactly {0:one} {1:member} was {2:place}{3:when}",
+        "exactly {0:many} {1:group} were {2:place}{3:when}",
+    ),
+    "at_least": (
+        "at least {0:one} {1:member} was {2:place}{3:when}",
+        "at least {0:many} {1:group} were {2:place}{3:when}",
+    ),
+    "never": ("{0:definite} was never {1:place}", "no {0:some} was ever {1:place}"),
+    "earlier": ("{0:subject} was {1:place} at some time, and {2:subject} was {3:place} at some later time",),
+    "before_murder": ("{0:subject} was {1:place} at some time before the murder",),
+    "after_murder": ("{0:subject} was {1:place} at some time after the murder",),
+}
+_WITNESS = {
+    "murderer": ("{0:suspect} is the murderer",),
+    "weapon": ("{0:item} is the murder weapon",),
+    "scene": ("the victim died {0:place}",),
+    "hour": ("the victim died at {0:time}",),
+    "reason": ("the murderer acted out of {0:motive}",),
+    "motive": ("{1:motive} drove {0:suspect}",),
+    "in": ("{2:opening}{0:subject} was seen {1:place}",),
+    "not_in": ("{2:opening}{0:definite} was absent from {1:room}", "{2:opening}no {0:some} was {1:place}"),
+    "move": ("{3:opening}{0:person} came to {2:room} from {1:room}",),
+    "carry": ("{4:opening}{0:person} brought {1:item} to {3:room} from {2:room}",),
+    "alone": ("{2:opening}nobody but {0:person} was {1:place}, and {0:person} was there",),
+    "always": ("{0:subject} stayed {1:place} from first to last",),
+    "same": ("{2:opening}{0:subject} and {1:subject} shared a room",),
+    "together": ("{0:subject} and {1:subject} met {2:place} at some time",),
+    "beside": ("{3:opening}{1:subject} was one room {0:direction} of {2:subject}",),
+    "further": ("{3:opening}{1:subject} was somewhere {0:direction} of {2:subject}",),
+    "either": ("one of two things is true and the other false: {0:event}; or {1:event}",),
+    "iff": ("these are both true or both false: {0:event}; and {1:event}",),
+    "if": ("{1:event}, provided that {0:event}",),
+    "exactly": ("{3:opening}the number of {1:group} {2:place} was {0:number}",),
+    "at_least": ("{3:opening}the number of {1:group} {2:place} was {0:number} or more",),
+    "never": ("at no time was {0:definite} {1:place}", "at no time was any {0:some} {1:place}"),
+    "earlier": ("after {0:subject} had been {1:place}, at a later time, {2:subject} was {3:place}",),
+    "before_murder": ("before the murder, {0:subject} was once {1:place}",),
+    "after_murder": ("after the murder, {0:subject} was once {1:place}",),
+}
+TEMPLATES = {"plain": _PLAIN, "terse": _PLAIN, "witness": _WITNESS}
+
+_PLAIN_QUESTIONS = {
+    "murderer": ("who committed the murder",),
+    "weapon": ("what was the murder weapon",),
+    "scene": ("where was the murder committed",),
+    "hour": ("when was the murder committed",),
+    "reason": ("what was the motive for the murder",),
+    "in": ("where was {0:definite}{2:when}",),
+    "motive": ("what motivated {0:suspect}", "who was motivated by {1:motive}"),
+}
+_TERSE_QUESTIONS = {
+    **_PLAIN_QUESTIONS,
+    "murderer": ("murderer",),
+    "weapon": ("weapon",),
+    "scene": ("room",),
+    "hour": ("time",),
+    "reason": ("motive",),
+}
+QUESTION_TEMPLATES = {"plain": _PLAIN_QUESTIONS, "terse": _TERSE_QUESTIONS, "witness": _PLAIN_QUESTIONS}
+ORIGINAL = {
+    "murderer": ("{-:victim} was murdered by {0:suspect}",),
+    "weapon": ("{-:victim} was killed with {0:item}",),
+    "scene": ("{-:victim} was murdered {0:place}",),
+    "hour": ("{-:victim} was murdered at {0:time}",),
+    "reason": ("{-:victim} was murdered by {0:holder}",),
+    "motive": ("{0:suspect} is motivated by {1:motive}",),
+    **{kind: _PLAIN[kind] for kind in ("in", "move", "carry", "same", "together", "beside", "iff")},
+    "either": ("{0:event} or {1:event}",),
+}
+ORIGINAL_QUESTIONS = {
+    "murderer": ("who murdered {-:victim}",),
+    "weapon": ("what weapon did the murderer use",),
+    "scene": ("where was the murder committed",),
+    "hour": ("when did the murder occur",),
+    "reason": ("why did the murderer do it",),
+    "in": ("where was {0:definite}{2:when}",),
+    "motive": ("what motivates {0:suspect}", "who is motivated by {1:motive}"),
+}
+
+
+def _holder(case: Case, motive: int) -> tuple[str, ...]:
+    article = "the" if case.unique_motive(motive) else "a"
+    return (f"{article} suspect motivated by {case.motives[motive]}",)
+
+
+def _the(name: str) -> tuple[str, ...]:
+    return (f"the {name}",)
+
+
+def lexicon(case: Case) -> Lexicon:
+    """The words of a case, by gap type."""
+    suspects: list[tuple[Argument, tuple[str, ...]]] = [
+        (Ref("suspect", i), (name,)) for i, name in enumerate(case.suspects)
+    ]
+    weapons: list[tuple[Argument, tuple[str, ...]]] = [
+        (Ref("weapon", i), _the(name)) for i, name in enumerate(case.weapons)
+    ]
+    roles: list[tuple[Argument, tuple[str, ...]]] = [
+        (Ref("victim", 0), (case.victim,)),
+        (Ref("murderer", 0), ("the murderer",)),
+    ]
+    holders = [(Ref("holder", m), _holder(case, m)) for m in range(len(case.motives))]
+    one_holder: list[tuple[Argument, tuple[str, ...]]] = [
+        entry for m, entry in enumerate(holders) if case.unique_motive(m)
+    ]
+    some_holder = [
+        (Ref("holder", m), (f"suspect motivated by {name}",))
+        for m, name in enumerate(case.motives)
+        if not case.unique_motive(m)
+    ]
+    items = [*weapons, (Ref("murder_weapon", 0), ("the murder weapon",))]
+    times = [(Ref("time", i), (name,)) for i, name in enumerate(case.times)]
+    numbers = [(Ref("number", n), (word,)) for n, word in enumerate(NUMBERS, start=1)]
+    return {
+        "suspect": suspects,
+        "victim": [(None, (case.victim,))],
+        "person": [*suspects, *roles, *holders],
+        "item": items,
+        "subject": [*suspects, *roles, *holders, *items],
+        "definite": [*suspects, *roles, *one_holder, *items],
+        "some": some_holder,
+        "holder": [(Ref("motive", m), words) for m, (_, words) in enumerate(holders)],
+        "room": [(Ref("room", i), _the(name)) for i, name in enumerate(case.rooms)],
+        "place": [
+            (Ref("room", i), tuple(f"{p} the {name}" for p in dict.fromkeys((case.prepositions[i], "in", "at", "on"))))
+            for i, name in enumerate(case.rooms)
+        ],
+        "time": times,
+        "when": [(ref, (f" at {name}",) if case.timed else ("",)) for ref, (name,) in times],
+        "opening": [(ref, (f"at {name}, ",) if case.timed else ("",)) for ref, (name,) in times],
+        "motive": [(Ref("motive", i), (name,)) for i, name in enumerate(case.motives)],
+        "direction": [(Ref("direction", i), (name,)) for i, name in enumerate(DIRECTIONS)],
+        "number": numbers,
+        "one": numbers[:1],
+        "many": numbers[1:],
+        "group": [(Ref("group", i), (name,)) for i, name in enumerate(GROUPS)],
+        "member": [(Ref("group", i), (name[:-1],)) for i, name in enumerate(GROUPS)],
+    }
+
+
+def formal_lexicon(case: Case) -> FormalLexicon:
+    """The names of a case in the formal language."""
+    suspects: list[tuple[Argument, str]] = [(Ref("suspect", i), name) for i, name in enumerate(case.suspects)]
+    weapons: list[tuple[Argument, str]] = [(Ref("weapon", i), name) for i, name in enumerate(case.weapons)]
+    roles: list[tuple[Argument, str]] = [(Ref("victim", 0), "victim"), (Ref("murderer", 0), "murderer")]
+    roles += [(Ref("holder", i), f"suspect({name})") for i, name in enumerate(case.motives)]
+    items = [*weapons, (Ref("murder_weapon", 0), "weapon")]
+    return {
+        "suspect": suspects,
+        "weapon": weapons,
+        "person": [*suspects, *roles],
+        "item": items,
+        "subject": [*suspects, *roles, *items],
+        "room": [(Ref("room", i), name) for i, name in enumerate(case.rooms)],
+        "when": [(Ref("time", i), name if case.timed else "") for i, name in enumerate(case.times)],
+        "motive": [(Ref("motive", i), name) for i, name in enumerate(case.motives)],
+        "direction": [(Ref("direction", i), name) for i, name in enumerate(DIRECTIONS)],
+        "number": [(Ref("number", n), str(n)) for n in range(1, len(NUMBERS) + 1)],
+        "group": [(Ref("group", i), name) for i, name in enumerate(GROUPS)],
+    }

@@ -1,0 +1,143 @@
+"""Charts as SVG text to put into a page: drawn with Altair, turned to SVG by vl-convert, coloured by the page.
+
+Colours are CSS variables of the page, so that one drawing serves light and dark. Legends are the page's affair as well:
+HTML wraps on a phone. Every text in a chart is escaped by vl-convert.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import altair as alt
+import vl_convert
+
+WIDTH = 450
+"""Pixels, labels included, so that the charts of a page are of one width."""
+HEIGHT = 190
+"""Pixels between the axes."""
+FONT = "Arial, Helvetica, sans-serif"
+"""Not the page's: vl-convert leaves room for labels by the widths of this one, which it has."""
+FEW_POINTS = 40
+"""Up to so many points are marked on a line."""
+
+_CONFIG: dict[str, Any] = {
+    "background": "transparent",
+    "font": FONT,
+    "padding": {"left": 2, "right": 10, "top": 4, "bottom": 2},
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "var(--quiet)",
+        "labelFontSize": 12,
+        "titleColor": "var(--quiet)",
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "gridColor": "var(--hairline)",
+        "domain": False,
+        "ticks": False,
+        "labelPadding": 7,
+        "titlePadding": 9,
+        "tickCount": 5,
+    },
+    "axisX": {"grid": False, "domain": True, "domainColor": "var(--hairline)", "labelOverlap": True},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One named course of values over steps, or a level to compare with."""
+
+    name: str
+    points: Sequence[tuple[int, float]]
+    """(step, value). Of a `level`, one point whose step is of no account."""
+    colour: str
+    """CSS colour: `var(--first)`."""
+    kind: Literal["line", "dots", "level"] = "line"
+
+
+def curves(series: Sequence[Series], *, percent: bool, x_title: str) -> str:
+    """Lines over steps. What is not finite is left out."""
+    names = [one.name for one in series]
+    dashes = [[4, 4] if one.kind == "level" else [1, 0] for one in series]
+    colours = [one.colour for one in series]
+    colour = alt.Color("name:N", sort=names, scale=alt.Scale(domain=names, range=colours), legend=None)
+    dash = alt.StrokeDash("name:N", sort=names, scale=alt.Scale(domain=names, range=dashes), legend=None)
+    y = alt.Y(
+        "value:Q",
+        title=None,
+        axis=alt.Axis(format=".0%") if percent else alt.Axis(),
+        scale=alt.Scale(domain=[0, 1]) if percent else alt.Scale(zero=True, nice=True),
+    )
+    layers = []
+    for one in series:
+        values = [{"step": step, "value": v, "name": one.name} for step, v in one.points if math.isfinite(v)]
+        chart = alt.Chart(alt.Data(values=values))
+        if one.kind == "level":
+            layers.append(chart.mark_rule(strokeWidth=1.5).encode(y=y, color=colour, strokeDash=dash))
+            continue
+        mark = chart.mark_line(
+            strokeWidth=2 if one.kind == "line" else 1.5,
+            strokeJoin="round",
+            point={"filled": True, "size": 60 if one.kind == "dots" else 22}
+            if one.kind == "dots" or len(values) <= FEW_POINTS
+            else False,
+        )
+        layers.append(mark.encode(x=_steps(x_title), y=y, color=colour, strokeDash=dash))
+    return _svg(alt.layer(*layers))
+
+
+def stack(
+    parts: Mapping[str, Sequence[tuple[int, float]]], colours: Mapping[str, str], *, percent: bool, x_title: str
+) -> str:
+    """Parts of a whole over steps, the first of the mapping at the bottom."""
+    names = list(parts)
+    values = [
+        {"step": step, "value": value, "name": name, "order": names.index(name)}
+        for name, points in parts.items()
+        for step, value in points
+        if math.isfinite(value)
+    ]
+    steps = {value["step"] for value in values}
+    chart = alt.Chart(alt.Data(values=values))
+    # An area needs two steps to be seen; seconds are bars, as there is nothing between two steps.
+    area = percent and len(steps) > 2
+    mark = chart.mark_area() if area else chart.mark_bar(width=max(1.0, 0.6 * WIDTH / len(steps)))
+    x = _steps(x_title)
+    if not area:
+        x = x.scale(domain=[min(steps) - 0.5, max(steps) + 0.5], nice=False)
+    return _svg(
+        mark.encode(
+            x=x,
+            y=alt.Y(
+                "value:Q",
+                title=None,
+                stack="zero",
+                axis=alt.Axis(format=".0%") if percent else alt.Axis(),
+                scale=alt.Scale(domain=[0, 1]) if percent else alt.Undefined,
+            ),
+            color=alt.Color(
+                "name:N",
+                sort=names,
+                scale=alt.Scale(domain=names, range=[colours[name] for name in names]),
+                legend=None,
+            ),
+            order="order:Q",
+        )
+    )
+
+
+def _steps(title: str) -> alt.X:
+    return alt.X(
+        "step:Q", title=title, axis=alt.Axis(format="d", tickMinStep=1), scale=alt.Scale(zero=False, nice=False)
+    )
+
+
+def _svg(chart: alt.LayerChart | alt.Chart) -> str:
+    fitted = chart.properties(width=WIDTH, height=HEIGHT, autosize={"type": "fit-x", "contains": "padding"})
+    spec = fitted.to_dict() | {"config": _CONFIG}
+    svg: str = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+    # The size is the page's affair; the view box keeps the proportions.
+    return re.sub(r'^(<svg[^>]*?) width="(\d+)" height="\d+"', r'\1 style="max-width:\2px"', svg, count=1)

@@ -1,0 +1,220 @@
+"""The run directory: one folder with everything about one run, and the only truth about it.
+
+    config.json                     the configuration, complete
+    environment.json                what it ran on
+    metrics.jsonl                   one line per step and phase; equal runs have equal bytes
+    timings.jsonl                   seconds and whatever else differs between equal runs
+    rollouts/<phase>_<step>.parquet every completion of a training step
+    evaluations/<name>.parquet      every completion of an evaluation; <name>.json is its summary
+    checkpoints/                    what a run resumes from
+    report.html                     made from all of the above
+
+A line of metrics is `{"phase": "grpo", "step": 3, "reward": 0.61, ...}`. The names that the report knows:
+
+    every phase      loss, grad_norm, learning_rate
+    grpo and eval    reward (share of questions right), strict (share of puzzles wholly right), readable,
+                     length_tokens, outcome/<outcome> (share of completions)
+    grpo             entropy (nats per token), mismatch (mean |log-probability sampled - recomputed|, nats per token)
+
+A line of timings holds seconds, names ending in `_s`, which are disjoint: their sum is the time of the step. Phase
+`eval` counts GRPO steps; an evaluation of step n is made before the checkpoint of step n.
+
+One process writes a run; any number may read it meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from sleuth.config import RunConfig, parse_config
+from sleuth.errors import UserError
+from sleuth.runs.environment import Environment, current_environment
+from sleuth.runs.files import append_line, atomic_write, read_lines, writing
+from sleuth.runs.rows import EvaluationRow, RolloutRow, read_parquet, to_parquet
+
+Phase = Literal["sft", "grpo", "eval"]
+
+_STAGE = {"sft": 0, "grpo": 1, "eval": 1}
+"""Phases in the order of a run; evaluations during training go along with GRPO."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of metrics or timings."""
+
+    phase: Phase
+    step: int
+    values: dict[str, float]
+    """NaN where a value was not finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """Reads and writes a run. Make one with `create` or `open`."""
+
+    path: Path
+    config: RunConfig
+    environment: Environment
+
+    @classmethod
+    def create(cls, path: Path, config: RunConfig) -> RunDirectory:
+        """Starts a run in a new or empty folder. Raises `UserError` if there is something already."""
+        if (path / "config.json").exists():
+            raise UserError(f"{path}: there is a run already; resume it or choose another folder")
+        if path.exists() and not path.is_dir():
+            raise UserError(f"{path} is a file; choose a folder that is new or empty")
+        if path.exists() and any(path.iterdir()):
+            raise UserError(f"{path}: the folder holds something else; choose one that is new or empty")
+        run = cls(path, config, current_environment())
+        with writing(path):
+            for folder in (path, run.rollouts, run.evaluations, run.checkpoints):
+                folder.mkdir(parents=True, exist_ok=True)
+        atomic_write(path / "environment.json", _json(run.environment.model_dump()))
+        # Last, since it is what makes the folder a run.
+        atomic_write(path / "config.json", _json(config.model_dump()))
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """A run that exists. Changes nothing. Raises `UserError` if there is none or its files can't be read."""
+        config_file, environment_file = path / "config.json", path / "environment.json"
+        if not config_file.is_file():
+            raise UserError(f"{path}: no run here (it has no config.json)")
+        config = parse_config(_read_json(config_file), str(config_file))
+        try:
+            environment = Environment.model_validate(_read_json(environment_file))
+        except ValidationError as error:
+            raise UserError(f"{environment_file}: {error.errors()[0]['msg']}") from None
+        return cls(path, config, environment)
+
+    @property
+    def rollouts(self) -> Path:
+        return self.path / "rollouts"
+
+    @property
+    def evaluations(self) -> Path:
+        return self.path / "evaluations"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    def log_metrics(self, phase: Phase, step: int, values: Mapping[str, float]) -> None:
+        """Appends a line to metrics.jsonl. What is not finite is stored as null."""
+        _log(self.path / "metrics.jsonl", phase, step, values)
+
+    def log_timings(self, phase: Phase, step: int, values: Mapping[str, float]) -> None:
+        """Appends a line to timings.jsonl: disjoint seconds, names ending in `_s`."""
+        _log(self.path / "timings.jsonl", phase, step, values)
+
+    def read_metrics(self, phase: Phase | None = None) -> list[Line]:
+        """The lines of metrics.jsonl in order, of one phase or of all."""
+        return _read_log(self.path / "metrics.jsonl", phase)
+
+    def read_timings(self, phase: Phase | None = None) -> list[Line]:
+        """The lines of timings.jsonl in order, of one phase or of all."""
+        return _read_log(self.path / "timings.jsonl", phase)
+
+    def truncate_after(self, phase: Phase, step: int) -> None:
+        """Forgets all that was logged or sampled beyond a checkpoint, before resuming from it.
+
+        That is: later steps of the phase, and everything of later phases. Checkpoints and evaluations stay.
+        """
+
+        def beyond(other: str, other_step: int) -> bool:
+            return _STAGE[other] > _STAGE[phase] or (_STAGE[other] == _STAGE[phase] and other_step > step)
+
+        for file in (self.path / "metrics.jsonl", self.path / "timings.jsonl"):
+            kept = [line for line in _read_log(file) if not beyond(line.phase, line.step)]
+            if file.exists():
+                atomic_write(file, "".join(_line(x.phase, x.step, x.values) + "\n" for x in kept).encode())
+        for rollout_phase, rollout_step in self.rollout_steps():
+            if beyond(rollout_phase, rollout_step):
+                self._rollout_file(rollout_phase, rollout_step).unlink()
+
+    def write_rollouts(self, phase: Phase, step: int, rows: Iterable[RolloutRow]) -> None:
+        """Stores the completions of a step; written again, they replace what was there."""
+        atomic_write(self._rollout_file(phase, step), to_parquet(RolloutRow, rows))
+
+    def read_rollouts(self, phase: Phase, step: int) -> list[RolloutRow]:
+        """The completions of a step. Raises `UserError` if there are none."""
+        return read_parquet(RolloutRow, self._rollout_file(phase, step))
+
+    def rollout_steps(self) -> list[tuple[Phase, int]]:
+        """The (phase, step) of all stored rollouts, in the order of the run."""
+        found: list[tuple[Phase, int]] = []
+        for file in self.rollouts.glob("*.parquet"):
+            if match := re.fullmatch(r"(sft|grpo|eval)_(\d{6,})", file.stem):
+                found.append((match[1], int(match[2])))  # type: ignore[arg-type]  # the pattern allows no other
+        return sorted(found, key=lambda item: (_STAGE[item[0]], item[1], item[0]))
+
+    def write_evaluation(self, name: str, rows: Iterable[EvaluationRow], summary: Mapping[str, Any]) -> None:
+        """Stores an evaluation and its summary (plain data) under a name of lower-case letters, digits and hyphens.
+
+        The names that the report knows: `before`, `after-sft`, `after-grpo`, `guessing`, `solver`.
+        """
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name), name
+        atomic_write(self.evaluations / f"{name}.parquet", to_parquet(EvaluationRow, rows))
+        atomic_write(self.evaluations / f"{name}.json", _json(summary))
+
+    def read_evaluation(self, name: str) -> list[EvaluationRow]:
+        """The completions of an evaluation. Raises `UserError` if there is none of that name."""
+        return read_parquet(EvaluationRow, self.evaluations / f"{name}.parquet")
+
+    def evaluation_names(self) -> list[str]:
+        """The names of all evaluations, sorted."""
+        return sorted(file.stem for file in self.evaluations.glob("*.parquet"))
+
+    def _rollout_file(self, phase: Phase, step: int) -> Path:
+        return self.rollouts / f"{phase}_{step:06d}.parquet"
+
+
+def _json(data: Mapping[str, Any]) -> bytes:
+    return (json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; the run is not whole") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not a JSON file: {error}") from None
+
+
+def _line(phase: str, step: int, values: Mapping[str, float]) -> str:
+    # JSON has no NaN; null keeps the line readable by every tool.
+    plain = {name: value if math.isfinite(value) else None for name, value in values.items()}
+    return json.dumps({"phase": phase, "step": step} | plain, allow_nan=False)
+
+
+def _log(path: Path, phase: Phase, step: int, values: Mapping[str, float]) -> None:
+    assert not values.keys() & {"phase", "step"}
+    append_line(path, _line(phase, step, values))
+
+
+def _read_log(path: Path, phase: Phase | None = None) -> list[Line]:
+    lines = []
+    for number, text in enumerate(read_lines(path), start=1):
+        try:
+            record = json.loads(text)
+            line = Line(record.pop("phase"), record.pop("step"), record)
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise UserError(f"{path}, line {number}: not a line of a run's log: {text[:80]!r}") from error
+        if phase in (None, line.phase):
+            for name, value in line.values.items():
+                line.values[name] = math.nan if value is None else value
+            lines.append(line)
+    return lines

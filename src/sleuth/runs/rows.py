@@ -1,0 +1,144 @@
+"""The rows of a run's Parquet files: one per completion, in training (`RolloutRow`) and evaluation (`EvaluationRow`).
+
+A row holds all that a reader needs to judge it without the puzzle: what was asked, written, read and right. Maps from
+question letters are stored as JSON text, since Parquet's own maps lose nothing but are read by few tools.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from sleuth.errors import UserError
+from sleuth.grading.score import Outcome
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Completion:
+    """What the two kinds of row have in common."""
+
+    puzzle_id: str
+    sample: int
+    """Which of the puzzle's completions, from 0."""
+    system: str
+    """Instructions of the mode."""
+    prompt: str
+    """The puzzle's text."""
+    completion: str
+    """The new tokens as text."""
+    stop: str
+    """Why it ended: a `StopReason`."""
+    outcome: Outcome
+    reward: float
+    """Share of questions answered right."""
+    correct: bool
+    """All of them right."""
+    answers: dict[str, str | None]
+    """Letter to the answer as read, None where none could be read."""
+    right: dict[str, bool]
+    """Letter to whether it is right."""
+    gold: dict[str, str]
+    """Letter to the right answer."""
+    detail: str = ""
+    """For people: what was wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutRow(_Completion):
+    """One completion of a training step."""
+
+    phase: str
+    step: int
+    tokens: tuple[int, ...]
+    """New tokens, the end token included when there is one."""
+    logprobs: tuple[float, ...]
+    """Natural log-probability of each token as sampled; stored as float32."""
+    advantage: float | None
+    """None where the step gave the group none (all its rewards equal, or no GRPO)."""
+
+    @property
+    def length_tokens(self) -> int:
+        return len(self.tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRow(_Completion):
+    """One completion of an evaluation."""
+
+    length_tokens: int
+    """New tokens, the end token included when there is one."""
+
+
+Row = TypeVar("Row", RolloutRow, EvaluationRow)
+
+_JSON_COLUMNS = ("answers", "right", "gold")
+
+
+def _schema(row_type: type[Row]) -> pa.Schema:
+    import pyarrow as pa
+
+    special = {
+        "sample": pa.int32(),
+        "step": pa.int32(),
+        "length_tokens": pa.int32(),
+        "reward": pa.float64(),
+        "advantage": pa.float64(),
+        "correct": pa.bool_(),
+        "tokens": pa.list_(pa.int32()),
+        "logprobs": pa.list_(pa.float32()),
+    }
+    return pa.schema(
+        [
+            pa.field(field.name, special.get(field.name, pa.string()), nullable=field.name == "advantage")
+            for field in fields(row_type)
+        ]
+    )
+
+
+def to_parquet(row_type: type[Row], rows: Iterable[Row]) -> bytes:
+    """Rows as a Parquet file; the same rows give the same bytes with the same version of pyarrow."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    records = []
+    for row in rows:
+        record = asdict(row)
+        for name in _JSON_COLUMNS:
+            record[name] = json.dumps(record[name], ensure_ascii=False)
+        records.append(record)
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(records, schema=_schema(row_type)), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def read_parquet(row_type: type[Row], path: Path) -> list[Row]:
+    """The rows of a file. Raises `UserError` if it is not there, no Parquet, or of other columns."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(io.BytesIO(path.read_bytes()))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path}: not a Parquet file ({error})") from None
+    expected = _schema(row_type).names
+    if table.schema.names != expected:
+        differing = sorted(set(expected) ^ set(table.schema.names))
+        raise UserError(f"{path}: written by another version of sleuth (columns differ: {', '.join(differing)})")
+    rows = []
+    for record in table.to_pylist():
+        for name in _JSON_COLUMNS:
+            record[name] = json.loads(record[name])
+        for name in ("tokens", "logprobs"):
+            if name in record:
+                record[name] = tuple(record[name])
+        rows.append(row_type(**record | {"outcome": Outcome(record["outcome"])}))
+    return rows

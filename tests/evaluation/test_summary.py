@@ -1,0 +1,80 @@
+"""Summaries of completions, with figures worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from sleuth.evaluation.summary import compare, summarise
+from sleuth.grading.score import Outcome
+from sleuth.runs.rows import EvaluationRow
+
+
+def row(puzzle: str, outcome: Outcome, reward: float, length: int = 10, sample: int = 0) -> EvaluationRow:
+    return EvaluationRow(
+        puzzle_id=puzzle,
+        sample=sample,
+        system="",
+        prompt="",
+        completion="",
+        stop="end",
+        outcome=outcome,
+        reward=reward,
+        correct=outcome == Outcome.CORRECT,
+        answers={},
+        right={},
+        gold={},
+        length_tokens=length,
+    )
+
+
+FIRST = [
+    row("a", Outcome.CORRECT, 1.0, length=10),
+    row("b", Outcome.PARTLY, 0.5, length=20),
+    row("c", Outcome.TRUNCATED, 0.0, length=90),
+    row("d", Outcome.UNREADABLE, 0.0, length=40),
+]
+SECOND = [row(puzzle, Outcome.CORRECT, 1.0, length=12) for puzzle in "dcba"]
+
+
+def test_figures() -> None:
+    summary = summarise(FIRST)
+    assert summary.share.mean == 0.375
+    assert summary.strict.mean == 0.25
+    assert summary.readable.mean == 0.5
+    assert summary.length_tokens.mean == 40
+    assert summary.outcomes[Outcome.TRUNCATED] == 0.25 and summary.outcomes[Outcome.WRONG] == 0
+    metrics = summary.as_metrics()
+    assert metrics["reward"] == 0.375 and metrics["outcome/partly"] == 0.25
+    assert sum(value for name, value in metrics.items() if name.startswith("outcome/")) == 1
+
+
+def test_samples_of_a_puzzle_are_one_puzzle() -> None:
+    rows = [row("a", Outcome.CORRECT, 1.0, sample=i) for i in range(9)] + [row("b", Outcome.WRONG, 0.0)]
+    summary = summarise(rows)
+    assert (summary.strict.mean, summary.strict.n, summary.completions) == (0.5, 2, 10)
+
+
+def test_json_holds_no_nan() -> None:
+    summary = summarise([row("a", Outcome.CORRECT, 1.0)])
+    assert math.isnan(summary.length_tokens.low)
+    data = json.loads(json.dumps(summary.as_json(), allow_nan=False))
+    assert data["length_tokens"] == {"mean": 10.0, "low": None, "high": None, "n": 1}
+    assert data["outcomes"]["correct"] == 1.0
+
+
+def test_difference_is_second_minus_first_on_the_same_puzzles() -> None:
+    difference = compare(FIRST, SECOND)
+    assert difference.share.mean == 0.625
+    assert difference.strict.mean == 0.75
+    assert difference.readable.mean == 0.5
+    assert difference.length_tokens.mean == -28
+    with pytest.raises(ValueError, match="same puzzles"):
+        compare(FIRST, SECOND[1:])
+
+
+def test_nothing_to_summarise() -> None:
+    with pytest.raises(ValueError, match="no completions"):
+        summarise([])

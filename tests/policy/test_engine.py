@@ -1,0 +1,245 @@
+"""The engine against transformers' own generation and forward pass, and against itself in other company."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
+
+from sleuth.errors import UserError
+from sleuth.policy.base import Request, Rollout, Sampling, StopReason
+from sleuth.policy.engine import TorchPolicy
+from sleuth.policy.fused import FusedLlama, fits
+from sleuth.policy.models import prompt_tokens
+from tests.tiny import END, VOCABULARY, tiny_llama, tiny_tokenizer
+
+TOKENIZER = tiny_tokenizer()
+REQUESTS = [
+    Request("puzzle/0", "Answer.", "Who was it?"),
+    Request("puzzle/1", "Answer in one word.", "Where was the one with the candlestick at midnight, and why?"),
+    Request("puzzle/2", "A.", "B?"),
+]
+
+
+def tiny_other(kind: str) -> Any:
+    settings: dict[str, Any] = {
+        "vocab_size": VOCABULARY,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "initializer_range": 0.2,
+        "bos_token_id": 1,
+        "eos_token_id": END,
+        "pad_token_id": END,
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        if kind == "qwen2":
+            return Qwen2ForCausalLM(Qwen2Config(**settings)).float().eval()
+        return Qwen3ForCausalLM(Qwen3Config(**settings, head_dim=8)).float().eval()
+
+
+def model_of(kind: str) -> Any:
+    if kind == "llama":
+        return tiny_llama()
+    if kind == "llama with biases, untied":
+        model = tiny_llama(tie_word_embeddings=False, attention_bias=True, mlp_bias=True, num_key_value_heads=4)
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                if name.endswith("bias"):
+                    weight.copy_(torch.linspace(-1, 1, weight.numel()))
+        return model
+    if kind == "llama 3 rope":
+        rope = {"rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0}
+        rope |= {"high_freq_factor": 4.0, "original_max_position_embeddings": 64}
+        return tiny_llama(rope_parameters=rope)
+    return tiny_other(kind)
+
+
+KINDS = ["llama", "llama with biases, untied", "llama 3 rope", "qwen2", "qwen3"]
+
+
+def flat(groups: list[list[Rollout]]) -> list[Rollout]:
+    return [rollout for group in groups for rollout in group]
+
+
+def forward_logprobs(model: Any, rollout: Rollout, temperature: float) -> torch.Tensor:
+    """The log-probability of each new token, from one forward pass over prompt and completion."""
+    tokens = torch.tensor([[*rollout.prompt_tokens, *rollout.tokens]])
+    with torch.no_grad():
+        logits = model(tokens).logits[0, len(rollout.prompt_tokens) - 1 : -1]
+    return (logits / temperature).log_softmax(-1).gather(1, tokens[0, len(rollout.prompt_tokens) :, None])[:, 0]
+
+
+def test_fused_path_is_taken_for_llama_alone() -> None:
+    assert [fits(model_of(kind)) for kind in KINDS] == [True, True, True, False, False]
+    assert not fits(tiny_llama(hidden_act="gelu"))
+    dynamic = {"rope_type": "dynamic", "rope_theta": 10_000.0, "factor": 2.0}
+    assert not fits(tiny_llama(rope_parameters=dynamic, max_position_embeddings=64))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("samples", [1, 3])
+def test_greedy_tokens_equal_generate(kind: str, samples: int) -> None:
+    model = model_of(kind)
+    groups = TorchPolicy(model, TOKENIZER).rollout(REQUESTS, samples, Sampling(40, temperature=0))
+    for request, group in zip(REQUESTS, groups, strict=True):
+        prompt = torch.tensor([prompt_tokens(TOKENIZER, request)])
+        with torch.no_grad():
+            expected = model.generate(prompt, max_new_tokens=40, do_sample=False)[0, prompt.shape[1] :].tolist()
+        assert [list(rollout.tokens) for rollout in group] == [expected] * samples
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3"])
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize("samples", [1, 5])
+def test_logprobs_equal_a_forward_pass(kind: str, temperature: float, samples: int) -> None:
+    model = model_of(kind)
+    groups = TorchPolicy(model, TOKENIZER, rows=4).rollout(REQUESTS, samples, Sampling(30, temperature, seed=(3, 1)))
+    for rollout in flat(groups):
+        assert len(rollout.logprobs) == len(rollout.tokens)
+        expected = forward_logprobs(model, rollout, temperature)
+        torch.testing.assert_close(torch.tensor(rollout.logprobs), expected, atol=1e-4, rtol=0)
+
+
+def test_greedy_logprobs_are_those_of_temperature_one() -> None:
+    model = tiny_llama()
+    [[rollout]] = TorchPolicy(model, TOKENIZER).rollout(REQUESTS[:1], 1, Sampling(10, temperature=0))
+    expected = forward_logprobs(model, rollout, 1.0)
+    torch.testing.assert_close(torch.tensor(rollout.logprobs), expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2"])
+def test_tokens_do_not_depend_on_company(kind: str) -> None:
+    model = model_of(kind)
+    sampling = Sampling(100, temperature=1.5, seed=(7, 2))
+    together = TorchPolicy(model, TOKENIZER).rollout(REQUESTS, 6, sampling)
+    assert len({rollout.tokens for rollout in flat(together)}) == 18  # no draw is used twice
+    lengths = {len(rollout.tokens) for rollout in flat(together)}
+    assert len(lengths) > 2  # rows end at different times, so places are taken over
+    for rows in (1, 2, 5, 17):
+        assert_same(TorchPolicy(model, TOKENIZER, rows).rollout(REQUESTS, 6, sampling), together)
+    backwards = TorchPolicy(model, TOKENIZER, 4).rollout(REQUESTS[::-1], 6, sampling)
+    assert_same(backwards[::-1], together)
+    alone = [TorchPolicy(model, TOKENIZER).rollout([request], 1, sampling)[0] for request in REQUESTS]
+    assert_same(alone, [group[:1] for group in together])
+
+
+def assert_same(one: list[list[Rollout]], other: list[list[Rollout]]) -> None:
+    """Equal in all but the last digits of the log-probabilities."""
+    for a, b in zip(flat(one), flat(other), strict=True):
+        assert (a.prompt_tokens, a.tokens, a.stop, a.text) == (b.prompt_tokens, b.tokens, b.stop, b.text)
+        assert a.logprobs == pytest.approx(b.logprobs, abs=1e-4)
+
+
+def test_seed_and_key_decide_the_draws() -> None:
+    policy = TorchPolicy(tiny_llama(), TOKENIZER)
+    first = policy.rollout(REQUESTS[:1], 2, Sampling(20, seed=(1, 1)))
+    assert policy.rollout(REQUESTS[:1], 2, Sampling(20, seed=(1, 1))) == first
+    other_seed = policy.rollout(REQUESTS[:1], 2, Sampling(20, seed=(1, 2)))
+    renamed = policy.rollout([Request("other", REQUESTS[0].system, REQUESTS[0].user)], 2, Sampling(20, seed=(1, 1)))
+    assert len({rollout.tokens for rollout in flat([*first, *other_seed, *renamed])}) == 6
+
+
+def test_global_random_state_is_left_alone() -> None:
+    before = torch.get_rng_state()
+    TorchPolicy(tiny_llama(), TOKENIZER).rollout(REQUESTS[:1], 2, Sampling(5))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_end_token_is_kept_and_ends_a_completion() -> None:
+    rollouts = flat(TorchPolicy(tiny_llama(), TOKENIZER).rollout(REQUESTS, 30, Sampling(60, temperature=1.5)))
+    ended = [rollout for rollout in rollouts if rollout.stop is StopReason.END]
+    cut = [rollout for rollout in rollouts if rollout.stop is StopReason.LENGTH]
+    assert ended and cut and len(ended) + len(cut) == len(rollouts)
+    for rollout in ended:
+        assert rollout.tokens.index(END) == len(rollout.tokens) - 1
+    for rollout in cut:
+        assert len(rollout.tokens) == 60 and END not in rollout.tokens
+    for rollout in rollouts:
+        assert "<|" not in rollout.text
+        assert rollout.text == TOKENIZER.decode([token for token in rollout.tokens if token > 2])
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3"])
+def test_single_token_completions(kind: str) -> None:
+    groups = TorchPolicy(model_of(kind), TOKENIZER, rows=2).rollout(REQUESTS, 5, Sampling(1))
+    assert [len(rollout.tokens) for rollout in flat(groups)] == [1] * 15
+
+
+def test_progress_counts_every_rollout() -> None:
+    seen: list[int] = []
+    TorchPolicy(tiny_llama(), TOKENIZER, rows=4).rollout(REQUESTS, 4, Sampling(30), progress=seen.append)
+    assert sum(seen) == 12 and 0 not in seen and len(seen) > 1
+
+
+def test_changed_weights_are_seen_and_training_mode_is_kept() -> None:
+    model, changed = tiny_llama(0), tiny_llama(1)
+    policy = TorchPolicy(model, TOKENIZER)
+    before = policy.rollout(REQUESTS, 2, Sampling(20))
+    model.load_state_dict(changed.state_dict())
+    model.train()
+    after = policy.rollout(REQUESTS, 2, Sampling(20))
+    assert model.training
+    assert after != before
+    assert_same(after, TorchPolicy(changed, TOKENIZER).rollout(REQUESTS, 2, Sampling(20)))
+
+
+def test_each_prompt_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[int] = []
+    prefill = FusedLlama.prefill
+
+    def counting(self: FusedLlama, tokens: list[int]) -> Any:
+        computed.append(len(tokens))
+        return prefill(self, tokens)
+
+    monkeypatch.setattr(FusedLlama, "prefill", counting)
+    TorchPolicy(tiny_llama(), TOKENIZER, rows=3).rollout(REQUESTS, 8, Sampling(12))
+    assert computed == [len(prompt_tokens(TOKENIZER, request)) for request in REQUESTS]
+
+
+def test_freed_places_are_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    step = FusedLlama.step
+
+    def counting(self: FusedLlama, tokens: list[int]) -> torch.Tensor:
+        steps.append(len(tokens))
+        return step(self, tokens)
+
+    monkeypatch.setattr(FusedLlama, "step", counting)
+    groups = TorchPolicy(tiny_llama(), TOKENIZER, rows=4).rollout(REQUESTS, 20, Sampling(40, temperature=1.5))
+    lengths = [len(rollout.tokens) for rollout in flat(groups)]
+    assert min(lengths) < 10 and max(lengths) == 40
+    assert sum(steps) == sum(lengths) - len(lengths)  # the first token of a row comes from its prompt
+    busy = len(steps) - next(number for number, rows in enumerate(steps[::-1]) if rows == 4)
+    assert set(steps[:busy]) == {4}  # no place is empty while a row waits
+
+
+def test_too_long_for_the_context_is_refused_in_one_line() -> None:
+    policy = TorchPolicy(tiny_llama(max_position_embeddings=64), TOKENIZER)
+    with pytest.raises(UserError, match="puzzle/1.*context of 64") as refused:
+        policy.rollout(REQUESTS, 1, Sampling(32))
+    assert "\n" not in str(refused.value)
+
+
+def test_interrupt_passes_and_the_policy_still_works() -> None:
+    model = tiny_llama()
+    model.train()
+    policy = TorchPolicy(model, TOKENIZER)
+
+    def interrupt(finished: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        policy.rollout(REQUESTS, 2, Sampling(5), progress=interrupt)
+    assert model.training
+    assert len(policy.rollout(REQUESTS, 2, Sampling(5))) == 3
+
+
+def test_no_requests_no_rollouts() -> None:
+    assert TorchPolicy(tiny_llama(), TOKENIZER).rollout([], 3, Sampling(5)) == []

@@ -1,0 +1,213 @@
+"""The run directory: what is written is read back, resuming leaves neither gaps nor doubles."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import math
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sleuth.config import RunConfig
+from sleuth.errors import UserError
+from sleuth.grading.score import Outcome
+from sleuth.runs.directory import Line, RunDirectory
+from sleuth.runs.rows import EvaluationRow, RolloutRow
+
+ROLLOUT = RolloutRow(
+    phase="grpo",
+    step=3,
+    puzzle_id="zebra@1/level-1/train/0/7",
+    sample=2,
+    system="Answer.",
+    prompt="Who?\n",
+    completion="A: Zoë\u2028</pre>\0",
+    tokens=(5, 0, 49151),
+    logprobs=(-0.5, -2.0, 0.0),
+    stop="end",
+    outcome=Outcome.PARTLY,
+    reward=0.5,
+    correct=False,
+    advantage=None,
+    answers={"B": None, "A": "Zoë"},
+    right={"B": False, "A": True},
+    gold={"B": "Mr. X", "A": "Zoë"},
+    detail="B is missing",
+)
+EVALUATION = EvaluationRow(
+    puzzle_id="p",
+    sample=0,
+    system="",
+    prompt="Who?",
+    completion="",
+    stop="length",
+    outcome=Outcome.TRUNCATED,
+    reward=0.0,
+    correct=False,
+    answers={},
+    right={},
+    gold={"A": "x"},
+    length_tokens=96,
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return RunDirectory.create(tmp_path / "run", RunConfig(name="röntgen", seed=7))
+
+
+def test_open_reads_what_create_wrote(run: RunDirectory) -> None:
+    again = RunDirectory.open(run.path)
+    assert again == run
+    assert again.config.seed == 7
+    assert {file.name for file in run.path.iterdir()} == {
+        "config.json",
+        "environment.json",
+        "rollouts",
+        "evaluations",
+        "checkpoints",
+    }
+
+
+def test_environment_names_no_person_host_or_path(run: RunDirectory) -> None:
+    text = (run.path / "environment.json").read_text()
+    assert json.loads(text)["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert "numpy" in json.loads(text)["packages"]
+    for secret in {getpass.getuser(), socket.gethostname(), str(Path.home()), str(Path.cwd())} - {"", "/"}:
+        assert f'"{secret}' not in text and f"/{secret}" not in text
+
+
+def test_create_refuses_a_folder_that_holds_something(run: RunDirectory, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is a run already"):
+        RunDirectory.create(run.path, run.config)
+    (tmp_path / "other").mkdir()
+    RunDirectory.create(tmp_path / "other", run.config)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").touch()
+    with pytest.raises(UserError, match="holds something else"):
+        RunDirectory.create(tmp_path / "full", run.config)
+    with pytest.raises(UserError, match="is a file"):
+        RunDirectory.create(tmp_path / "full" / "thesis.tex", run.config)
+    assert [file.name for file in (tmp_path / "full").iterdir()] == ["thesis.tex"]
+
+
+def test_open_says_what_is_wrong(run: RunDirectory, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no run here"):
+        RunDirectory.open(tmp_path / "nothing")
+    (run.path / "config.json").write_text('{"sead": 3}')
+    with pytest.raises(UserError, match="unknown key 'sead'; did you mean 'seed'"):
+        RunDirectory.open(run.path)
+    (run.path / "config.json").write_text("{")
+    with pytest.raises(UserError, match="not a JSON file"):
+        RunDirectory.open(run.path)
+
+
+def test_metrics_are_read_back(run: RunDirectory) -> None:
+    run.log_metrics("sft", 1, {"loss": 2.5})
+    run.log_metrics("grpo", 1, {"reward": 0.1 + 0.2, "entropy": math.inf})
+    run.log_timings("grpo", 1, {"sample_s": 11})
+    sft, grpo = run.read_metrics()
+    assert sft == Line("sft", 1, {"loss": 2.5})
+    assert grpo.values["reward"] == 0.1 + 0.2 and math.isnan(grpo.values["entropy"])
+    assert run.read_metrics("sft") == [sft]
+    assert run.read_timings() == [Line("grpo", 1, {"sample_s": 11})]
+    # Every line is JSON for any reader, whatever was not finite.
+    second = (run.path / "metrics.jsonl").read_text().splitlines()[1]
+    assert second == '{"phase": "grpo", "step": 1, "reward": 0.30000000000000004, "entropy": null}'
+
+
+def test_a_broken_line_is_named(run: RunDirectory) -> None:
+    run.log_metrics("sft", 1, {"loss": 2.5})
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write("[1]\n")
+    with pytest.raises(UserError, match=r"metrics\.jsonl, line 2: not a line"):
+        run.read_metrics()
+
+
+def test_killed_while_writing_then_resumed(run: RunDirectory) -> None:
+    """A resumed run's files are those of a run that was never stopped."""
+
+    def go(target: RunDirectory, phase: str, first: int, last: int) -> None:
+        for step in range(first, last + 1):
+            target.log_metrics(phase, step, {"loss": 1 / step})  # type: ignore[arg-type]
+            target.log_timings(phase, step, {"train_s": 1.0})  # type: ignore[arg-type]
+            if phase == "grpo":
+                target.write_rollouts("grpo", step, [replace(ROLLOUT, step=step)])
+                if step % 2 == 0:
+                    target.log_metrics("eval", step, {"reward": 0.5})
+
+    whole = RunDirectory.create(run.path.parent / "whole", run.config)
+    for target in (run, whole):
+        go(target, "sft", 1, 3)
+        go(target, "grpo", 1, 4)
+    go(run, "grpo", 5, 7)  # beyond the checkpoint of step 4
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"phase": "gr')
+
+    run.truncate_after("grpo", 4)
+    go(run, "grpo", 5, 6)
+    go(whole, "grpo", 5, 6)
+    for name in ("metrics.jsonl", "timings.jsonl", "rollouts/grpo_000006.parquet"):
+        assert (run.path / name).read_bytes() == (whole.path / name).read_bytes()
+    assert run.rollout_steps() == [("grpo", step) for step in range(1, 7)]
+
+    run.truncate_after("sft", 2)
+    assert [(line.phase, line.step) for line in run.read_metrics()] == [("sft", 1), ("sft", 2)]
+    assert run.rollout_steps() == []
+
+
+def test_truncating_before_anything_was_logged(run: RunDirectory) -> None:
+    run.truncate_after("grpo", 0)
+    assert run.read_metrics() == []
+
+
+def test_rollouts_are_read_back(run: RunDirectory) -> None:
+    rows = [ROLLOUT, replace(ROLLOUT, sample=3, advantage=-1.25, tokens=(), logprobs=())]
+    run.write_rollouts("grpo", 3, rows)
+    assert (run.path / "rollouts" / "grpo_000003.parquet").exists()
+    assert run.read_rollouts("grpo", 3) == rows
+    assert list(run.read_rollouts("grpo", 3)[0].answers) == ["B", "A"]
+    assert rows[0].length_tokens == 3
+    with pytest.raises(UserError, match="no such file"):
+        run.read_rollouts("grpo", 4)
+
+
+def test_rollout_columns_for_other_tools(run: RunDirectory) -> None:
+    import pyarrow.parquet as pq
+
+    run.write_rollouts("grpo", 3, [ROLLOUT])
+    schema = pq.read_schema(run.path / "rollouts" / "grpo_000003.parquet")
+    assert str(schema.field("tokens").type) == "list<element: int32>"
+    assert str(schema.field("logprobs").type) == "list<element: float>"
+    assert schema.field("advantage").nullable and not schema.field("reward").nullable
+
+
+def test_evaluations_are_read_back(run: RunDirectory) -> None:
+    run.write_evaluation("after-sft", [EVALUATION], {"strict": {"mean": 0.0}})
+    run.write_evaluation("before", [], {})
+    assert run.evaluation_names() == ["after-sft", "before"]
+    assert run.read_evaluation("after-sft") == [EVALUATION]
+    assert run.read_evaluation("before") == []
+    assert json.loads((run.path / "evaluations" / "after-sft.json").read_text()) == {"strict": {"mean": 0.0}}
+
+
+def test_foreign_parquet_is_refused(run: RunDirectory) -> None:
+    run.write_evaluation("before", [EVALUATION], {})
+    run.write_rollouts("grpo", 1, [ROLLOUT])
+    (run.evaluations / "before.parquet").write_bytes((run.rollouts / "grpo_000001.parquet").read_bytes())
+    with pytest.raises(UserError, match=r"columns differ: advantage, length_tokens, logprobs, phase, step, tokens"):
+        run.read_evaluation("before")
+    (run.evaluations / "before.parquet").write_bytes(b"PAR1 not at all")
+    with pytest.raises(UserError, match="not a Parquet file"):
+        run.read_evaluation("before")
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    code = "import sys, sleuth.runs.directory; print([m for m in ('pyarrow', 'torch', 'altair') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

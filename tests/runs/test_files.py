@@ -1,0 +1,73 @@
+"""Atomic writes and whole lines, also when the disk is full or a crash left a part."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from sleuth.errors import UserError
+from sleuth.runs.files import append_line, atomic_write, read_lines
+
+
+def full_disk(_descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_atomic_write_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    atomic_write(path, b"one")
+    atomic_write(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_full_disk_keeps_the_old_file_and_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    atomic_write(path, b"one")
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(UserError) as caught:
+        atomic_write(path, b"two")
+    assert str(path) in str(caught.value) and "disk is full" in str(caught.value) and "\n" not in str(caught.value)
+    assert path.read_bytes() == b"one"
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_full_disk_keeps_the_lines_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "log"
+    append_line(path, "one")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full_disk)
+        with pytest.raises(UserError, match="disk is full"):
+            append_line(path, "two")
+    assert path.read_bytes() == b"one\n"
+    append_line(path, "three")
+    assert read_lines(path) == ["one", "three"]
+
+
+def test_other_errors_are_not_hidden(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        atomic_write(tmp_path / "nowhere" / "a", b"")
+
+
+@pytest.mark.parametrize(
+    ("torn", "whole"), [(b"one\ntw", ["one"]), (b"tw", []), (b"", []), (b"one\n", ["one"]), (b"a\n\xe2\x82", ["a"])]
+)
+def test_torn_last_line(tmp_path: Path, torn: bytes, whole: list[str]) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(torn)
+    assert read_lines(path) == whole
+    assert path.read_bytes() == torn  # a reader never changes the file: its writer may be at work
+    append_line(path, "new")
+    assert read_lines(path) == [*whole, "new"]
+
+
+def test_lines_end_at_line_feeds_only(tmp_path: Path) -> None:
+    append_line(tmp_path / "log", "a\u2028b\x0bc")
+    assert read_lines(tmp_path / "log") == ["a\u2028b\x0bc"]
+
+
+def test_no_file_has_no_lines(tmp_path: Path) -> None:
+    assert read_lines(tmp_path / "log") == []
