@@ -73,7 +73,9 @@ def forward_logprobs(model: Any, rollout: Rollout, temperature: float) -> torch.
     tokens = torch.tensor([[*rollout.prompt_tokens, *rollout.tokens]])
     with torch.no_grad():
         logits = model(tokens).logits[0, len(rollout.prompt_tokens) - 1 : -1]
-    return (logits / temperature).log_softmax(-1).gather(1, tokens[0, len(rollout.prompt_tokens) :, None])[:, 0]
+    new = tokens[0, len(rollout.prompt_tokens) :, None]
+    logprobs: torch.Tensor = (logits / temperature).log_softmax(-1).gather(1, new)[:, 0]
+    return logprobs
 
 
 def test_fused_path_is_taken_for_llama_alone() -> None:
@@ -222,7 +224,7 @@ def test_freed_places_are_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_too_long_for_the_context_is_refused_in_one_line() -> None:
     policy = TorchPolicy(tiny_llama(max_position_embeddings=64), TOKENIZER)
-    with pytest.raises(UserError, match="puzzle/1.*context of 64") as refused:
+    with pytest.raises(UserError, match=r"puzzle/1.*context of 64") as refused:
         policy.rollout(REQUESTS, 1, Sampling(32))
     assert "\n" not in str(refused.value)
 

@@ -8,21 +8,13 @@ solver finds another world, a clue that is false there is added, and then thinne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from sleuth.logic.cnf import Cnf, WorldSolver
-from sleuth.logic.formulas import And, Formula, Is, Not, World, holds
+from sleuth.logic.formulas import And, Formula, Is, Not, World
 
-
-class HasFormula(Protocol):
-    """A clue, to this module: something that has a formula."""
-
-    @property
-    def formula(self) -> Formula: ...
-
-
-ClueT = TypeVar("ClueT", bound=HasFormula)
+ClueT = TypeVar("ClueT")
 
 
 def is_world(variables_cnf: Cnf, world: World) -> Formula:
@@ -33,26 +25,21 @@ def is_world(variables_cnf: Cnf, world: World) -> Formula:
 def find_minimal(
     rules: Cnf,
     world: World,
-    candidates: Iterator[ClueT],
+    tell: Callable[[World], tuple[ClueT, Formula]],
     unwanted: Callable[[ClueT], float],
-) -> list[ClueT] | None:
+) -> list[ClueT]:
     """Clues that with the rules leave only `world`, none of which can be dropped.
 
-    `rules` are compiled once and not changed. `candidates` yields clues that are true in `world`; it is read only as
-    far as needed, and None is returned if it ends too early. Clues with a high `unwanted` are dropped first. The
-    result keeps the order of the candidates.
+    `rules` are compiled once and not changed. `tell` gives, for another world, a clue that is true in `world` and false
+    in that one, with its formula. Clues with a high `unwanted` are dropped first. The result is in the order told.
     """
     cnf = rules.copy()
     cnf.add(Not(is_world(cnf, world)))
     with WorldSolver(cnf) as solver:
         chosen: dict[int, ClueT] = {}
-        counterexample = solver.solve()
-        while counterexample is not None:
-            clue = next((one for one in candidates if not holds(one.formula, counterexample)), None)
-            if clue is None:
-                return None
-            chosen[solver.add_optional(clue.formula)] = clue
-            counterexample = solver.solve(chosen)
+        while (counterexample := solver.solve(chosen)) is not None:
+            clue, formula = tell(counterexample)
+            chosen[solver.add_optional(formula)] = clue
         needed = set(solver.core())
         for selector in sorted(chosen, key=lambda s: (-unwanted(chosen[s]), s)):
             if selector in needed and not solver.satisfiable(sorted(needed - {selector})):

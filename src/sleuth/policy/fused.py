@@ -1,7 +1,8 @@
 """The fast decoder for Llama-type models: fused projections, and prompts that rows share in attention.
 
 The weights of q, k and v, and of gate and up, are copied side by side when the decoder is made, once per call of
-`TorchPolicy.rollout`, so that it works with the weights as training left them; the rest is referenced.
+`TorchPolicy.rollout`, so that it works with the weights as training left them. In bfloat16 on a CPU all weights are copied,
+into the layout that the product reads fastest; the copies live as long as the decoder.
 
 Where every prompt has several rows, its keys and values are kept once and met by the queries of all of them in one
 matrix product (as in "Hydragen", Juravsky et al. 2024, here with one softmax over both parts); a row keeps only its own
@@ -25,6 +26,8 @@ from sleuth.policy.decoder import after_drop
 
 WIDTH = 16
 """Attention looks at a multiple of so many cached tokens: oneDNN prepares each new shape anew."""
+TYPICAL_ROWS = 32
+"""What oneDNN lays weights out for."""
 BLOCK = 64
 """Caches grow by at least so many tokens."""
 STATIC_ROPE = ("default", "linear", "llama3", "yarn")
@@ -43,18 +46,40 @@ class Prefix:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+class _Linear:
+    """One or several projections of the same input, computed as one."""
+
+    def __init__(self, *parts: Any) -> None:
+        first = parts[0].weight
+        weight = first if len(parts) == 1 else torch.cat([part.weight for part in parts])
+        self._bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
+        # oneDNN lays a bfloat16 weight out anew in every product unless it is given in that layout. The two operations
+        # are those of torch's own compiler, not public, so they are used only where they are found.
+        self._packed = first.device.type == "cpu" and first.dtype == torch.bfloat16 and _can_pack()
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, TYPICAL_ROWS) if self._packed else weight
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        if self._packed:
+            y: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, "none", [], "")
+            return y
+        return functional.linear(x, self._weight, self._bias)
+
+
+def _can_pack() -> bool:
+    return torch.backends.mkldnn.is_available() and all(
+        hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise")
+    )
+
+
 class _Layer:
-    norm: torch.Tensor
-    qkv: torch.Tensor
-    qkv_bias: torch.Tensor | None
-    out: torch.Tensor
-    out_bias: torch.Tensor | None
-    mlp_norm: torch.Tensor
-    gate_up: torch.Tensor
-    gate_up_bias: torch.Tensor | None
-    down: torch.Tensor
-    down_bias: torch.Tensor | None
+    def __init__(self, layer: Any) -> None:
+        attention, mlp = layer.self_attn, layer.mlp
+        self.norm = layer.input_layernorm.weight
+        self.qkv = _Linear(attention.q_proj, attention.k_proj, attention.v_proj)
+        self.out = _Linear(attention.o_proj)
+        self.mlp_norm = layer.post_attention_layernorm.weight
+        self.gate_up = _Linear(mlp.gate_proj, mlp.up_proj)
+        self.down = _Linear(mlp.down_proj)
 
 
 def fits(model: Any) -> bool:
@@ -81,9 +106,9 @@ class FusedLlama:
         self._head_size = model.model.layers[0].self_attn.head_dim
         self._scale = model.model.layers[0].self_attn.scaling
         self._epsilon = config.rms_norm_eps
-        self._embedding, self._head = model.model.embed_tokens.weight, model.lm_head.weight
+        self._embedding, self._head = model.model.embed_tokens.weight, _Linear(model.lm_head)
         self._norm = model.model.norm.weight
-        self._layers = [_fuse(layer) for layer in model.model.layers]
+        self._layers = [_Layer(layer) for layer in model.model.layers]
         cos, sin = model.model.rotary_emb(self._embedding, torch.arange(length, device=self._device)[None])
         half = self._head_size // 2
         self._cos, self._sin = cos[0], torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1)  # signed for `roll`
@@ -109,7 +134,7 @@ class FusedLlama:
             return context_HPD.transpose(0, 1).flatten(1)
 
         hidden_PE = self._forward(self._ids(tokens), torch.arange(len(tokens), device=self._device), attend)
-        return prefix, functional.linear(hidden_PE[-1], self._head)
+        return prefix, self._head(hidden_PE[-1:])[0]
 
     def enter(self, prefix: Prefix, count: int) -> None:
         first = len(self._own)
@@ -140,7 +165,13 @@ class FusedLlama:
             positions = own + lengths
             longest = max(prefix.tokens for prefix in self._prefixes)
             beyond_BP = torch.arange(longest, device=self._device) >= lengths[:, None]
-            hidden_B11T = torch.cat([beyond_BP, unseen_BT], -1)[:, None, None]
+            unseen_BT = torch.cat([beyond_BP, unseen_BT], -1)
+            # Added to the scores: minus infinity where a row has no token. The scores are one tensor for all layers,
+            # zeros at first, so that no place holds what is not a number.
+            hidden_B11T = torch.zeros_like(unseen_BT, dtype=self._dtype).masked_fill_(unseen_BT, -torch.inf)
+            hidden_B11T = hidden_B11T[:, None, None]
+            repeats = self._heads // self._kv_heads
+            scores_BKRT = hidden_B11T.new_zeros(rows, self._kv_heads, repeats, longest + width)
         else:
             seen_B11T = ~unseen_BT[:, None, None]
 
@@ -150,14 +181,14 @@ class FusedLlama:
             values.view(-1, self._head_size).index_copy_(0, place_BK.flatten(), v_BKD.flatten(0, 1))
             k_BKTD, v_BKTD = keys[:rows, :, :width], values[:rows, :, :width]
             if self._shared:
-                return self._attend_shared(layer, q_BHD, k_BKTD, v_BKTD, hidden_B11T)
+                return self._attend_shared(layer, q_BHD, k_BKTD, v_BKTD, hidden_B11T, scores_BKRT)
             return functional.scaled_dot_product_attention(
                 q_BHD[:, :, None], k_BKTD, v_BKTD, attn_mask=seen_B11T, scale=self._scale, enable_gqa=True
             ).flatten(1)
 
         hidden_BE = self._forward(self._ids(tokens), positions, attend)
         self._own = [count + 1 for count in self._own]
-        return functional.linear(hidden_BE, self._head)
+        return self._head(hidden_BE)
 
     def drop(self, slots: Sequence[int]) -> None:
         rows = len(self._own)
@@ -177,24 +208,24 @@ class FusedLlama:
         k_BKTD: torch.Tensor,
         v_BKTD: torch.Tensor,
         hidden_B11T: torch.Tensor,
+        scores_BKRT: torch.Tensor,
     ) -> torch.Tensor:
         """One softmax over the prompt (its columns first, as wide as the longest) and the row's own tokens."""
         rows, kv_heads, width, size = k_BKTD.shape
-        q_BKRD = q_BHD.view(rows, kv_heads, -1, size)
-        longest = hidden_B11T.shape[-1] - width
-        scores_BKRT = q_BHD.new_empty(rows, kv_heads, q_BKRD.shape[2], longest + width)
-        own = torch.bmm(q_BKRD.flatten(0, 1), k_BKTD.flatten(0, 1).mT)
-        scores_BKRT[..., longest:] = own.view(rows, kv_heads, -1, width)
+        q_BKRD = (q_BHD * self._scale).view(rows, kv_heads, -1, size)
+        repeats, longest = q_BKRD.shape[2], hidden_B11T.shape[-1] - width
+        # Keys times queries, not the reverse: the product would first copy keys that are transposed.
+        own = torch.bmm(k_BKTD.flatten(0, 1), q_BKRD.flatten(0, 1).mT)
+        scores_BKRT[..., longest:] = own.view(rows, kv_heads, width, repeats).mT
         for prefix, members in self._groups:
             part_KNP = torch.bmm(_heads_first(q_BKRD[members]), prefix.keys[layer].mT)
-            scores_BKRT[members, ..., : prefix.tokens] = _rows_first(part_KNP, q_BKRD.shape[2])
-        weights_BKRT = scores_BKRT.float().mul_(self._scale).masked_fill_(hidden_B11T, -torch.inf).softmax(-1)
-        weights_BKRT = weights_BKRT.to(q_BHD.dtype)
-        own = torch.bmm(weights_BKRT[..., longest:].reshape(rows * kv_heads, -1, width), v_BKTD.flatten(0, 1))
-        context_BKRD = own.view(rows, kv_heads, -1, size)
+            scores_BKRT[members, ..., : prefix.tokens] = _rows_first(part_KNP, repeats)
+        weights_BKRT = scores_BKRT.add_(hidden_B11T).softmax(-1)  # which computes in float32 and rounds at the end
+        own = torch.bmm(weights_BKRT[..., longest:].reshape(rows * kv_heads, repeats, width), v_BKTD.flatten(0, 1))
+        context_BKRD = own.view(rows, kv_heads, repeats, size)
         for prefix, members in self._groups:
             part_KND = torch.bmm(_heads_first(weights_BKRT[members, ..., : prefix.tokens]), prefix.values[layer])
-            context_BKRD[members] += _rows_first(part_KND, q_BKRD.shape[2])
+            context_BKRD[members] += _rows_first(part_KND, repeats)
         return context_BKRD.view(rows, -1)
 
     def _forward(self, ids_N: torch.Tensor, positions_N: torch.Tensor, attend: Attend) -> torch.Tensor:
@@ -204,14 +235,14 @@ class FusedLlama:
         rotated = self._heads + self._kv_heads
         for number, layer in enumerate(self._layers):
             normed_NE = self._rms_norm(x_NE, layer.norm)
-            qkv = functional.linear(normed_NE, layer.qkv, layer.qkv_bias).view(len(ids_N), -1, self._head_size)
+            qkv = layer.qkv(normed_NE).view(len(ids_N), -1, self._head_size)
             qk, v = qkv[:, :rotated], qkv[:, rotated:]
-            qk = qk * cos_N1D + qk.roll(self._head_size // 2, -1) * sin_N1D
+            qk = torch.addcmul(qk * cos_N1D, qk.roll(self._head_size // 2, -1), sin_N1D)
             context_NE = attend(number, qk[:, : self._heads], qk[:, self._heads :], v)
-            x_NE = x_NE + functional.linear(context_NE, layer.out, layer.out_bias)
+            x_NE = x_NE + layer.out(context_NE)
             normed_NE = self._rms_norm(x_NE, layer.mlp_norm)
-            gate, up = functional.linear(normed_NE, layer.gate_up, layer.gate_up_bias).chunk(2, -1)
-            x_NE = x_NE + functional.linear(functional.silu(gate) * up, layer.down, layer.down_bias)
+            gate, up = layer.gate_up(normed_NE).chunk(2, -1)
+            x_NE = x_NE + layer.down(functional.silu(gate) * up)
         return self._rms_norm(x_NE, self._norm)
 
     def _rms_norm(self, x_NE: torch.Tensor, weight_E: torch.Tensor) -> torch.Tensor:
@@ -253,23 +284,6 @@ class FusedLlama:
 
     def _ids(self, values: Sequence[int]) -> torch.Tensor:
         return torch.tensor(values, device=self._device)
-
-
-def _fuse(layer: Any) -> _Layer:
-    attention, mlp = layer.self_attn, layer.mlp
-    qkv, gate_up = (attention.q_proj, attention.k_proj, attention.v_proj), (mlp.gate_proj, mlp.up_proj)
-    return _Layer(
-        norm=layer.input_layernorm.weight,
-        qkv=torch.cat([part.weight for part in qkv]),
-        qkv_bias=None if qkv[0].bias is None else torch.cat([part.bias for part in qkv]),
-        out=attention.o_proj.weight,
-        out_bias=attention.o_proj.bias,
-        mlp_norm=layer.post_attention_layernorm.weight,
-        gate_up=torch.cat([part.weight for part in gate_up]),
-        gate_up_bias=None if gate_up[0].bias is None else torch.cat([part.bias for part in gate_up]),
-        down=mlp.down_proj.weight,
-        down_bias=mlp.down_proj.bias,
-    )
 
 
 def _heads_first(x_NKRT: torch.Tensor) -> torch.Tensor:

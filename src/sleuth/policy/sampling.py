@@ -39,10 +39,14 @@ def draw(
     `uniforms` is one number in [0, 1) per row; at temperature 0 it is not looked at, the likeliest token is taken and
     its log-probability is that under temperature 1. A token of probability 0 is never drawn.
     """
-    logits_BV = logits_BV.float()
+    scale = temperature or 1.0
     highest_B1, tokens_B1 = logits_BV.max(-1, keepdim=True)
-    shifted_BV = (logits_BV - highest_B1) / (temperature or 1.0)
-    weights_BV = shifted_BV.exp()
+    highest_B1 = highest_B1.float()
+    # In place from here on: with tens of thousands of tokens each fresh tensor costs more than its arithmetic.
+    weights_BV = logits_BV.to(torch.float32, copy=True).sub_(highest_B1)
+    if scale != 1:
+        weights_BV.div_(scale)
+    weights_BV.exp_()
     padding = -weights_BV.shape[1] % CHUNK
     if padding:
         weights_BV = functional.pad(weights_BV, (0, padding))
@@ -56,7 +60,7 @@ def draw(
         before_B1 = chunks_BC.gather(1, (chunk_B1 - 1).clamp(min=0)) * (chunk_B1 > 0)
         inside_BK = weights_BCK[torch.arange(len(chunk_B1), device=chunk_B1.device), chunk_B1[:, 0]].double().cumsum(-1)
         tokens_B1 = chunk_B1 * CHUNK + _search(inside_BK, sought_B1 - before_B1)
-    logprobs_B1 = shifted_BV.gather(1, tokens_B1).double() - totals_B1.log()
+    logprobs_B1 = (logits_BV.gather(1, tokens_B1).double() - highest_B1) / scale - totals_B1.log()
     return tokens_B1[:, 0], logprobs_B1[:, 0].float()
 
 

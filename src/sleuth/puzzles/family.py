@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
@@ -68,6 +68,8 @@ class PageText:
     """The question's letters."""
 
 
+Teller = Callable[[World], tuple[Statement, Formula]]
+"""Other world to a clue that rules it out, with its formula."""
 CaseT = TypeVar("CaseT")
 TheoryT = TypeVar("TheoryT", bound=Theory)
 
@@ -107,8 +109,8 @@ class Family(ABC, Generic[CaseT, TheoryT]):
         """The logic of the case's shape."""
 
     @abstractmethod
-    def candidates(self, case: CaseT, theory: TheoryT, world: World, level: str, rng: Random) -> Iterator[Statement]:
-        """Different statements that are true in the world, drawn at random; ends with enough to leave one world."""
+    def teller(self, case: CaseT, theory: TheoryT, world: World, level: str, rng: Random) -> Teller:
+        """What gives, for any other world, a random clue that is true in the true world and false in that one."""
 
     @abstractmethod
     def stated(self, theory: TheoryT, statement: Statement) -> Sequence[Statement]:

@@ -10,16 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from random import Random
 from typing import Any
 
 from sleuth.config import nearest
 from sleuth.errors import UserError
 from sleuth.logic.clues import find_minimal
-from sleuth.logic.formulas import Formula
 from sleuth.puzzles.canonical import SPLITS, canonical_form, digest, split_of
-from sleuth.puzzles.family import Family, Theory, check_level, get_family
+from sleuth.puzzles.family import Family, check_level, get_family
 from sleuth.puzzles.puzzle import Puzzle, Question
 from sleuth.puzzles.statements import Ref, Statement
 
@@ -31,18 +29,6 @@ def rng_of(*key: object) -> Random:
     """A generator seeded by the hash of a key."""
     seed = hashlib.sha256("\x1f".join(map(str, key)).encode()).digest()
     return Random(int.from_bytes(seed[:16], "big"))
-
-
-@dataclass(frozen=True)
-class Clue:
-    """A statement together with its formula."""
-
-    statement: Statement
-    theory: Theory
-
-    @cached_property
-    def formula(self) -> Formula:
-        return self.theory.formula(self.statement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +77,13 @@ def _attempt(
     rng = rng_of(family.name, family.version, level, split, seed, index, attempt)
     case, world = family.draw(level, rng)
     theory = family.theory(case)
-    candidates = (Clue(s, theory) for s in family.candidates(case, theory, world, level, rng))
     jitter = rng_of(family.name, level, split, seed, index, attempt, "order")
-
-    def unwanted(clue: Clue) -> float:
-        return family.kinds[clue.statement.kind].direct + jitter.random()
-
-    chosen = find_minimal(theory.cnf, world, candidates, unwanted)
-    if chosen is None:
-        return None
-    clues = [clue.statement for clue in chosen]
+    clues = find_minimal(
+        theory.cnf,
+        world,
+        family.teller(case, theory, world, level, rng),
+        lambda clue: family.kinds[clue.kind].direct + jitter.random(),
+    )
     rng.shuffle(clues)
     form = digest(canonical_form(family.shape(case), family.renamable_entities(case), clues))
     if split_of(form) != split:

@@ -100,7 +100,7 @@ def stack(
         for step, value in points
         if math.isfinite(value)
     ]
-    steps = {value["step"] for value in values}
+    steps = {step for points in parts.values() for step, _ in points}
     chart = alt.Chart(alt.Data(values=values))
     # An area needs two steps to be seen; seconds are bars, as there is nothing between two steps.
     area = percent and len(steps) > 2

@@ -114,14 +114,20 @@ def render(run: RunDirectory) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"percent": text.percent, "visible": text.visible, "duration": text.duration}
+    templates.filters |= {
+        "percent": text.percent,
+        "percent_range": text.percent_range,
+        "visible": text.visible,
+        "duration": text.duration,
+    }
     template = templates.get_template("page.html")
     return template.render(
         config=run.config,
         mode=MODES[run.config.mode],
         unfinished=_unfinished(facts),
         headlines=_headlines(facts),
-        latest=POLICIES[facts.stages[-1]] if facts.stages else None,
+        latest=facts.summaries[facts.stages[-1]] if facts.stages else None,
+        stage=_within(STAGES[facts.stages[-1]]) if facts.stages else "",
         suite_size=max((summary.strict.n for summary in facts.summaries.values()), default=0),
         policies=[_policy_row(facts, name) for name in facts.summaries],
         differences=_differences(facts),
@@ -147,6 +153,11 @@ def recipe(config: RunConfig) -> str:
         if isinstance(content, dict):
             lines += ["", f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in content.items())]
     return "\n".join(lines) + "\n"
+
+
+def _within(name: str) -> str:
+    """The name of a policy within a sentence."""
+    return name[0].lower() + name[1:]
 
 
 def _read(run: RunDirectory) -> Facts:
@@ -232,7 +243,7 @@ def _differences(facts: Facts) -> list[dict[str, Any]]:
         pairs.append((stages[0], stages[-1]))
     rows = []
     for first, second in pairs:
-        name = f"{STAGES[second]}, against {STAGES[first].lower()}"
+        name = f"{STAGES[second]}, against {_within(STAGES[first])}"
         if {row.puzzle_id for row in facts.evaluations[first]} != {row.puzzle_id for row in facts.evaluations[second]}:
             rows.append({"name": name, "cells": [("–", "not the same puzzles")] * 4})
             continue
@@ -352,7 +363,7 @@ def _curve(
             # Guessing writes nothing, so it has no length.
             if baseline in facts.summaries and not (baseline == "guessing" and metric == "length_tokens"):
                 value = level(facts.summaries[baseline]).mean
-                series.append(Series(POLICIES[baseline].lower(), [(0, value)], colour, "level"))
+                series.append(Series(_within(POLICIES[baseline]), [(0, value)], colour, "level"))
     percent = metric in ("reward", "strict")
     show = text.percent if percent else "{:.3g}".format
     label = f"{title}: {show(course[0][1])} at step {course[0][0]}, {show(course[-1][1])} at step {course[-1][0]}"

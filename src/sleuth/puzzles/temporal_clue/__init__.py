@@ -6,13 +6,13 @@ statement kinds that the original never had.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from random import Random
 from typing import Any, ClassVar
 
 from sleuth.logic.formulas import World
-from sleuth.puzzles.family import Family, PageText
+from sleuth.puzzles.family import Family, PageText, Teller
 from sleuth.puzzles.formal import FormalLexicon
 from sleuth.puzzles.prose import Lexicon
 from sleuth.puzzles.statements import Ref, Statement
@@ -56,10 +56,8 @@ class TemporalClue(Family[Case, TemporalTheory]):
     def theory(self, case: Case) -> TemporalTheory:
         return _theory(case.shape)
 
-    def candidates(
-        self, case: Case, theory: TemporalTheory, world: World, level: str, rng: Random
-    ) -> Iterator[Statement]:
-        return tell.Teller(case, theory, world, level, rng).statements()
+    def teller(self, case: Case, theory: TemporalTheory, world: World, level: str, rng: Random) -> Teller:
+        return tell.Teller(case, theory, world, level, rng).tell
 
     def stated(self, theory: TemporalTheory, statement: Statement) -> Sequence[Statement]:
         match statement.kind, statement.args:

@@ -14,47 +14,15 @@ from sleuth.puzzles.temporal_clue.theory import STEPS, Grid, TemporalTheory
 MOVE_PROBABILITY = 0.5
 CARRY_PROBABILITY = 0.8
 
-SMALL_KINDS = {"in": 2.0, "same": 3.0, "not_in": 2.0, "either": 3.0}
-MEDIUM_KINDS = {**SMALL_KINDS, "move": 3.0, "together": 2.0, "iff": 2.0, "beside": 3.0, "motive": 1.0}
-ALL_KINDS = {
-    "in": 2.0,
-    "same": 3.0,
-    "not_in": 1.0,
-    "either": 2.0,
-    "move": 3.0,
-    "together": 3.0,
-    "iff": 2.0,
-    "beside": 4.0,
-    "motive": 1.0,
-    "carry": 3.0,
-    "if": 1.0,
-    "further": 2.0,
-    "exactly": 1.5,
-    "at_least": 1.0,
-    "alone": 1.0,
-    "never": 1.0,
-    "always": 0.5,
-    "earlier": 1.0,
-    "before_murder": 0.7,
-    "after_murder": 0.7,
-    "hour": 0.1,
-    "weapon": 0.1,
+SMALL_KINDS = {
+    **MEDIUM_KINDS,
+    **{"in": 3.0, "motive": 2.0, "together": 4.0, "beside": 5.0, "carry": 4.0, "if": 1.5, "further": 2.0},
+    **{"exactly": 0.7, "at_least": 0.7, "alone": 0.7, "never": 1.5, "always": 0.5, "earlier": 1.5},
+    **{"before_murder": 1.0, "after_murder": 1.0, "hour": 0.1, "weapon": 0.1},
 }
 ORIGINAL_KINDS = {
-    "in": 3.0,
-    "same": 3.0,
-    "either": 3.0,
-    "move": 5.0,
-    "together": 3.0,
-    "iff": 3.0,
-    "beside": 5.0,
-    "motive": 1.0,
-    "carry": 2.5,
-    "murderer": 0.05,
-    "weapon": 0.3,
-    "scene": 0.05,
-    "hour": 0.4,
-    "reason": 0.05,
+    **{"in": 3.0, "same": 3.0, "either": 2.0, "iff": 2.5, "move": 6.0, "carry": 5.0, "together": 8.0, "beside": 7.0},
+    **{"motive": 3.0, "murderer": 0.05, "weapon": 0.3, "scene": 0.05, "hour": 0.4, "reason": 0.05},
 }
 
 

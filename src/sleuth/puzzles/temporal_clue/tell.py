@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable
 from random import Random
 
-from sleuth.logic.formulas import World, holds
+from sleuth.logic.formulas import Formula, World, holds
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.draw import kinds_of
@@ -13,152 +14,159 @@ from sleuth.puzzles.temporal_clue.theory import STEPS, TemporalTheory
 
 ROLE_PROBABILITY = 0.35
 """How often a sentence says "the murderer" or "the suspect motivated by …" where it could name a suspect."""
-DULL_DRAWS = 400
-"""So many draws in a row without a new statement end the random part of the candidates."""
+FOCUS_PROBABILITY = 0.8
+"""How often a draw is about something that differs in the world to be ruled out."""
+DRAWS = 40
+"""So many draws that rule nothing out are followed by a plain fact."""
+TIMED_KINDS = frozenset(
+    {"move", "carry", "together", "never", "always", "earlier", "before_murder", "after_murder", "hour"}
+)
+"""Kinds that say nothing where there is one time."""
 
 
 class Teller:
-    """Draws statements that are true in a world."""
+    """Draws statements that are true in a world and false in another one."""
 
     def __init__(self, case: Case, theory: TemporalTheory, world: World, level: str, rng: Random) -> None:
-        self.case, self.theory, self.world, self.rng = case, theory, world, rng
+        self.theory, self.world, self.rng = theory, world, rng
         shape = theory.shape
-        self.times, self.rooms = range(shape.times), range(shape.rooms)
-        single = {"move", "carry", "together", "never", "always", "earlier", "before_murder", "after_murder", "hour"}
-        weights = {k: w for k, w in kinds_of(level).items() if case.timed or k not in single}
+        self.times, self.rooms, self.things = shape.times, shape.rooms, theory.things
+        self.room_of = [
+            [world[theory.location(thing, time)] for time in range(shape.times)] for thing in range(self.things)
+        ]
+        """`room_of[thing][time]` in the true world."""
+        weights = {k: w for k, w in kinds_of(level).items() if case.timed or k not in TIMED_KINDS}
         if not shape.motives:
             weights = {k: w for k, w in weights.items() if k not in ("motive", "reason")}
-        self.kinds, self.weights = list(weights), list(weights.values())
-        self.roles = level not in ("1",)
+        self.kinds, self.weights = list(weights), list(itertools.accumulate(weights.values()))
+        self.named = [thing_ref(theory, thing) for thing in range(self.things)]
+        self.roles = [self._roles(thing) for thing in range(self.things)]
+        self.focus: tuple[int, int] | None = None
+        """A (thing, time) whose room differs in the world to be ruled out: what to speak of."""
 
-    def statements(self) -> Iterator[Statement]:
-        """Different true statements: first at random, then every plain fact."""
-        seen: set[Statement] = set()
-        dull = 0
-        while dull < DULL_DRAWS:
-            kind = self.rng.choices(self.kinds, self.weights)[0]
+    def tell(self, other: World) -> tuple[Statement, Formula]:
+        """A statement, with its formula, that is true in the world and false in `other`.
+
+        A few random draws, most of them about something that differs, then the plainest fact that differs.
+        """
+        differing = [index for index, value in enumerate(self.world) if value != other[index]]
+        located = [index for index in differing if index >= self.theory.first_location]
+        for _ in range(DRAWS):
+            self.focus = None
+            if located and self.rng.random() < FOCUS_PROBABILITY:
+                number = located[self._below(len(located))] - self.theory.first_location
+                self.focus = divmod(number, self.times)
+            kind = self.rng.choices(self.kinds, cum_weights=self.weights)[0]
             drawer: Callable[[], Statement | None] | None = getattr(self, f"_draw_{kind}", None)
             statement = drawer() if drawer else self._fact(kind)
-            if statement is None or statement in seen or not self._true(statement):
-                dull += 1
-                continue
-            dull = 0
-            seen.add(statement)
-            yield statement
-        rest = [statement for statement in self._plain_facts() if statement not in seen]
-        self.rng.shuffle(rest)
-        yield from rest
+            if statement is not None:
+                formula = self.theory.formula(statement)
+                if not holds(formula, other) and holds(formula, self.world):
+                    return statement, formula
+        # With one time there is no clue about the hour, and no other world differs in it alone.
+        index = located[self._below(len(located))] if located else differing[self._below(len(differing))]
+        fact = plain_fact(self.theory, index, self.world[index])
+        return fact, self.theory.formula(fact)
 
-    def _true(self, statement: Statement) -> bool:
-        return holds(self.theory.formula(statement), self.world)
+    def _below(self, bound: int) -> int:
+        """A number in 0 … bound - 1; several times faster than `randrange`."""
+        return int(self.rng.random() * bound)
 
-    def _plain_facts(self) -> Iterator[Statement]:
-        shape = self.theory.shape
-        for index in range(len(self.theory.space)):
-            fact = plain_fact(self.theory, index, self.world[index])
-            if fact.kind != "hour" or shape.times > 1:
-                yield fact
-
-    def room_of(self, thing: int, time: int) -> int:
-        return self.world[self.theory.location(thing, time)]
-
-    def _ref(self, thing: int) -> Ref:
-        return thing_ref(self.theory, thing)
-
-    def _subject(self, thing: int) -> Ref:
-        """A way to speak of a thing: by name, or by a role that it has."""
-        named = self._ref(thing)
-        if named.sort == "victim" or self.rng.random() >= ROLE_PROBABILITY:
-            return named
-        roles: list[Ref] = []
+    def _roles(self, thing: int) -> list[Ref]:
+        """Ways to speak of a thing other than by its name."""
+        named, roles = self.named[thing], []
         if named.sort == "suspect":
             if self.world[0] == named.index:
                 roles.append(Ref("murderer", 0))
-            if self.roles and self.theory.shape.motives:
+            if self.theory.shape.motives:
                 roles.append(Ref("holder", self.world[5 + named.index]))
-        elif self.world[1] == named.index:
+        elif named.sort == "weapon" and self.world[1] == named.index:
             roles.append(Ref("murder_weapon", 0))
-        return self.rng.choice(roles) if roles else named
+        return roles
+
+    def _subject(self, thing: int) -> Ref:
+        roles = self.roles[thing]
+        if roles and self.rng.random() < ROLE_PROBABILITY:
+            return roles[self._below(len(roles))]
+        return self.named[thing]
 
     def _thing(self) -> int:
-        return self.rng.randrange(self.theory.things)
+        return self.focus[0] if self.focus else self._below(self.things)
 
     def _person(self) -> int:
-        return self.rng.choice(self.theory.people)
+        if self.focus and self.named[self.focus[0]].sort != "weapon":
+            return self.focus[0]
+        people = self.theory.people
+        return people[self._below(len(people))]
 
     def _time(self) -> int:
-        return self.rng.choice(self.times)
+        return self.focus[1] if self.focus else self._below(self.times)
 
-    def _pair(self) -> tuple[int, int]:
-        first, second = self.rng.sample(range(self.theory.things), 2)
-        return first, second
+    def _other(self, thing: int) -> int:
+        """A thing that is not this one."""
+        other = self._below(self.things - 1)
+        return other + (other >= thing)
 
     def _fact(self, kind: str) -> Statement:
         position = {"murderer": 0, "weapon": 1, "scene": 2, "hour": 3, "reason": 4}
-        if kind == "motive":
-            return plain_fact(self.theory, 5 + self.rng.randrange(self.theory.shape.suspects), None, self.world)
-        return plain_fact(self.theory, position[kind], None, self.world)
+        index = 5 + self._below(self.theory.shape.suspects) if kind == "motive" else position[kind]
+        return plain_fact(self.theory, index, self.world[index])
 
     def _draw_in(self) -> Statement:
         thing, time = self._thing(), self._time()
-        return Statement("in", (self._subject(thing), Ref("room", self.room_of(thing, time)), Ref("time", time)))
+        return Statement("in", (self._subject(thing), Ref("room", self.room_of[thing][time]), Ref("time", time)))
 
-    def _wrong_room(self, thing: int, time: int) -> Ref | None:
-        others = [room for room in self.rooms if room != self.room_of(thing, time)]
-        return Ref("room", self.rng.choice(others)) if others else None
+    def _false_in(self, thing: int, time: int) -> Statement | None:
+        if self.rooms == 1:
+            return None
+        room = self._below(self.rooms - 1)
+        room += room >= self.room_of[thing][time]
+        return Statement("in", (self._subject(thing), Ref("room", room), Ref("time", time)))
 
     def _draw_not_in(self) -> Statement | None:
-        thing, time = self._thing(), self._time()
-        room = self._wrong_room(thing, time)
-        return None if room is None else Statement("not_in", (self._subject(thing), room, Ref("time", time)))
+        event = self._false_in(self._thing(), self._time())
+        return event and Statement("not_in", event.args)
 
     def _draw_same(self) -> Statement | None:
-        time = self._time()
-        first = self._thing()
-        there = [
-            t for t in range(self.theory.things) if t != first and self.room_of(t, time) == self.room_of(first, time)
-        ]
+        time, first = self._time(), self._thing()
+        room = self.room_of[first][time]
+        there = [thing for thing in range(self.things) if thing != first and self.room_of[thing][time] == room]
         if not there:
             return None
-        subjects = self._subject(first), self._subject(self.rng.choice(there))
-        return Statement("same", (*subjects, Ref("time", time))) if subjects[0] != subjects[1] else None
-
-    def _event(self, truth: bool) -> Statement | None:
-        fact = self._draw_in()
-        if truth:
-            return fact
-        subject, _, time = fact.args
-        room = Ref("room", self.rng.choice(self.rooms))
-        return Statement("in", (subject, room, time))
+        second = there[self._below(len(there))]
+        return Statement("same", (self._subject(first), self._subject(second), Ref("time", time)))
 
     def _events(self, first: bool, second: bool) -> tuple[Statement, Statement] | None:
-        events = self._event(first), self._event(second)
-        if events[0] is None or events[1] is None or events[0].args[0] == events[1].args[0]:
+        """Two location statements about different things, true or false as asked."""
+        thing, time = self._thing(), self._time()
+        events = []
+        for truth, about, when in ((first, thing, time), (second, self._other(thing), self._below(self.times))):
+            room = Ref("room", self.room_of[about][when])
+            true = Statement("in", (self._subject(about), room, Ref("time", when)))
+            events.append(true if truth else self._false_in(about, when))
+        if events[0] is None or events[1] is None:
             return None
-        if (self._true(events[0]), self._true(events[1])) != (first, second):
-            return None
-        return events[0], events[1]
+        left, right = self.rng.sample(events, 2) if first != second else events
+        return (left, right) if left is not None and right is not None else None
 
     def _draw_either(self) -> Statement | None:
-        first = self.rng.random() < 0.5
-        events = self._events(first, not first)
-        return Statement("either", events) if events else None
+        events = self._events(True, False)
+        return events and Statement("either", events)
 
     def _draw_iff(self) -> Statement | None:
         truth = self.rng.random() < 0.5
         events = self._events(truth, truth)
-        return Statement("iff", events) if events else None
+        return events and Statement("iff", events)
 
     def _draw_if(self) -> Statement | None:
-        events = self._events(*self.rng.choice(((True, True), (False, True), (False, False))))
-        return Statement("if", events) if events else None
-
-    def _draw_move(self) -> Statement | None:
-        return self._moved(self._person())
+        truth = self.rng.random() < 0.5
+        events = self._events(truth, True) if self.rng.random() < 0.5 else self._events(truth, truth)
+        return events and Statement("if", events)
 
     def _moved(self, thing: int, item: int | None = None) -> Statement | None:
-        time = self.rng.choice(self.times[1:])
-        start, end = self.room_of(thing, time - 1), self.room_of(thing, time)
+        """A move that ends, or starts, at the time in focus."""
+        time = max(1, min(self.times - 1, self._time() + self._below(2)))
+        start, end = self.room_of[thing][time - 1], self.room_of[thing][time]
         if start == end:
             return None
         rooms = Ref("room", start), Ref("room", end), Ref("time", time)
@@ -166,32 +174,45 @@ class Teller:
             return Statement("move", (self._subject(thing), *rooms))
         return Statement("carry", (self._subject(thing), self._subject(item), *rooms))
 
+    def _draw_move(self) -> Statement | None:
+        return self._moved(self._person())
+
     def _draw_carry(self) -> Statement | None:
-        person = self.rng.randrange(self.theory.shape.suspects)
-        return self._moved(person, self.rng.randrange(self.theory.shape.suspects, self.theory.victim))
+        time = max(1, self._time())
+        item = self._thing()
+        if self.named[item].sort != "weapon":
+            item = self.theory.weapon_thing(self._below(self.theory.shape.weapons))
+        path = self.room_of[item]
+        movers = [
+            s
+            for s in range(self.theory.shape.suspects)
+            if self.room_of[s][time - 1 : time + 1] == path[time - 1 : time + 1]
+        ]
+        return self._moved(movers[self._below(len(movers))], item) if movers else None
 
     def _draw_together(self) -> Statement | None:
-        first, second = self._pair()
-        time = self._time()
-        if self.room_of(first, time) != self.room_of(second, time):
+        first = self._thing()
+        second, time = self._other(first), self._time()
+        if self.room_of[first][time] != self.room_of[second][time]:
             return None
-        subjects = self._subject(first), self._subject(second)
-        room = Ref("room", self.room_of(first, time))
-        return Statement("together", (*subjects, room)) if subjects[0] != subjects[1] else None
+        room = Ref("room", self.room_of[first][time])
+        return Statement("together", (self._subject(first), self._subject(second), room))
 
     def _relation(self, kind: str) -> Statement | None:
-        time = self._time()
-        first, second = self._pair()
-        a, b = (self.theory.place[self.room_of(thing, time)] for thing in (first, second))
+        time, first = self._time(), self._thing()
+        second = self._other(first)
+        if self.rng.random() < 0.5:
+            first, second = second, first
+        a, b = (self.theory.place[self.room_of[thing][time]] for thing in (first, second))
         fitting = []
         for direction, (down, right) in STEPS.items():
             along = (a[0] - b[0]) * down + (a[1] - b[1]) * right
             if along > 0 and (kind == "further" or (a[0] - b[0], a[1] - b[1]) == (down, right)):
                 fitting.append(direction)
-        subjects = self._subject(first), self._subject(second)
-        if not fitting or subjects[0] == subjects[1]:
+        if not fitting:
             return None
-        return Statement(kind, (Ref("direction", self.rng.choice(fitting)), *subjects, Ref("time", time)))
+        towards = Ref("direction", fitting[self._below(len(fitting))])
+        return Statement(kind, (towards, self._subject(first), self._subject(second), Ref("time", time)))
 
     def _draw_beside(self) -> Statement | None:
         return self._relation("beside")
@@ -199,45 +220,52 @@ class Teller:
     def _draw_further(self) -> Statement | None:
         return self._relation("further")
 
-    def _counted(self, kind: str) -> Statement | None:
-        time, group = self._time(), self.rng.randrange(2)
-        things = (
-            range(self.theory.shape.suspects) if group == 0 else range(self.theory.shape.suspects, self.theory.victim)
-        )
-        room = self.room_of(self.rng.choice(things), time)
-        number = sum(self.room_of(thing, time) == room for thing in things)
+    def _counted(self, kind: str) -> Statement:
+        time, thing = self._time(), self._thing()
+        group = 1 if self.named[thing].sort == "weapon" else 0
+        members = self.theory.members(group)
+        if thing not in members:
+            thing = members[self._below(len(members))]
+        room = self.room_of[thing][time]
+        number = sum(self.room_of[member][time] == room for member in members)
         if kind == "at_least":
-            number = self.rng.randint(1, number)
+            number = 1 + self._below(number)
         return Statement(kind, (Ref("number", number), Ref("group", group), Ref("room", room), Ref("time", time)))
 
-    def _draw_exactly(self) -> Statement | None:
+    def _draw_exactly(self) -> Statement:
         return self._counted("exactly")
 
-    def _draw_at_least(self) -> Statement | None:
+    def _draw_at_least(self) -> Statement:
         return self._counted("at_least")
 
     def _draw_alone(self) -> Statement:
         thing, time = self._person(), self._time()
-        return Statement("alone", (self._subject(thing), Ref("room", self.room_of(thing, time)), Ref("time", time)))
+        return Statement("alone", (self._subject(thing), Ref("room", self.room_of[thing][time]), Ref("time", time)))
 
-    def _anywhere(self, kind: str) -> Statement:
-        return Statement(kind, (self._subject(self._thing()), Ref("room", self.rng.choice(self.rooms))))
+    def _somewhere(self, kind: str) -> Statement:
+        """Any thing and any room: true as often as it happens to be."""
+        return Statement(kind, (self._subject(self._thing()), Ref("room", self._below(self.rooms))))
 
     def _draw_never(self) -> Statement:
-        return self._anywhere("never")
+        return self._somewhere("never")
 
     def _draw_always(self) -> Statement:
-        return self._anywhere("always")
+        return self._somewhere("always")
 
     def _draw_before_murder(self) -> Statement:
-        return self._anywhere("before_murder")
+        return self._somewhere("before_murder")
 
     def _draw_after_murder(self) -> Statement:
-        return self._anywhere("after_murder")
+        return self._somewhere("after_murder")
 
-    def _draw_earlier(self) -> Statement:
-        first, second = self._anywhere("never").args, self._anywhere("never").args
-        return Statement("earlier", (*first, *second))
+    def _draw_earlier(self) -> Statement | None:
+        if self.times < 2:
+            return None
+        time = self._below(self.times - 1)
+        first, second = self._thing(), self._below(self.things)
+        later = time + 1 + self._below(self.times - 1 - time)
+        places = (Ref("room", self.room_of[first][time]), Ref("room", self.room_of[second][later]))
+        return Statement("earlier", (self._subject(first), places[0], self._subject(second), places[1]))
 
 
 def thing_ref(theory: TemporalTheory, thing: int) -> Ref:
@@ -249,11 +277,8 @@ def thing_ref(theory: TemporalTheory, thing: int) -> Ref:
     return Ref("weapon", thing - theory.shape.suspects)
 
 
-def plain_fact(theory: TemporalTheory, index: int, value: int | None, world: World | None = None) -> Statement:
-    """The statement that variable `index` has a value (or the value it has in a world)."""
-    if value is None:
-        assert world is not None
-        value = world[index]
+def plain_fact(theory: TemporalTheory, index: int, value: int) -> Statement:
+    """The statement that variable `index` has a value."""
     if index < 4:
         kind, sort = (("murderer", "suspect"), ("weapon", "weapon"), ("scene", "room"), ("hour", "time"))[index]
         return Statement(kind, (Ref(sort, value),))

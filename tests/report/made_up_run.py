@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from pathlib import Path
-
-import pytest
 
 from sleuth.config import RunConfig
 from sleuth.evaluation.summary import summarise
@@ -140,15 +137,3 @@ def fill(run: RunDirectory, *, sft_steps: int = 10, grpo_steps: int = 12, evalua
         ):
             rows_of = evaluation(skill, 200, seed, hostile)
             run.write_evaluation(name, rows_of, summarise(rows_of).as_json())
-
-
-@pytest.fixture(scope="session")
-def full_run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    run = RunDirectory.create(tmp_path_factory.mktemp("report") / "run", CONFIG)
-    fill(run)
-    return run
-
-
-@pytest.fixture
-def empty_run(tmp_path: Path) -> RunDirectory:
-    return RunDirectory.create(tmp_path / "run", CONFIG)

@@ -1,0 +1,130 @@
+"""AdamW on float32 master weights, whatever number format the model computes in.
+
+bfloat16 keeps 8 bits of a weight: an update smaller than 1/256 of it would be rounded away, and at the learning rates of
+fine-tuning nearly all are. So a model in bfloat16 is a rounded copy of float32 masters; gradients are added up in float32
+over the micro-batches, and the update is made on the masters. A model in float32 is its own master.
+
+AdamW: Loshchilov & Hutter 2019, arXiv:1711.05101.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from transformers import PreTrainedModel
+
+from sleuth.config import OptimizerConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What one optimizer step did."""
+
+    grad_norm: float
+    """Global norm of the gradient before clipping."""
+    skipped: bool
+    """The gradient was not finite: weights and optimizer state are as before."""
+
+
+class MasterAdamW:
+    """Owns the gradients of `model` from its construction on: call `backward()` as often as needed, then `step`."""
+
+    def __init__(self, model: PreTrainedModel, config: OptimizerConfig) -> None:
+        self.config = config
+        self._parameters: dict[str, Parameter] = dict(model.named_parameters())  # tied ones once
+        self.masters: dict[str, Parameter] = {}
+        """Parameter name to float32 weights, on the model's device."""
+        for name, parameter in self._parameters.items():
+            if parameter.dtype == torch.float32:
+                self.masters[name] = parameter
+            else:
+                self.masters[name] = master = Parameter(parameter.detach().float())
+                parameter.register_post_accumulate_grad_hook(_Accumulate(master))
+        matrices = [p for p in self.masters.values() if p.ndim >= 2]
+        others = [p for p in self.masters.values() if p.ndim < 2]
+        self._adamw = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            betas=(config.beta1, config.beta2),
+            fused=True,
+        )
+
+    def step(self, learning_rate: float) -> Update:
+        """Clips the gradient collected since the last call, updates masters and model, and forgets the gradient."""
+        norm = float(torch.nn.utils.clip_grad_norm_(self.masters.values(), self.config.max_grad_norm))
+        skipped = not math.isfinite(norm)
+        if not skipped:
+            for group in self._adamw.param_groups:
+                group["lr"] = learning_rate
+            self._adamw.step()
+            self.publish()
+        self._adamw.zero_grad()
+        return Update(norm, skipped)
+
+    def forget_gradient(self) -> None:
+        """Drops what was collected since the last step."""
+        self._adamw.zero_grad()
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Rounds the masters into the model, in place: whoever holds a view of a weight sees the new one."""
+        for name, parameter in self._parameters.items():
+            if parameter is not self.masters[name]:
+                parameter.copy_(self.masters[name])
+
+    def state(self) -> dict[str, Tensor]:
+        """AdamW's state as `<parameter>/<part>` to tensor, no copies."""
+        return {
+            f"{name}/{part}": value
+            for name, master in self.masters.items()
+            for part, value in self._adamw.state[master].items()
+        }
+
+    def load(self, masters: dict[str, Tensor], state: dict[str, Tensor]) -> None:
+        """Puts back weights and state, bit for bit; names and shapes must be this model's."""
+        assert masters.keys() == self.masters.keys(), "the checkpoint is of another model"
+        self._adamw.zero_grad()
+        self._adamw.state.clear()
+        with torch.no_grad():
+            for name, master in self.masters.items():
+                master.copy_(masters[name])
+        for key, value in state.items():
+            name, _, part = key.rpartition("/")
+            self._adamw.state[self.masters[name]][part] = value.to(self.masters[name].device)
+        self.publish()
+
+
+class _Accumulate:
+    """Moves a parameter's gradient into its master's, in float32, as soon as a backward pass has it whole."""
+
+    def __init__(self, master: Parameter) -> None:
+        self.master = master
+
+    def __call__(self, parameter: Tensor) -> None:
+        assert parameter.grad is not None
+        if self.master.grad is None:
+            self.master.grad = parameter.grad.float()
+        else:
+            self.master.grad += parameter.grad
+        parameter.grad = None
+
+
+def warm_up(step: int, warmup_steps: int) -> float:
+    """Share of the highest learning rate in step 0, 1, …: 1/(w + 1), 2/(w + 1), …, and 1 from step w on."""
+    return min(1.0, (step + 1) / (warmup_steps + 1))
+
+
+def constant_rate(step: int, peak: float, warmup_steps: int) -> float:
+    """GRPO's learning rate: warm-up, then the highest."""
+    return peak * warm_up(step, warmup_steps)
+
+
+def linear_rate(step: int, peak: float, warmup_steps: int, total_steps: int) -> float:
+    """The supervised learning rate: warm-up, then a straight line down to a tenth of it in the last step."""
+    if step < warmup_steps:
+        return peak * warm_up(step, warmup_steps)
+    span = max(1, total_steps - 1 - warmup_steps)
+    return peak * (1 - 0.9 * (step - warmup_steps) / span)
