@@ -14,7 +14,9 @@ from sleuth.puzzles.temporal_clue.theory import STEPS, Grid, TemporalTheory
 MOVE_PROBABILITY = 0.5
 CARRY_PROBABILITY = 0.8
 
-SMALL_KINDS = {
+SMALL_KINDS = {"in": 2.0, "same": 3.0, "not_in": 2.0, "either": 3.0}
+MEDIUM_KINDS = {**SMALL_KINDS, "move": 3.0, "together": 2.0, "iff": 2.0, "beside": 3.0, "motive": 1.0}
+ALL_KINDS = {
     **MEDIUM_KINDS,
     **{"in": 3.0, "motive": 2.0, "together": 4.0, "beside": 5.0, "carry": 4.0, "if": 1.5, "further": 2.0},
     **{"exactly": 0.7, "at_least": 0.7, "alone": 0.7, "never": 1.5, "always": 0.5, "earlier": 1.5},
