@@ -2,8 +2,8 @@
 
     python benchmarks/rollout.py [--group 32] [--tokens 64] [--repeats 3] [--out benchmarks/results/rollout.md]
 
-One prompt of about 200 tokens, `group` completions of it, each forced to `tokens` new tokens (the end token
-ends none), temperature 1 over the whole vocabulary, SmolLM2-135M-Instruct (weights from a Q4_1 file) in this processor's fast
+One prompt of about 200 tokens, `group` completions of it, each forced to `tokens` new tokens (no end token ends one),
+temperature 1 over the whole vocabulary, SmolLM2-135M-Instruct (weights from a Q4_1 file) in this processor's fast
 number format. The two alternate and medians are compared: only the ratio says something on a machine that others use.
 `--out` appends the result to a table, with its date.
 """
@@ -26,9 +26,10 @@ from sleuth.policy.models import SMOLLM2, fast_dtype, load_model, prompt_tokens
 
 CASE = """On a stormy night at the old mill six guests were seen in the kitchen, the loft, the cellar and the yard.
 The miller was in the same room as the rope at midnight. Either the baker or the smith was in the loft at eleven, but
-not both. The lantern was never in the yard. The tailor moved from the kitchen to the cellar between eleven and midnight.
-If the smith was in the kitchen at eleven, the rope was in the loft. The baker was in the cellar or in the yard at
-midnight. The one with the lantern was next to the one with the hammer. The hammer was not in the kitchen at eleven.
+not both. The lantern was never in the yard. The tailor moved from the kitchen to the cellar between eleven and
+midnight. If the smith was in the kitchen at eleven, the rope was in the loft. The baker was in the cellar or in the
+yard at midnight. The one with the lantern was next to the one with the hammer. The hammer was not in the kitchen at
+eleven.
 """
 QUESTION = (
     "A. Who was in the loft at midnight? B. Where was the lantern at eleven? Think, then answer each on one line."

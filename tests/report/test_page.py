@@ -158,7 +158,7 @@ def test_all_puzzles_and_samples_are_there(page: Page) -> None:
     for i in range(3):
         assert f"temporal-clue@1/level-1/test/0/{i}" in written
     assert "temporal-clue@1/level-1/train/1/0" in written and "temporal-clue@1/level-1/train/12/3" in written
-    assert page.text("p").count("· still not solved") == 2
+    assert page.text("p").count("· not solved") == 2
     # Two of each of 6 + 2 puzzles, and 6 of the first and of the last step.
     assert page.tags["article"] == 3 + 2 * 8 + 2 * 6 + 1
 

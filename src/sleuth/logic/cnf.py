@@ -194,7 +194,7 @@ class WorldSolver:
         self._flush()
 
     def add_optional(self, formula: Formula) -> int:
-        """Adds a formula behind a new selector and returns it, to be used as an assumption."""
+        """Adds a formula behind a new selector literal and returns that, to be used as an assumption."""
         selector = self.cnf.new_literal()
         self.cnf.add(formula, selector)
         self._flush()

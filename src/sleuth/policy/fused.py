@@ -1,7 +1,7 @@
 """The fast decoder for Llama-type models: fused projections, and prompts that rows share in attention.
 
 The weights of q, k and v, and of gate and up, are copied side by side when the decoder is made, once per call of
-`TorchPolicy.rollout`, so that it works with the weights as training left them. In bfloat16 on a CPU all weights are copied,
+`TorchPolicy.rollout`, so that it works with the weights as training left them. In bfloat16 on a CPU all are copied,
 into the layout that the product reads fastest; the copies live as long as the decoder.
 
 Where every prompt has several rows, its keys and values are kept once and met by the queries of all of them in one
@@ -66,7 +66,7 @@ class _Linear:
 
 
 def _can_pack() -> bool:
-    return torch.backends.mkldnn.is_available() and all(
+    return torch.backends.mkldnn.is_available() and all(  # type: ignore[no-untyped-call]
         hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise")
     )
 

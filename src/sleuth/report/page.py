@@ -8,94 +8,26 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from sleuth.config import RunConfig
-from sleuth.evaluation.statistics import Interval
-from sleuth.evaluation.summary import EvaluationSummary, compare, summarise
-from sleuth.grading.score import Outcome
-from sleuth.report import charts, text
-from sleuth.report.charts import Series
-from sleuth.runs.directory import Line, RunDirectory
-from sleuth.runs.files import atomic_write
-from sleuth.runs.rows import EvaluationRow, RolloutRow
-
-STAGES = {"before": "Before training", "after-sft": "After warm start", "after-grpo": "After GRPO"}
-"""Evaluations of the model that is trained, in the order of a run."""
-
-POLICIES = {"guessing": "Guessing", **STAGES, "solver": "Solver"}
-"""All evaluations that have a name of their own, in the order of the tables."""
+from sleuth.evaluation.summary import compare
+from sleuth.files import atomic_write
+from sleuth.report import text
+from sleuth.report.facts import OUTCOMES, POLICIES, STAGES, Facts, read_facts, within
+from sleuth.report.figures import figures_of
+from sleuth.report.samples import PUZZLES_SHOWN, before_and_after, shown_puzzle, suite, training_samples
+from sleuth.runs.directory import RunDirectory
 
 MODES = {
     "answer": "It answers directly, without writing down any reasoning.",
     "reason": "It reasons in writing, then answers.",
     "program": "It writes the clues as formal statements, and a solver works out the answers from them.",
 }
-
-OUTCOMES = {
-    Outcome.CORRECT: ("every question right", "var(--good)", "✓"),
-    Outcome.PARTLY: ("some questions right", "var(--fair)", "◐"),
-    Outcome.WRONG: ("no question right", "var(--bad)", "✗"),
-    Outcome.CONTRADICTORY: ("the statements contradict each other", "var(--odd)", "✗"),
-    Outcome.AMBIGUOUS: ("the statements leave several answers", "var(--odd-2)", "✗"),
-    Outcome.UNDECIDED: ("the solver ran out of time", "var(--odd-3)", "✗"),
-    Outcome.UNREADABLE: ("no answer could be read", "var(--grey)", "?"),
-    Outcome.TRUNCATED: ("cut off at the length limit", "var(--grey-2)", "…"),
-}
-"""Meaning, colour and sign of each outcome, in the order in which they are stacked."""
-
-STOPS = {"end": "ended by itself", "length": "stopped at the length limit"}
-
-PUZZLES_SHOWN = 3
-COMPLETIONS_SHOWN = 6
-FAILURES_SHOWN = 2
-COMPLETION_LIMIT = 1500
-PROMPT_LIMIT = 6000
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A chart with its words."""
-
-    name: str
-    title: str
-    caption: str
-    label: str
-    """What it shows, for those who can't see it."""
-    legend: Sequence[tuple[str, str, str]]
-    """Name, colour and kind (`line`, `dots`, `level`, `part`) of each series; empty for a single one."""
-    svg: Markup
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """All that a report is made of, read once."""
-
-    run: RunDirectory
-    metrics: list[Line]
-    timings: list[Line]
-    evaluations: dict[str, list[EvaluationRow]]
-    """By name, in the order of the tables; empty ones are left out."""
-    summaries: dict[str, EvaluationSummary]
-
-    def course(self, phase: str, name: str) -> list[tuple[int, float]]:
-        """(step, value) of a metric."""
-        return [(line.step, line.values[name]) for line in self.metrics if line.phase == phase and name in line.values]
-
-    def steps_done(self, phase: str) -> int:
-        return max((line.step for line in self.metrics if line.phase == phase), default=0)
-
-    @property
-    def stages(self) -> list[str]:
-        """The evaluated stages of the model, in order."""
-        return [name for name in STAGES if name in self.summaries]
 
 
 def write_report(run: RunDirectory) -> Path:
@@ -106,7 +38,7 @@ def write_report(run: RunDirectory) -> Path:
 
 def render(run: RunDirectory) -> str:
     """The report as HTML."""
-    facts = _read(run)
+    facts = read_facts(run)
     templates = Templates(
         loader=PackageLoader("sleuth", "report"),
         autoescape=True,
@@ -127,18 +59,18 @@ def render(run: RunDirectory) -> str:
         unfinished=_unfinished(facts),
         headlines=_headlines(facts),
         latest=facts.summaries[facts.stages[-1]] if facts.stages else None,
-        stage=_within(STAGES[facts.stages[-1]]) if facts.stages else "",
+        stage=within(STAGES[facts.stages[-1]]) if facts.stages else "",
         suite_size=max((summary.strict.n for summary in facts.summaries.values()), default=0),
         policies=[_policy_row(facts, name) for name in facts.summaries],
         differences=_differences(facts),
         overview=_overview(facts),
         measures=MEASURES.values(),
-        figures=_figures(facts),
+        figures=figures_of(facts),
         outcomes=OUTCOMES,
-        puzzles=[_puzzle(row) for row in _suite(facts)[:PUZZLES_SHOWN]],
-        twice=_before_and_after(facts),
-        training=_training_samples(facts),
-        seconds={phase: _seconds(facts, phase) for phase in ("sft", "grpo", "eval")},
+        puzzles=[shown_puzzle(row) for row in suite(facts)[:PUZZLES_SHOWN]],
+        twice=before_and_after(facts),
+        training=training_samples(facts),
+        seconds={phase: facts.seconds(phase) for phase in ("sft", "grpo", "eval")},
         recipe=recipe(run.config),
         environment=run.environment,
     )
@@ -153,19 +85,6 @@ def recipe(config: RunConfig) -> str:
         if isinstance(content, dict):
             lines += ["", f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in content.items())]
     return "\n".join(lines) + "\n"
-
-
-def _within(name: str) -> str:
-    """The name of a policy within a sentence."""
-    return name[0].lower() + name[1:]
-
-
-def _read(run: RunDirectory) -> Facts:
-    found = run.evaluation_names()
-    ordered = [name for name in POLICIES if name in found] + [name for name in found if name not in POLICIES]
-    evaluations = {name: rows for name in ordered if (rows := run.read_evaluation(name))}
-    summaries = {name: summarise(rows) for name, rows in evaluations.items()}
-    return Facts(run, run.read_metrics(), run.read_timings(), evaluations, summaries)
 
 
 def _unfinished(facts: Facts) -> list[str]:
@@ -184,16 +103,6 @@ def _unfinished(facts: Facts) -> list[str]:
     return missing
 
 
-def _seconds(facts: Facts, phase: str | None = None) -> float:
-    return sum(
-        value
-        for line in facts.timings
-        if phase in (None, line.phase)
-        for name, value in line.values.items()
-        if name.endswith("_s")
-    )
-
-
 def _headlines(facts: Facts) -> list[dict[str, str]]:
     """The three figures to remember: label, value, and what it is to be compared with."""
     latest = facts.summaries[facts.stages[-1]] if facts.stages else None
@@ -208,7 +117,7 @@ def _headlines(facts: Facts) -> list[dict[str, str]]:
         ]
         value = text.percent(getattr(latest, measure).mean) if latest else "–"
         cards.append({"label": label, "value": value, "note": " · ".join(compared) if latest else "not measured yet"})
-    seconds = _seconds(facts)
+    seconds = facts.seconds()
     environment = facts.run.environment
     where = f"on {environment.cores} processor core{'s' if environment.cores != 1 else ''}"
     if facts.run.config.model.device != "cpu":
@@ -243,7 +152,7 @@ def _differences(facts: Facts) -> list[dict[str, Any]]:
         pairs.append((stages[0], stages[-1]))
     rows = []
     for first, second in pairs:
-        name = f"{STAGES[second]}, against {_within(STAGES[first])}"
+        name = f"{STAGES[second]}, against {within(STAGES[first])}"
         if {row.puzzle_id for row in facts.evaluations[first]} != {row.puzzle_id for row in facts.evaluations[second]}:
             rows.append({"name": name, "cells": [("–", "not the same puzzles")] * 4})
             continue
@@ -284,218 +193,3 @@ def _overview(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
         )
         for name, summary in facts.summaries.items()
     ]
-
-
-def _figures(facts: Facts) -> list[Figure]:
-    figures = [
-        _curve(
-            facts,
-            "reward",
-            "reward",
-            "Questions answered right",
-            "The reward: the share of a puzzle's questions that a completion answers right, on average.",
-            lambda summary: summary.share,
-        ),
-        _curve(
-            facts,
-            "strict",
-            "strict",
-            "Puzzles solved completely",
-            "Completions with every question right.",
-            lambda summary: summary.strict,
-        ),
-        _outcome_figure(facts),
-        _curve(
-            facts,
-            "length",
-            "length_tokens",
-            "Length",
-            "Mean length of a completion in tokens (pieces of words). A sudden fall or rise is a warning.",
-            lambda summary: summary.length_tokens,
-        ),
-        _curve(
-            facts,
-            "entropy",
-            "entropy",
-            "Entropy",
-            "How undecided the model is about its next token, in nats. At 0 it always writes the same, and there is "
-            "nothing left to learn from.",
-        ),
-        _curve(
-            facts,
-            "mismatch",
-            "mismatch",
-            "Sampler against trainer",
-            "Mean difference of the log-probabilities that sampling and training compute for the same tokens, in "
-            "nats. It should stay near 0.",
-        ),
-        _curve(
-            facts,
-            "sft-loss",
-            "loss",
-            "Loss of the warm start",
-            "How surprised the model is by the right completions that it is shown, in nats per token.",
-            phase="sft",
-        ),
-        _time_figure(facts),
-    ]
-    return [figure for figure in figures if figure is not None]
-
-
-def _curve(
-    facts: Facts,
-    name: str,
-    metric: str,
-    title: str,
-    caption: str,
-    level: Callable[[EvaluationSummary], Interval] | None = None,
-    phase: str = "grpo",
-) -> Figure | None:
-    """A metric over the steps of a phase; with `level`, held-out puzzles and baselines beside it."""
-    course = facts.course(phase, metric)
-    if not course:
-        return None
-    series = [Series("training batch", course, "var(--first)")]
-    if level is not None:
-        if held_out := facts.course("eval", metric):
-            series.append(Series("held-out puzzles", held_out, "var(--second)", "dots"))
-        for baseline, colour in (("before", "var(--quiet)"), ("guessing", "var(--third)")):
-            # Guessing writes nothing, so it has no length.
-            if baseline in facts.summaries and not (baseline == "guessing" and metric == "length_tokens"):
-                value = level(facts.summaries[baseline]).mean
-                series.append(Series(_within(POLICIES[baseline]), [(0, value)], colour, "level"))
-    percent = metric in ("reward", "strict")
-    show = text.percent if percent else "{:.3g}".format
-    label = f"{title}: {show(course[0][1])} at step {course[0][0]}, {show(course[-1][1])} at step {course[-1][0]}"
-    x_title = "step of the warm start" if phase == "sft" else "GRPO step"
-    legend = [(one.name, one.colour, one.kind) for one in series] if len(series) > 1 else []
-    svg = charts.curves(series, percent=percent, x_title=x_title)
-    return Figure(name, title, caption, label, legend, Markup(svg))
-
-
-def _outcome_figure(facts: Facts) -> Figure | None:
-    courses = {outcome: facts.course("grpo", f"outcome/{outcome}") for outcome in OUTCOMES}
-    seen = {outcome: course for outcome, course in courses.items() if any(value > 0 for _, value in course)}
-    if not seen:
-        return None
-    svg = charts.stack(
-        {str(outcome): course for outcome, course in seen.items()},
-        {str(outcome): OUTCOMES[outcome][1] for outcome in seen},
-        percent=True,
-        x_title="GRPO step",
-    )
-    label = "Shares of outcomes at the last step: " + ", ".join(
-        f"{outcome} {text.percent(course[-1][1])}" for outcome, course in seen.items()
-    )
-    caption = "How the completions of each step ended: " + "; ".join(
-        f"{outcome}: {OUTCOMES[outcome][0]}" for outcome in seen
-    )
-    legend = [(str(outcome), OUTCOMES[outcome][1], "part") for outcome in seen]
-    return Figure("outcomes", "Outcomes", caption + ".", label, legend, Markup(svg))
-
-
-def _time_figure(facts: Facts) -> Figure | None:
-    phase = "grpo" if any(line.phase == "grpo" for line in facts.timings) else "sft"
-    parts: dict[str, list[tuple[int, float]]] = {}
-    for line in facts.timings:
-        for name, value in line.values.items():
-            if line.phase == phase and name.endswith("_s"):
-                parts.setdefault(name.removesuffix("_s").replace("_", " "), []).append((line.step, value))
-    if not parts:
-        return None
-    parts = dict(sorted(parts.items(), key=lambda item: -sum(value for _, value in item[1])))
-    palette = ("var(--first)", "var(--second)", "var(--third)", "var(--odd)", "var(--odd-2)", "var(--grey)")
-    colours = {name: palette[min(i, len(palette) - 1)] for i, name in enumerate(parts)}
-    x_title = "GRPO step" if phase == "grpo" else "step of the warm start"
-    svg = charts.stack(parts, colours, percent=False, x_title=x_title)
-    label = "Seconds in all: " + ", ".join(f"{name} {sum(v for _, v in course):.0f}" for name, course in parts.items())
-    legend = [(name, colours[name], "part") for name in parts]
-    return Figure("time", "Time per step", "Seconds, by what they were spent on.", label, legend, Markup(svg))
-
-
-def _suite(facts: Facts) -> list[EvaluationRow]:
-    """The first completion of each held-out puzzle, by the latest stage."""
-    return _one_per_puzzle(facts.evaluations[facts.stages[-1]]) if facts.stages else []
-
-
-def _one_per_puzzle(rows: Sequence[EvaluationRow]) -> list[EvaluationRow]:
-    first: dict[str, EvaluationRow] = {}
-    for row in rows:
-        first.setdefault(row.puzzle_id, row)
-    return list(first.values())
-
-
-def _puzzle(row: EvaluationRow | RolloutRow) -> dict[str, Any]:
-    prompt, cut = text.clip(row.prompt.strip("\n"), PROMPT_LIMIT)
-    return {
-        "id": row.puzzle_id,
-        "prompt": prompt,
-        "cut": cut,
-        "system": text.clip(row.system.strip("\n"), PROMPT_LIMIT)[0],
-        "answers": [(text.visible(letter), text.visible(answer)) for letter, answer in row.gold.items()],
-    }
-
-
-def _completion(row: EvaluationRow | RolloutRow, where: str) -> dict[str, Any]:
-    """A completion with its marks; `where` heads it and says who wrote it."""
-    shown, cut = text.clip(row.completion.strip("\n"), COMPLETION_LIMIT)
-    questions = []
-    for letter, gold in row.gold.items():
-        read = row.answers.get(letter)
-        questions.append(
-            {
-                "letter": text.visible(letter),
-                "right": row.right.get(letter, False),
-                "read": None if read is None else text.clip(read, 80)[0],
-                "gold": text.visible(gold),
-            }
-        )
-    meaning, colour, sign = OUTCOMES[row.outcome]
-    return {
-        "where": where,
-        "text": shown,
-        "cut": cut,
-        "outcome": str(row.outcome),
-        "meaning": meaning,
-        "colour": colour,
-        "sign": sign,
-        "reward": text.percent(row.reward),
-        "tokens": row.length_tokens,
-        "stop": STOPS.get(row.stop, row.stop),
-        "questions": questions,
-        "detail": text.clip(row.detail, 300)[0],
-    }
-
-
-def _before_and_after(facts: Facts) -> list[dict[str, Any]]:
-    """The first puzzles of the suite, unpicked, and the first that the model still gets wrong, by each stage."""
-    latest = _suite(facts)
-    chosen = latest[:COMPLETIONS_SHOWN]
-    failures = [row for row in latest[COMPLETIONS_SHOWN:] if not row.correct][:FAILURES_SHOWN]
-    # One stage says nothing of a change, but is worth showing; of three, the warm start is left out.
-    stages = list(dict.fromkeys(facts.stages[:1] + facts.stages[-1:]))
-    by_stage = {name: {row.puzzle_id: row for row in _one_per_puzzle(facts.evaluations[name])} for name in stages}
-    return [
-        {
-            "puzzle": _puzzle(row),
-            "failure": row in failures,
-            "completions": [
-                _completion(by_stage[name][row.puzzle_id], STAGES[name])
-                for name in stages
-                if row.puzzle_id in by_stage[name]
-            ],
-        }
-        for row in chosen + failures
-    ]
-
-
-def _training_samples(facts: Facts) -> list[dict[str, Any]]:
-    """Completions of the first and the last stored GRPO step, each of another puzzle as far as there are."""
-    steps = [step for phase, step in facts.run.rollout_steps() if phase == "grpo"]
-    columns = []
-    for step in dict.fromkeys(steps[:1] + steps[-1:]):
-        # By sample first: one completion of every puzzle before a second one of any.
-        rows = sorted(facts.run.read_rollouts("grpo", step), key=lambda row: row.sample)[:COMPLETIONS_SHOWN]
-        completions = [_completion(row, f"Step {step}") | {"puzzle": _puzzle(row)} for row in rows]
-        columns.append({"step": step, "completions": completions})
-    return columns

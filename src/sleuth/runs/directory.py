@@ -36,8 +36,8 @@ from pydantic import ValidationError
 
 from sleuth.config import RunConfig, parse_config
 from sleuth.errors import UserError
+from sleuth.files import append_line, atomic_write, read_lines, writing
 from sleuth.runs.environment import Environment, current_environment
-from sleuth.runs.files import append_line, atomic_write, read_lines, writing
 from sleuth.runs.rows import EvaluationRow, RolloutRow, read_parquet, to_parquet
 
 Phase = Literal["sft", "grpo", "eval"]

@@ -31,8 +31,8 @@ def policy_loss(
     """The loss to minimise, −Σ min(ρ A, clamp(ρ, 1 − clip, 1 + clip) A) / normaliser + kl_weight · KL, where ρ is
     exp(logprobs − old_logprobs).
 
-    Stats, which add up over micro-batches: `clip_share`, the share of tokens whose gradient the clip cuts off; `kl/mean`,
-    the mean of k3, if a reference is given. Gradient flows through `logprobs_N` only.
+    Stats, which add up over micro-batches: `clip_share`, the share of tokens whose gradient the clip cuts off;
+    `kl/mean`, the mean of k3, if a reference is given. Gradient flows through `logprobs_N` only.
     """
     ratio_N = torch.exp(logprobs_N - old_logprobs_N)
     free_N = ratio_N * advantages_N

@@ -1,8 +1,8 @@
 """AdamW on float32 master weights, whatever number format the model computes in.
 
-bfloat16 keeps 8 bits of a weight: an update smaller than 1/256 of it would be rounded away, and at the learning rates of
-fine-tuning nearly all are. So a model in bfloat16 is a rounded copy of float32 masters; gradients are added up in float32
-over the micro-batches, and the update is made on the masters. A model in float32 is its own master.
+bfloat16 keeps 8 bits of a weight: an update smaller than 1/512 of it would be rounded away, and at the learning rates
+of fine-tuning nearly all are. So a model in bfloat16 is a rounded copy of float32 masters; gradients are added up in
+float32 over the micro-batches, and the update is made on the masters. A model in float32 is its own master.
 
 AdamW: Loshchilov & Hutter 2019, arXiv:1711.05101.
 """
@@ -43,7 +43,7 @@ class MasterAdamW:
                 self.masters[name] = parameter
             else:
                 self.masters[name] = master = Parameter(parameter.detach().float())
-                parameter.register_post_accumulate_grad_hook(_Accumulate(master))
+                parameter.register_post_accumulate_grad_hook(_Accumulate(master))  # type: ignore[no-untyped-call]
         matrices = [p for p in self.masters.values() if p.ndim >= 2]
         others = [p for p in self.masters.values() if p.ndim < 2]
         self._adamw = torch.optim.AdamW(

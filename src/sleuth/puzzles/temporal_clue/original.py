@@ -13,7 +13,7 @@ from sleuth.puzzles.family import PageText
 from sleuth.puzzles.prose import Grammar, ReadError
 from sleuth.puzzles.temporal_clue import words
 from sleuth.puzzles.temporal_clue.case import Case
-from sleuth.puzzles.temporal_clue.page import ARITY
+from sleuth.puzzles.temporal_clue.page import ARITY, preposition
 from sleuth.puzzles.temporal_clue.theory import Grid
 
 _MAP = "The rooms are laid out as follows:"
@@ -89,7 +89,7 @@ def read(text: str) -> PageText:
         suspects=tuple(sections["suspects"]),
         weapons=tuple(sections["weapons"]),
         rooms=tuple(found[2] for found in rooms),
-        prepositions=("in",) * len(rooms),
+        prepositions=tuple(preposition(text, found[2]) for found in rooms),
         grid=_read_map(sections["map"], {found[1]: number for number, found in enumerate(rooms)}),
         times=tuple(sections["times"]) or ("now",),
         motives=tuple(found[1] for found in motives if found) if shared else tuple(sections["motives"]),

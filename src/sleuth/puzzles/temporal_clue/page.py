@@ -112,6 +112,11 @@ def grid_from_rows(rows: Sequence[Sequence[str]], rooms: Sequence[str]) -> Grid:
     return tuple(tuple(None if name == "-" else number[name] for name in row) for row in rows)
 
 
+def preposition(text: str, room: str) -> str:
+    """The preposition that a text uses for a room: `in` unless it says otherwise."""
+    return next((word for word in ("at", "on") if f"{word} the {room}" in text), "in")
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",")) if text.strip() else ()
 
@@ -148,7 +153,7 @@ def read(text: str) -> PageText:
         suspects=_names("".join(fields["Suspects"])),
         weapons=_names("".join(fields["Weapons"])),
         rooms=rooms,
-        prepositions=("in",) * len(rooms),
+        prepositions=tuple(preposition(text, room) for room in rooms),
         grid=grid_from_rows(rows, rooms),
         times=_names("".join(fields.get("Times", ["now"]))),
         motives=motives,

@@ -78,7 +78,7 @@ THEMES = (
             "Mr. Ash", "Ms. Birch", "Dr. Cedar", "Mrs. Elder", "Mr. Fern", "Ms. Hazel", "Dr. Juniper", "Mrs. Laurel",
             "Mr. Maple", "Ms. Olive", "Dr. Rowan", "Mrs. Sage",
         ),
-        weapons=("Corkscrew", "Barrel", "Shears", "Decanter", "Ladder", "Mallet", "Syringe", "Rake", "Press"),
+        weapons=("Corkscrew", "Barrel", "Sickle", "Decanter", "Ladder", "Mallet", "Syringe", "Rake", "Press"),
         rooms=(
             "in Barn", "in Cellar", "at Well", "in Orchard", "in Kitchen", "in Parlour", "in Stable", "on Porch",
             "in Dairy", "in Chapel", "in Smokehouse", "in Mill", "at Pond", "in Greenhouse", "in Granary", "in Tower",

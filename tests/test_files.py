@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sleuth.errors import UserError
-from sleuth.runs.files import append_line, atomic_write, read_lines
+from sleuth.files import append_line, atomic_write, read_lines
 
 
 def full_disk(_descriptor: int) -> None:

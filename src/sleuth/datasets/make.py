@@ -1,0 +1,82 @@
+"""Many puzzles at once: on all cores, and the same whatever their number.
+
+Every puzzle is made from its own key, so workers need not agree on anything; doubles within a file are found when the
+puzzles are put in order, and drawn again there.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sleuth.errors import UserError
+from sleuth.puzzles.family import check_level, get_family
+from sleuth.puzzles.generate import Made, check_split, check_style, make_puzzle
+from sleuth.puzzles.puzzle import Puzzle
+
+REDRAWS = 2000
+"""A puzzle that is a double so many times in a row means that there are hardly any others left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which puzzles to make."""
+
+    family: str
+    level: str
+    split: str
+    seed: int
+    count: int
+    style: str = "plain"
+
+    def check(self) -> None:
+        """Raises `UserError` for what does not exist."""
+        family = get_family(self.family)
+        check_level(family, self.level)
+        check_split(self.split)
+        check_style(family, self.style)
+        if self.count < 1:
+            raise UserError(f"--count {self.count}: ask for at least one puzzle")
+
+    def make(self, index: int, attempt: int = 0) -> Made:
+        """The puzzle of an index."""
+        return make_puzzle(self.family, self.level, self.split, self.seed, index, self.style, attempt)
+
+
+def make_puzzles(order: Order, workers: int = 0) -> Iterator[Puzzle]:
+    """The puzzles of an order, all different, in order. `workers`: processes; 0 takes all cores.
+
+    Raises `UserError` when the level has no more different puzzles.
+    """
+    order.check()
+    seen: set[str] = set()
+    for made in _made(order, workers or os.cpu_count() or 1):
+        redraws = 0
+        while made.digest in seen:
+            redraws += 1
+            if redraws > REDRAWS:
+                raise UserError(
+                    f"{order.family} level {order.level}, split {order.split}: found {len(seen)} different puzzles and "
+                    f"then only doubles; ask for fewer (--count {len(seen)}) or for a higher level"
+                )
+            made = order.make(made.puzzle.index, made.attempt + 1)
+        seen.add(made.digest)
+        yield made.puzzle
+
+
+def _made(order: Order, workers: int) -> Iterator[Made]:
+    if workers == 1 or order.count < 4:
+        yield from map(order.make, range(order.count))
+        return
+    chunk = max(1, min(64, order.count // (workers * 4)))
+    # Spawned workers start clean: no threads or locks of the parent.
+    with multiprocessing.get_context("spawn").Pool(workers, _ignore_interrupt) as pool:
+        yield from pool.imap(order.make, range(order.count), chunk)
+
+
+def _ignore_interrupt() -> None:
+    """Ctrl-C is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

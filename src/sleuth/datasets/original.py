@@ -1,0 +1,72 @@
+"""The Temporal Clue puzzles of 2025: a JSON list of `{num_clues, prompt, solution}`, read from the prompts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sleuth.errors import UserError
+from sleuth.puzzles.family import get_family
+from sleuth.puzzles.puzzle import Puzzle, Question
+
+FAMILY = "temporal-clue"
+LEVEL = "original"
+
+
+def import_original(path: Path) -> list[Puzzle]:
+    """The puzzles of a file in the format of 2025. Raises `UserError` naming the puzzle that can't be read."""
+    try:
+        entries = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not a JSON file: {error}") from None
+    if not isinstance(entries, list):
+        raise UserError(f"{path}: not a list of puzzles")
+    puzzles = []
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, dict) or not isinstance(entry.get("prompt"), str) or "solution" not in entry:
+            raise UserError(f"{path}, puzzle {number}: needs 'prompt' and 'solution'")
+        try:
+            puzzles.append(_puzzle(entry, number, path.stem))
+        except UserError as error:
+            raise UserError(f"{path}, puzzle {number}: {error}") from None
+    return puzzles
+
+
+def _puzzle(entry: dict[str, Any], number: int, name: str) -> Puzzle:
+    family = get_family(FAMILY)
+    prompt = entry["prompt"]
+    page = family.read_page(prompt)
+    asking = dict(zip(page.letters, page.questions, strict=True))
+    solution = entry["solution"]
+    if not isinstance(solution, dict) or set(solution) != set(asking):
+        raise UserError("the solution's letters are not those of the questions")
+    kinds: dict[str, int] = {}
+    for clue in page.clues:
+        kinds[clue.kind] = kinds.get(clue.kind, 0) + 1
+    questions = []
+    for letter, question in asking.items():
+        choices = family.choices(page.case, question)
+        texts = tuple(family.answer_text(page.case, choice) for choice in choices)
+        line = next(line for line in prompt.splitlines() if line.startswith(f"{letter}. ") and line.endswith("?"))
+        questions.append(Question(letter=letter, text=line[3:], kind=choices[0].sort, choices=texts))
+    return Puzzle(
+        id=f"{family.id}/level-{LEVEL}/{name}/0/{number}",
+        family=family.id,
+        level=LEVEL,
+        split=name,
+        seed=0,
+        index=number,
+        prompt=prompt,
+        clues=page.clue_texts,
+        questions=tuple(questions),
+        answers={letter: str(answer) for letter, answer in solution.items()},
+        meta={
+            "style": "original",
+            **family.sizes(page.case),
+            "clues": len(page.clues),
+            "kinds": dict(sorted(kinds.items())),
+        },
+    )

@@ -1,0 +1,107 @@
+"""Mode `program`: the completion is a list of formal statements; the solver adds the family's rules and answers.
+
+Every line must be a statement (blank lines and code fences aside). The text is parsed, never executed; lines, line
+length, nesting and the solver's work are bounded. A program that several worlds obey is still an answer if all of them
+agree on every question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sleuth.grading.score import Outcome
+from sleuth.logic.cnf import WorldSolver
+from sleuth.logic.formulas import Not
+from sleuth.puzzles.family import Family, PageText, get_family
+from sleuth.puzzles.formal import FormalError, FormalLanguage
+from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.statements import Statement
+
+MOST_LINES = 400
+CONFLICTS = 20_000
+"""Solver conflicts per decision: a bound on work, the same on every machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What a program came to."""
+
+    outcome: Outcome | None
+    """None: it answers every question."""
+    answers: dict[str, str]
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A puzzle's page, read: what a program is run against."""
+
+    family: Family[Any, Any]
+    page: PageText
+    language: FormalLanguage
+
+
+@lru_cache(maxsize=512)
+def _read(family_id: str, prompt: str) -> Reading:
+    family = get_family(family_id)
+    page = family.read_page(prompt)
+    return Reading(family, page, family.formal(page.case))
+
+
+def read_puzzle(puzzle: Puzzle) -> Reading:
+    """The puzzle's page, read from its text (and remembered)."""
+    return _read(puzzle.family, puzzle.prompt)
+
+
+def read_program(language: FormalLanguage, text: str) -> list[Statement]:
+    """The statements of a program. Raises `FormalError` naming the line."""
+    statements: list[Statement] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip() and not line.strip().startswith("```"):
+            if len(statements) >= MOST_LINES:
+                raise FormalError(f"line {number}: more than {MOST_LINES} statements")
+            try:
+                statements.append(language.read(line.strip()))
+            except FormalError as error:
+                raise FormalError(f"line {number}: {error}") from None
+    if not statements:
+        raise FormalError("no statement")
+    return statements
+
+
+def run_program(puzzle: Puzzle, text: str) -> Execution:
+    """Runs a program against a puzzle."""
+    reading = read_puzzle(puzzle)
+    try:
+        statements = read_program(reading.language, text)
+    except FormalError as error:
+        return Execution(Outcome.UNREADABLE, {}, str(error))
+    return solve_statements(reading, statements)
+
+
+def solve_statements(reading: Reading, statements: list[Statement]) -> Execution:
+    """The answers that statements and rules leave."""
+    family, page = reading.family, reading.page
+    theory = family.theory(page.case)
+    cnf = theory.cnf.copy()
+    for statement in statements:
+        cnf.add(theory.formula(statement))
+    answers: dict[str, str] = {}
+    with WorldSolver(cnf) as solver:
+        try:
+            world = solver.solve(conflicts=CONFLICTS)
+            if world is None:
+                return Execution(Outcome.CONTRADICTORY, {}, "no world obeys the statements")
+            for letter, question in zip(page.letters, page.questions, strict=True):
+                choice = family.true_choice(page.case, theory, world, question)
+                if choice is None:
+                    return Execution(Outcome.AMBIGUOUS, {}, f"question {letter} has no single answer")
+                other = solver.add_optional(Not(theory.formula(question.fill(choice))))
+                if solver.solve([other], conflicts=CONFLICTS) is not None:
+                    return Execution(Outcome.AMBIGUOUS, {}, f"question {letter} has several answers")
+                answers[letter] = family.answer_text(page.case, choice)
+        except TimeoutError as error:
+            return Execution(Outcome.UNDECIDED, {}, str(error))
+    return Execution(None, answers)

@@ -1,0 +1,76 @@
+"""What a report is made of, read once from the run directory, and the words and colours for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sleuth.evaluation.summary import EvaluationSummary, summarise
+from sleuth.grading.score import Outcome
+from sleuth.runs.directory import Line, RunDirectory
+from sleuth.runs.rows import EvaluationRow
+
+STAGES = {"before": "Before training", "after-sft": "After warm start", "after-grpo": "After GRPO"}
+"""Evaluations of the model that is trained, in the order of a run."""
+
+POLICIES = {"guessing": "Guessing", **STAGES, "solver": "Solver"}
+"""All evaluations that have a name of their own, in the order of the tables."""
+
+OUTCOMES = {
+    Outcome.CORRECT: ("every question right", "var(--good)", "✓"),
+    Outcome.PARTLY: ("some questions right", "var(--fair)", "◐"),
+    Outcome.WRONG: ("no question right", "var(--bad)", "✗"),
+    Outcome.CONTRADICTORY: ("the statements contradict each other", "var(--odd)", "✗"),
+    Outcome.AMBIGUOUS: ("the statements leave several answers", "var(--odd-2)", "✗"),
+    Outcome.UNDECIDED: ("the solver ran out of time", "var(--odd-3)", "✗"),
+    Outcome.UNREADABLE: ("no answer could be read", "var(--grey)", "?"),
+    Outcome.TRUNCATED: ("cut off at the length limit", "var(--grey-2)", "…"),
+}
+"""Meaning, colour and sign of each outcome, in the order in which they are stacked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a report is made of, read once."""
+
+    run: RunDirectory
+    metrics: list[Line]
+    timings: list[Line]
+    evaluations: dict[str, list[EvaluationRow]]
+    """By name, in the order of the tables; empty ones are left out."""
+    summaries: dict[str, EvaluationSummary]
+
+    def course(self, phase: str, name: str) -> list[tuple[int, float]]:
+        """(step, value) of a metric."""
+        return [(line.step, line.values[name]) for line in self.metrics if line.phase == phase and name in line.values]
+
+    def steps_done(self, phase: str) -> int:
+        return max((line.step for line in self.metrics if line.phase == phase), default=0)
+
+    @property
+    def stages(self) -> list[str]:
+        """The evaluated stages of the model, in order."""
+        return [name for name in STAGES if name in self.summaries]
+
+    def seconds(self, phase: str | None = None) -> float:
+        """Time spent, in one phase or in all."""
+        return sum(
+            value
+            for line in self.timings
+            if phase in (None, line.phase)
+            for name, value in line.values.items()
+            if name.endswith("_s")
+        )
+
+
+def read_facts(run: RunDirectory) -> Facts:
+    """Reads a run. Raises `UserError` if a file of it can't be read."""
+    found = run.evaluation_names()
+    ordered = [name for name in POLICIES if name in found] + [name for name in found if name not in POLICIES]
+    evaluations = {name: rows for name in ordered if (rows := run.read_evaluation(name))}
+    summaries = {name: summarise(rows) for name, rows in evaluations.items()}
+    return Facts(run, run.read_metrics(), run.read_timings(), evaluations, summaries)
+
+
+def within(name: str) -> str:
+    """The name of a policy within a sentence."""
+    return name[0].lower() + name[1:]

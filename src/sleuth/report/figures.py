@@ -1,0 +1,156 @@
+"""The charts of a report with their words: what was logged, as courses over the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from sleuth.evaluation.statistics import Interval
+from sleuth.evaluation.summary import EvaluationSummary
+from sleuth.report import charts, text
+from sleuth.report.charts import Series
+from sleuth.report.facts import OUTCOMES, POLICIES, Facts, within
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart with its words."""
+
+    name: str
+    title: str
+    caption: str
+    label: str
+    """What it shows, for those who can't see it."""
+    legend: Sequence[tuple[str, str, str]]
+    """Name, colour and kind (`line`, `dots`, `level`, `part`) of each series; empty for a single one."""
+    svg: Markup
+
+
+def figures_of(facts: Facts) -> list[Figure]:
+    """Every chart that there is something to show in, in the order of the page."""
+    candidates = [
+        _curve(
+            facts,
+            "reward",
+            "reward",
+            "Questions answered right",
+            "The reward: the share of a puzzle's questions that a completion answers right, on average.",
+            lambda summary: summary.share,
+        ),
+        _curve(
+            facts,
+            "strict",
+            "strict",
+            "Puzzles solved completely",
+            "Completions with every question right.",
+            lambda summary: summary.strict,
+        ),
+        _outcome_figure(facts),
+        _curve(
+            facts,
+            "length",
+            "length_tokens",
+            "Length",
+            "Mean length of a completion in tokens (pieces of words). A sudden fall or rise is a warning.",
+            lambda summary: summary.length_tokens,
+        ),
+        _curve(
+            facts,
+            "entropy",
+            "entropy",
+            "Entropy",
+            "How undecided the model is about its next token, in nats. At 0 it always writes the same, and there is "
+            "nothing left to learn from.",
+        ),
+        _curve(
+            facts,
+            "mismatch",
+            "mismatch",
+            "Sampler against trainer",
+            "Mean difference of the log-probabilities that sampling and training compute for the same tokens, in "
+            "nats. It should stay near 0.",
+        ),
+        _curve(
+            facts,
+            "sft-loss",
+            "loss",
+            "Loss of the warm start",
+            "How surprised the model is by the right completions that it is shown, in nats per token.",
+            phase="sft",
+        ),
+        _time_figure(facts),
+    ]
+    return [figure for figure in candidates if figure is not None]
+
+
+def _curve(
+    facts: Facts,
+    name: str,
+    metric: str,
+    title: str,
+    caption: str,
+    level: Callable[[EvaluationSummary], Interval] | None = None,
+    phase: str = "grpo",
+) -> Figure | None:
+    """A metric over the steps of a phase; with `level`, held-out puzzles and baselines beside it."""
+    course = facts.course(phase, metric)
+    if not course:
+        return None
+    series = [Series("training batch", course, "var(--first)")]
+    if level is not None:
+        if held_out := facts.course("eval", metric):
+            series.append(Series("held-out puzzles", held_out, "var(--second)", "dots"))
+        for baseline, colour in (("before", "var(--quiet)"), ("guessing", "var(--third)")):
+            # Guessing writes nothing, so it has no length.
+            if baseline in facts.summaries and not (baseline == "guessing" and metric == "length_tokens"):
+                value = level(facts.summaries[baseline]).mean
+                series.append(Series(within(POLICIES[baseline]), [(0, value)], colour, "level"))
+    percent = metric in ("reward", "strict")
+    show = text.percent if percent else "{:.3g}".format
+    label = f"{title}: {show(course[0][1])} at step {course[0][0]}, {show(course[-1][1])} at step {course[-1][0]}"
+    x_title = "step of the warm start" if phase == "sft" else "GRPO step"
+    legend = [(one.name, one.colour, one.kind) for one in series] if len(series) > 1 else []
+    svg = charts.curves(series, percent=percent, x_title=x_title)
+    return Figure(name, title, caption, label, legend, Markup(svg))
+
+
+def _outcome_figure(facts: Facts) -> Figure | None:
+    courses = {outcome: facts.course("grpo", f"outcome/{outcome}") for outcome in OUTCOMES}
+    seen = {outcome: course for outcome, course in courses.items() if any(value > 0 for _, value in course)}
+    if not seen:
+        return None
+    svg = charts.stack(
+        {str(outcome): course for outcome, course in seen.items()},
+        {str(outcome): OUTCOMES[outcome][1] for outcome in seen},
+        percent=True,
+        x_title="GRPO step",
+    )
+    label = "Shares of outcomes at the last step: " + ", ".join(
+        f"{outcome} {text.percent(course[-1][1])}" for outcome, course in seen.items()
+    )
+    caption = "How the completions of each step ended: " + "; ".join(
+        f"{outcome}: {OUTCOMES[outcome][0]}" for outcome in seen
+    )
+    legend = [(str(outcome), OUTCOMES[outcome][1], "part") for outcome in seen]
+    return Figure("outcomes", "Outcomes", caption + ".", label, legend, Markup(svg))
+
+
+def _time_figure(facts: Facts) -> Figure | None:
+    phase = "grpo" if any(line.phase == "grpo" for line in facts.timings) else "sft"
+    parts: dict[str, list[tuple[int, float]]] = {}
+    for line in facts.timings:
+        for name, value in line.values.items():
+            if line.phase == phase and name.endswith("_s"):
+                parts.setdefault(name.removesuffix("_s").replace("_", " "), []).append((line.step, value))
+    if not parts:
+        return None
+    parts = dict(sorted(parts.items(), key=lambda item: -sum(value for _, value in item[1])))
+    palette = ("var(--first)", "var(--second)", "var(--third)", "var(--odd)", "var(--odd-2)", "var(--grey)")
+    colours = {name: palette[min(i, len(palette) - 1)] for i, name in enumerate(parts)}
+    x_title = "GRPO step" if phase == "grpo" else "step of the warm start"
+    svg = charts.stack(parts, colours, percent=False, x_title=x_title)
+    label = "Seconds in all: " + ", ".join(f"{name} {sum(v for _, v in course):.0f}" for name, course in parts.items())
+    legend = [(name, colours[name], "part") for name in parts]
+    return Figure("time", "Time per step", "Seconds, by what they were spent on.", label, legend, Markup(svg))

@@ -1,0 +1,290 @@
+"""GRPO, Group Relative Policy Optimization (Shao et al. 2024, DeepSeekMath, arXiv:2402.03300): the loop.
+
+A step: sample a group of completions for each puzzle, score them, compare each with its group, and make the better ones
+likelier. Every draw is keyed by the run's seed, the step and the puzzle, so a step can be repeated to the bit.
+
+Left out: files (the caller's hooks write them), and which puzzles there are (the caller's `tasks`).
+
+Shapes: B groups, G completions each, N completion tokens.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from sleuth.config import RunConfig
+from sleuth.errors import UserError
+from sleuth.grading.score import Outcome, Score
+from sleuth.policy.base import Policy, Request, Rollout, Sampling, StopReason
+from sleuth.training.advantages import group_advantages
+from sleuth.training.boundary import StepBoundary
+from sleuth.training.losses import policy_loss
+from sleuth.training.optimizer import MasterAdamW, constant_rate
+from sleuth.training.packing import Group, completion_logprobs, micro_batches, pack
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A puzzle as the loop sees it: what is asked, and how a completion is graded."""
+
+    request: Request
+    score: Callable[[Rollout], Score]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredGroup:
+    """One puzzle's completions in one step."""
+
+    task: Task
+    rollouts: Sequence[Rollout]
+    scores: Sequence[Score]
+    advantages: Sequence[float]
+    spread: bool
+    """Whether the rewards differ; if not, the group has nothing to teach."""
+
+    @property
+    def tokens(self) -> int:
+        """Completion tokens."""
+        return sum(len(rollout.tokens) for rollout in self.rollouts)
+
+
+OnStep = Callable[[int, dict[str, float], dict[str, float], Sequence[ScoredGroup]], None]
+
+
+def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
+    """The model as it is now, as a reference policy."""
+    reference: PreTrainedModel = copy.deepcopy(model)
+    return reference.requires_grad_(False)
+
+
+def train_grpo(
+    model: PreTrainedModel,
+    policy: Policy,
+    optimizer: MasterAdamW,
+    tasks: Callable[[int], Sequence[Task]],
+    config: RunConfig,
+    *,
+    on_step: OnStep,
+    evaluate: Callable[[int], None],
+    save: Callable[[int], None],
+    reference: PreTrainedModel | None = None,
+    start_step: int = 0,
+) -> None:
+    """Trains `model`, whose weights `policy` samples with, for `config.grpo.steps` steps.
+
+    Steps are numbered from 1; `start_step` have been made already. A step takes `tasks(step)`; then come
+    `on_step(step, metrics, timings, groups)`; every `config.eval.every` steps, before the first and after the last,
+    `evaluate(step)`; every `config.checkpoint.every` steps, after the last, and on Ctrl-C between steps, `save(step)`.
+    `reference` is the model as it was before step 1, needed if `config.grpo.kl` is above 0.
+    """
+    grpo = config.grpo
+    if grpo.updates_per_batch > grpo.puzzles_per_step:
+        raise UserError("grpo.updates_per_batch is above grpo.puzzles_per_step; a batch has no so many parts")
+    assert reference is not None or grpo.kl == 0
+    if start_step == 0 and config.eval.every:
+        evaluate(0)
+    with StepBoundary(start_step, grpo.steps, config.checkpoint.every, save) as boundary:
+        for step in range(start_step + 1, grpo.steps + 1):
+            started_s = time.perf_counter()
+            groups, timings = _sample(policy, tasks(step), config, step)
+
+            sampled_s = time.perf_counter()
+            rate = constant_rate(step - 1, grpo.learning_rate, grpo.warmup_steps)
+            trained = _train(model, reference, optimizer, groups, config, rate, boundary)
+            ended_s = time.perf_counter()
+
+            metrics = _sampling_metrics(groups) | trained.metrics() | {"learning_rate": rate}
+            timings["time/train_s"] = ended_s - sampled_s
+            timings["throughput/trained_tokens_per_s"] = metrics["tokens/trained"] / (ended_s - sampled_s)
+            timings["throughput/step_tokens_per_s"] = metrics["tokens/sampled"] / (ended_s - started_s)
+            boundary.changing()
+            on_step(step, metrics, timings, groups)
+            if config.eval.every and (step % config.eval.every == 0 or step == grpo.steps):
+                evaluate(step)
+            boundary.finished(step)
+
+
+def _sample(
+    policy: Policy, tasks: Sequence[Task], config: RunConfig, step: int
+) -> tuple[list[ScoredGroup], dict[str, float]]:
+    """Sample, score, advantage."""
+    started_s = time.perf_counter()
+    sampling = Sampling(config.sampling.max_new_tokens, config.sampling.temperature, (config.seed, step))
+    rollouts_BG = policy.rollout([task.request for task in tasks], config.grpo.samples, sampling)
+    sampled_s = time.perf_counter()
+    scores_BG = [
+        [task.score(rollout) for rollout in rollouts] for task, rollouts in zip(tasks, rollouts_BG, strict=True)
+    ]
+    advantages_BG, spread_B = group_advantages(
+        torch.tensor([[score.reward for score in scores] for scores in scores_BG], dtype=torch.float32)
+    )
+    groups = [
+        ScoredGroup(*row)
+        for row in zip(tasks, rollouts_BG, scores_BG, advantages_BG.tolist(), spread_B.tolist(), strict=True)
+    ]
+    sample_s = sampled_s - started_s
+    timings = {
+        "time/sample_s": sample_s,
+        "time/score_s": time.perf_counter() - sampled_s,
+        "throughput/sampled_tokens_per_s": sum(group.tokens for group in groups) / sample_s,
+    }
+    return groups, timings
+
+
+@dataclass(slots=True)
+class _Trained:
+    """What the updates on one batch measured; tensors of the N tokens trained on, collected in parts."""
+
+    losses: list[float] = field(default_factory=list)
+    """One for each update, as are the next two."""
+    grad_norms: list[float] = field(default_factory=list)
+    stats: list[dict[str, float]] = field(default_factory=list)
+    skipped: int = 0
+    """Updates that were not made: no group with spread, or a gradient that is not finite."""
+    tokens: int = 0
+    entropy_sum: float = 0.0
+    mismatches: list[Tensor] = field(default_factory=list)
+    """|log-probability as sampled − as trained| of each token."""
+
+    def metrics(self) -> dict[str, float]:
+        result = {
+            "loss": statistics.fmean(self.losses),
+            "grad_norm": statistics.fmean(self.grad_norms),
+            "updates/skipped": float(self.skipped),
+            "tokens/trained": float(self.tokens),
+        }
+        for name in {name: None for stats in self.stats for name in stats}:
+            result[name] = statistics.fmean(stats.get(name, 0.0) for stats in self.stats)
+        if self.tokens:
+            result["entropy/mean"] = self.entropy_sum / self.tokens
+        if self.mismatches:
+            mismatch_N = torch.cat(self.mismatches)
+            result["mismatch/mean_abs"] = float(mismatch_N.mean())
+            result["mismatch/max_abs"] = float(mismatch_N.max())
+        return result
+
+
+def _train(
+    model: PreTrainedModel,
+    reference: PreTrainedModel | None,
+    optimizer: MasterAdamW,
+    groups: Sequence[ScoredGroup],
+    config: RunConfig,
+    learning_rate: float,
+    boundary: StepBoundary,
+) -> _Trained:
+    """Loss and step, once for each of `updates_per_batch` equal parts of the batch.
+
+    A group without spread has no gradient but that of the KL penalty: without one it is left out of the computation,
+    but not of the count of tokens that the loss is divided by, so leaving it out changes nothing.
+    """
+    grpo = config.grpo
+    count = grpo.updates_per_batch
+    parts = [groups[i * len(groups) // count : (i + 1) * len(groups) // count] for i in range(count)]
+    plans = [
+        _plan([group for group in part if group.spread or grpo.kl > 0], optimizer.config.micro_batch_tokens)
+        for part in parts
+    ]
+    if count > 1:  # a later update must be compared with the policy as it was before the first
+        for micro_batch in (micro_batch for plan in plans for micro_batch in plan):
+            with torch.no_grad():
+                micro_batch.old_logprobs, _ = _logprobs(model, micro_batch, config)
+
+    trained = _Trained()
+    for part, plan in zip(parts, plans, strict=True):
+        normaliser = sum(group.tokens for group in part)
+        loss_sum, stats_sum = 0.0, dict[str, float]()
+        optimizer.forget_gradient()
+        for micro_batch in plan:
+            reference_logprobs_N = None
+            if reference is not None and grpo.kl > 0:
+                with torch.no_grad():
+                    reference_logprobs_N, _ = _logprobs(reference, micro_batch, config)
+            logprobs_N, entropy_N = _logprobs(model, micro_batch, config)
+            old_logprobs_N = logprobs_N.detach() if count == 1 else micro_batch.old_logprobs
+            assert old_logprobs_N is not None
+            loss, stats = policy_loss(
+                logprobs_N,
+                old_logprobs_N,
+                torch.tensor(micro_batch.advantages, device=logprobs_N.device),
+                clip=grpo.clip,
+                kl_weight=grpo.kl,
+                reference_logprobs_N=reference_logprobs_N,
+                normaliser=normaliser,
+            )
+            loss.backward()  # type: ignore[no-untyped-call]
+            loss_sum += float(loss.detach())
+            for name, value in stats.items():
+                stats_sum[name] = stats_sum.get(name, 0.0) + value
+            trained.tokens += len(logprobs_N)
+            trained.entropy_sum += float(entropy_N.sum())
+            if len(micro_batch.sampled_logprobs) == len(logprobs_N):
+                sampled_N = torch.tensor(micro_batch.sampled_logprobs, device=logprobs_N.device)
+                trained.mismatches.append((sampled_N - old_logprobs_N).abs())
+
+        boundary.changing()
+        update = optimizer.step(learning_rate) if plan else None
+        trained.losses.append(loss_sum)
+        trained.stats.append(stats_sum)
+        trained.grad_norms.append(update.grad_norm if update else 0.0)
+        trained.skipped += update is None or update.skipped
+    return trained
+
+
+@dataclass(slots=True)
+class _MicroBatch:
+    """What one forward and backward pass sees; per completion token, in the order of `groups`."""
+
+    groups: list[Group]
+    advantages: list[float]
+    sampled_logprobs: list[float]
+    """Empty or incomplete where the policy tells none."""
+    old_logprobs: Tensor | None = None
+
+
+def _plan(scored: Sequence[ScoredGroup], max_tokens: int) -> list[_MicroBatch]:
+    """Micro-batches keep the order of groups and completions, so a completion's values are dealt out along with it."""
+    groups = [Group(g.rollouts[0].prompt_tokens, [rollout.tokens for rollout in g.rollouts]) for g in scored]
+    values = iter([pair for g in scored for pair in zip(g.rollouts, g.advantages, strict=True)])
+    plan = []
+    for part in micro_batches(groups, max_tokens):
+        micro_batch = _MicroBatch(part, [], [])
+        for _ in range(sum(len(group.completions) for group in part)):
+            rollout, advantage = next(values)
+            micro_batch.advantages += [advantage] * len(rollout.tokens)
+            micro_batch.sampled_logprobs += rollout.logprobs
+        plan.append(micro_batch)
+    return plan
+
+
+def _logprobs(model: PreTrainedModel, micro_batch: _MicroBatch, config: RunConfig) -> tuple[Tensor, Tensor]:
+    return completion_logprobs(model, pack(micro_batch.groups, model.device), config.sampling.temperature)
+
+
+def _sampling_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
+    rollouts = [rollout for group in groups for rollout in group.rollouts]
+    scores = [score for group in groups for score in group.scores]
+    rewards = [score.reward for score in scores]
+    lengths = [len(rollout.tokens) for rollout in rollouts]
+    metrics = {
+        "reward/mean": statistics.fmean(rewards),
+        "reward/std": statistics.pstdev(rewards),
+        "reward/correct": statistics.fmean(score.correct for score in scores),
+        "length/mean": statistics.fmean(lengths),
+        "length/max": float(max(lengths)),
+        "length/truncated": statistics.fmean(rollout.stop is StopReason.LENGTH for rollout in rollouts),
+        "groups/without_spread": statistics.fmean(not group.spread for group in groups),
+        "tokens/sampled": math.fsum(lengths),
+    }
+    for outcome in Outcome:
+        metrics[f"outcome/{outcome.value}"] = statistics.fmean(score.outcome is outcome for score in scores)
+    return metrics

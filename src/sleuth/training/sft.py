@@ -1,0 +1,72 @@
+"""Supervised fine-tuning (SFT): the model is shown right completions and learns to repeat them.
+
+Only the target's tokens and the end token are trained on, not the prompt.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from sleuth.config import SftConfig
+from sleuth.policy.base import Request
+from sleuth.policy.models import end_token_id, prompt_tokens
+from sleuth.training.boundary import StepBoundary
+from sleuth.training.losses import sft_loss
+from sleuth.training.optimizer import MasterAdamW, linear_rate
+from sleuth.training.packing import Group, completion_logprobs, micro_batches, pack
+
+
+def encode(tokenizer: Any, request: Request, target: str) -> Group:
+    """One example: the request as the policy would see it, and the target with the end token behind it."""
+    target_tokens = tokenizer(target, add_special_tokens=False)["input_ids"]
+    return Group(prompt_tokens(tokenizer, request), [[*target_tokens, end_token_id(tokenizer)]])
+
+
+def train_sft(
+    model: PreTrainedModel,
+    optimizer: MasterAdamW,
+    examples: Sequence[Group],
+    config: SftConfig,
+    *,
+    save_every: int,
+    on_step: Callable[[int, dict[str, float], dict[str, float]], None],
+    save: Callable[[int], None],
+    start_step: int = 0,
+) -> None:
+    """Shows every example once, in order, `config.batch_size` a step.
+
+    Steps are numbered from 1; `start_step` have been made already. After each, `on_step(step, metrics, timings)`; every
+    `save_every` steps, after the last, and on Ctrl-C between steps, `save(step)`.
+    """
+    total_steps = math.ceil(len(examples) / config.batch_size)
+    with StepBoundary(start_step, total_steps, save_every, save) as boundary:
+        for step in range(start_step + 1, total_steps + 1):
+            started_s = time.perf_counter()
+            batch = examples[(step - 1) * config.batch_size : step * config.batch_size]
+            tokens = sum(example.predicted_tokens for example in batch)
+            optimizer.forget_gradient()
+            loss_sum = 0.0
+            for part in micro_batches(batch, optimizer.config.micro_batch_tokens):
+                logprobs_N, _ = completion_logprobs(model, pack(part, model.device))
+                loss = sft_loss(logprobs_N, tokens)
+                loss.backward()  # type: ignore[no-untyped-call]
+                loss_sum += float(loss.detach())
+
+            rate = linear_rate(step - 1, config.learning_rate, config.warmup_steps, total_steps)
+            boundary.changing()
+            update = optimizer.step(rate)
+            train_s = time.perf_counter() - started_s
+            metrics = {
+                "sft/loss": loss_sum,
+                "sft/tokens": float(tokens),
+                "grad_norm": update.grad_norm,
+                "learning_rate": rate,
+                "updates/skipped": float(update.skipped),
+            }
+            on_step(step, metrics, {"time/train_s": train_s, "throughput/trained_tokens_per_s": tokens / train_s})
+            boundary.finished(step)

@@ -1,0 +1,331 @@
+"""The loops, whole, on a tiny model: they learn, they resume to the same bits, they stop between steps."""
+
+from __future__ import annotations
+
+import functools
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import LlamaForCausalLM
+
+from sleuth.config import RunConfig, SftConfig
+from sleuth.errors import UserError
+from sleuth.grading.score import Outcome, Score
+from sleuth.policy.base import Request, Rollout, Sampling, StopReason
+from sleuth.policy.engine import TorchPolicy
+from sleuth.training import checkpoints
+from sleuth.training.boundary import StepBoundary
+from sleuth.training.grpo import ScoredGroup, Task, frozen_copy, train_grpo
+from sleuth.training.optimizer import MasterAdamW
+from sleuth.training.packing import Group, completion_logprobs, pack
+from sleuth.training.sft import encode, train_sft
+from tests.tiny import END, tiny_llama, tiny_tokenizer
+
+TOKENIZER = tiny_tokenizer()
+
+
+def _config(**sections: dict[str, Any]) -> RunConfig:
+    grpo = {"steps": 4, "puzzles_per_step": 3, "samples": 4, "learning_rate": 3e-3, "warmup_steps": 1}
+    data: dict[str, dict[str, Any]] = {
+        "grpo": grpo | sections.pop("grpo", {}),
+        "sampling": {"max_new_tokens": 4} | sections.pop("sampling", {}),
+        "optimizer": {"micro_batch_tokens": 100},
+        "eval": {"every": 0},
+        "checkpoint": {"every": 2, "keep": 9},
+    }
+    return RunConfig.model_validate(data | sections)
+
+
+def _share_of_wanted(rollout: Rollout) -> Score:
+    """The toy task: write tokens whose number is divisible by 4, a quarter of all."""
+    reward = sum(token % 4 == 0 for token in rollout.tokens) / len(rollout.tokens)
+    outcome = Outcome.CORRECT if reward == 1 else Outcome.PARTLY if reward else Outcome.WRONG
+    return Score(outcome, reward, reward == 1, {}, {})
+
+
+def _tasks(step: int, count: int = 3) -> list[Task]:
+    return [Task(Request(f"{step}/{i}", "", f"{step * i}"), _share_of_wanted) for i in range(count)]
+
+
+class _Record:
+    """Hooks that write down what they were told."""
+
+    def __init__(self) -> None:
+        self.metrics: dict[int, dict[str, float]] = {}
+        self.groups: dict[int, Sequence[ScoredGroup]] = {}
+        self.evaluated: list[int] = []
+        self.saved: list[int] = []
+
+    def on_step(
+        self, step: int, metrics: dict[str, float], timings: dict[str, float], groups: Sequence[ScoredGroup] = ()
+    ) -> None:
+        assert all(value >= 0 for value in timings.values())
+        self.metrics[step] = metrics
+        self.groups[step] = groups
+
+
+def _grpo(
+    config: RunConfig,
+    model: LlamaForCausalLM,
+    folder: Path | None = None,
+    tasks: Callable[[int], Sequence[Task]] = _tasks,
+    **options: Any,
+) -> _Record:
+    """Trains; with a folder, resumes from it and saves to it."""
+    record = _Record()
+    optimizer = MasterAdamW(model, config.optimizer)
+    start_step = 0
+    if folder is not None:
+        state = checkpoints.load_latest(folder, optimizer)
+        start_step = state["step"] if state else 0
+
+    def save(step: int) -> None:
+        record.saved.append(step)
+        if folder is not None:
+            checkpoints.save(folder, step, model, TOKENIZER, optimizer, {"step": step}, config.checkpoint.keep)
+
+    train_grpo(
+        model,
+        options.pop("policy", None) or TorchPolicy(model, TOKENIZER, rows=16),
+        optimizer,
+        tasks,
+        config,
+        on_step=options.pop("on_step", record.on_step),
+        evaluate=record.evaluated.append,
+        save=save,
+        start_step=start_step,
+        **options,
+    )
+    return record
+
+
+def test_grpo_learns_a_toy_task_from_a_random_start() -> None:
+    config = _config(grpo={"steps": 12, "puzzles_per_step": 4, "samples": 16})
+    record = _grpo(config, tiny_llama(), tasks=functools.partial(_tasks, count=4))
+    assert record.metrics[1]["reward/mean"] < 0.45
+    assert record.metrics[12]["reward/mean"] > 0.8
+
+
+def test_metrics_of_a_step() -> None:
+    record = _grpo(_config(grpo={"steps": 1}), tiny_llama())
+    metrics, groups = record.metrics[1], record.groups[1]
+    rewards = [score.reward for group in groups for score in group.scores]
+    lengths = [len(rollout.tokens) for group in groups for rollout in group.rollouts]
+    assert metrics["reward/mean"] == pytest.approx(sum(rewards) / 12)
+    assert metrics["length/mean"] == sum(lengths) / 12
+    assert metrics["tokens/sampled"] == sum(lengths)
+    assert metrics["tokens/trained"] == sum(group.tokens for group in groups if group.spread)
+    assert metrics["groups/without_spread"] == sum(not group.spread for group in groups) / 3
+    assert sum(value for name, value in metrics.items() if name.startswith("outcome/")) == pytest.approx(1)
+    assert metrics["learning_rate"] == 3e-3 / 2
+    # Sampler and trainer compute the same function in float32; the first update is on-policy.
+    assert 0 < metrics["mismatch/max_abs"] < 1e-3
+    assert metrics["mismatch/mean_abs"] <= metrics["mismatch/max_abs"]
+    assert metrics["clip_share"] == 0
+    # At ratio 1 the loss is −Σ A / N; with completions of one length it is 0, otherwise the lengths weigh in.
+    advantages = [a * len(r.tokens) for g in groups for r, a in zip(g.rollouts, g.advantages, strict=True)]
+    assert metrics["loss"] == pytest.approx(-sum(advantages) / sum(lengths), abs=1e-5)
+
+
+def test_entropy_is_of_the_sampling_temperature() -> None:
+    # At a high temperature every one of the 259 tokens is about as likely: ln 259 = 5.56.
+    record = _grpo(_config(grpo={"steps": 1}, sampling={"temperature": 100.0}), tiny_llama())
+    assert record.metrics[1]["entropy/mean"] == pytest.approx(5.557, abs=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("updates_per_batch", [1, 3])
+def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path, dtype: torch.dtype, updates_per_batch: int) -> None:
+    config = _config(grpo={"updates_per_batch": updates_per_batch})
+    whole = tiny_llama().to(dtype)
+    reference = _grpo(config, whole)
+
+    class Stop(Exception):
+        """As sudden as a killed process: nothing is saved."""
+
+    def stop_in_step_4(step: int, *_: object) -> None:
+        if step == 4:
+            raise Stop
+
+    with pytest.raises(Stop):
+        _grpo(config, tiny_llama().to(dtype), tmp_path, on_step=stop_in_step_4)
+    assert [path.name for path in tmp_path.iterdir()] == ["step_000002"]
+
+    # What is resumed knows nothing of the first start: its weights are others until the checkpoint is loaded.
+    resumed = tiny_llama(seed=9).to(dtype)
+    record = _grpo(config, resumed, tmp_path)
+    assert record.metrics == {step: reference.metrics[step] for step in (3, 4)}
+    for name, weight in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], weight), name
+
+
+def test_groups_without_spread_are_left_out_but_counted() -> None:
+    """A batch with a group of equal rewards gives the same weights whether that group is computed or not: with a KL
+    weight too small to count it is computed."""
+
+    def tasks(step: int) -> list[Task]:
+        flat = Score(Outcome.WRONG, 0.5, False, {}, {})
+        return [*_tasks(step, 2), Task(Request(f"{step}/flat", "", "flat"), lambda _: flat)]
+
+    left_out, computed = tiny_llama(), tiny_llama()
+    first = _grpo(_config(), left_out, tasks=tasks)
+    second = _grpo(_config(grpo={"kl": 1e-30}), computed, tasks=tasks, reference=frozen_copy(computed))
+    for step in first.metrics:
+        assert first.metrics[step]["tokens/trained"] < second.metrics[step]["tokens/trained"]
+    for name, weight in computed.state_dict().items():
+        torch.testing.assert_close(left_out.state_dict()[name], weight, rtol=1e-3, atol=1e-4)
+
+
+def test_a_batch_without_any_spread_changes_nothing() -> None:
+    model = tiny_llama()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    flat = Score(Outcome.CORRECT, 1.0, True, {}, {})
+    record = _grpo(_config(), model, tasks=lambda step: [Task(Request(f"{step}", "", "x"), lambda _: flat)] * 3)
+    assert [metrics["updates/skipped"] for metrics in record.metrics.values()] == [1.0] * 4
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+
+
+def test_kl_holds_the_model_near_the_reference() -> None:
+    def kl(weight: float) -> float:
+        model = tiny_llama()
+        config = _config(grpo={"steps": 8, "kl": weight})
+        return _grpo(config, model, reference=frozen_copy(model)).metrics[8]["kl/mean"]
+
+    assert kl(10.0) < 0.25 * kl(1e-9)
+
+
+def test_later_updates_on_a_batch_are_compared_with_the_first_policy() -> None:
+    """With a high rate the second of two updates sees ratios beyond the clip; the first never does."""
+    config = _config(grpo={"steps": 1, "warmup_steps": 0, "updates_per_batch": 3, "learning_rate": 0.03})
+    assert _grpo(config, tiny_llama()).metrics[1]["clip_share"] > 0.05
+    once = config.model_copy(update={"grpo": config.grpo.model_copy(update={"updates_per_batch": 1})})
+    assert _grpo(once, tiny_llama()).metrics[1]["clip_share"] == 0
+
+
+def test_more_updates_than_groups_are_refused() -> None:
+    with pytest.raises(UserError, match="updates_per_batch"):
+        _grpo(_config(grpo={"updates_per_batch": 4}), tiny_llama())
+
+
+def test_hooks_are_called_in_their_steps() -> None:
+    record = _grpo(_config(grpo={"steps": 5}, eval={"every": 3}), tiny_llama())
+    assert list(record.metrics) == [1, 2, 3, 4, 5]
+    assert record.evaluated == [0, 3, 5]
+    assert record.saved == [2, 4, 5]
+
+
+class _InterruptedPolicy:
+    """Ctrl-C while the third batch is sampled."""
+
+    def __init__(self, policy: TorchPolicy) -> None:
+        self.policy = policy
+
+    def rollout(self, requests: Sequence[Request], samples: int, sampling: Sampling) -> list[list[Rollout]]:
+        if sampling.seed[-1] == 4:
+            signal.raise_signal(signal.SIGINT)
+        rollouts = self.policy.rollout(requests, samples, sampling)
+        return [[replace(rollout, logprobs=()) for rollout in group] for group in rollouts]
+
+
+def test_an_interrupt_while_sampling_saves_the_last_whole_step(tmp_path: Path) -> None:
+    model = tiny_llama()
+    policy = _InterruptedPolicy(TorchPolicy(model, TOKENIZER, rows=16))
+    with pytest.raises(KeyboardInterrupt):
+        _grpo(_config(), model, tmp_path, policy=policy)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step_000002", "step_000003"]
+    whole, resumed = tiny_llama(), tiny_llama(seed=9)
+    _grpo(_config(), whole)
+    _grpo(_config(), resumed, tmp_path)
+    assert all(torch.equal(resumed.state_dict()[name], weight) for name, weight in whole.state_dict().items())
+
+
+def test_an_interrupt_within_an_update_saves_nothing() -> None:
+    saved: list[int] = []
+    with pytest.raises(KeyboardInterrupt), StepBoundary(0, 9, 9, saved.append) as boundary:
+        boundary.changing()
+        boundary.finished(1)
+        boundary.changing()
+        raise KeyboardInterrupt
+    assert saved == []
+
+
+def test_other_errors_save_nothing() -> None:
+    saved: list[int] = []
+    with pytest.raises(RuntimeError), StepBoundary(0, 9, 9, saved.append) as boundary:
+        boundary.finished(1)
+        raise RuntimeError
+    assert saved == []
+
+
+EXAMPLES = [
+    (Request(f"{i}", "Count.", question), answer)
+    for i, (question, answer) in enumerate(
+        [("one", "two"), ("three", "four, of course"), ("five", "6"), ("seven", "eight!")]
+    )
+]
+
+
+def test_encode_trains_the_target_and_the_end_token_only() -> None:
+    group = encode(TOKENIZER, *EXAMPLES[0])
+    (completion,) = group.completions
+    assert list(completion) == [*TOKENIZER("two")["input_ids"], END]
+    assert TOKENIZER.decode(group.prompt_tokens).endswith("<|im_start|>assistant\n")
+
+
+def test_sft_overfits_four_examples() -> None:
+    model = tiny_llama(initializer_range=0.05)
+    examples = [encode(TOKENIZER, *example) for example in EXAMPLES] * 60
+    config = SftConfig(batch_size=4, learning_rate=1e-2, warmup_steps=3)
+    record = _Record()
+    optimizer = MasterAdamW(model, _config().optimizer)
+    train_sft(model, optimizer, examples, config, save_every=25, on_step=record.on_step, save=record.saved.append)
+    assert record.saved == [25, 50, 60]
+    logprobs_N, _ = completion_logprobs(model, pack(examples[:4]))
+    assert float(record.metrics[1]["sft/loss"]) > 3
+    assert float(logprobs_N.mean()) > -0.05
+    # 4 + 16 + 2 + 7 characters and end tokens; the same four every time.
+    assert {metrics["sft/tokens"] for metrics in record.metrics.values()} == {4.0 + 16 + 2 + 7}
+    rollouts = TorchPolicy(model, TOKENIZER).rollout([r for r, _ in EXAMPLES], 1, Sampling(32, temperature=0))
+    assert [(group[0].text, group[0].stop) for group in rollouts] == [(a, StopReason.END) for _, a in EXAMPLES]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_resumed_sft_ends_with_the_same_bits(tmp_path: Path, dtype: torch.dtype) -> None:
+    examples = [Group([5, 6, 7 + i], [[8 + i, 9, END]]) for i in range(11)]
+    config = SftConfig(batch_size=3, learning_rate=1e-2, warmup_steps=1)
+
+    def run(model: LlamaForCausalLM, count: int) -> None:
+        optimizer = MasterAdamW(model, _config().optimizer)
+        state = checkpoints.load_latest(tmp_path, optimizer)
+
+        def on_step(step: int, *_: object) -> None:
+            if step == count:
+                signal.raise_signal(signal.SIGINT)
+
+        train_sft(
+            model,
+            optimizer,
+            examples,
+            config,
+            save_every=2,
+            on_step=on_step,
+            save=lambda step: checkpoints.save(tmp_path, step, model, TOKENIZER, optimizer, {"step": step}, 9) and None,
+            start_step=state["step"] if state else 0,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny_llama().to(dtype), count=3)
+    resumed = tiny_llama(seed=9).to(dtype)
+    run(resumed, count=0)
+    for path in tmp_path.iterdir():
+        for file in path.iterdir():
+            file.unlink()
+        path.rmdir()
+    whole = tiny_llama().to(dtype)
+    run(whole, count=0)
+    assert all(torch.equal(resumed.state_dict()[name], weight) for name, weight in whole.state_dict().items())
