@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -188,6 +188,23 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> RunCo
     for dotted, value in (overrides or {}).items():
         _set(data, dotted, value)
     return parse_config(data, str(path))
+
+
+def parse_overrides(tokens: Sequence[str]) -> dict[str, str]:
+    """`["--grpo.steps", "20", "--mode=answer"]` as `{"grpo.steps": "20", "mode": "answer"}`."""
+    found: dict[str, str] = {}
+    rest = list(tokens)
+    while rest:
+        token = rest.pop(0)
+        if not token.startswith("--"):
+            raise UserError(f"{token!r}: keys are given as --section.key value")
+        name, equals, value = token[2:].partition("=")
+        if not equals:
+            if not rest or rest[0].startswith("--"):
+                raise UserError(f"--{name}: a value is missing")
+            value = rest.pop(0)
+        found[name] = value
+    return found
 
 
 def _set(data: dict[str, Any], dotted: str, value: str) -> None:

@@ -44,6 +44,18 @@ def atomic_write(path: Path, data: bytes) -> None:
         _sync_folder(path.parent)
 
 
+def read_text(path: Path) -> str:
+    """A text file. Raises `UserError` if it is missing, a folder, or not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder; name a file") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not a text file (UTF-8)") from None
+
+
 def append_line(path: Path, line: str) -> None:
     """Appends one line; it is on the disk when this returns. A torn line that a crash left at the end is cut first.
 

@@ -18,6 +18,12 @@ def test_draw_is_the_place_in_the_cumulative_sum() -> None:
         assert logprobs.item() == pytest.approx(math.log([0.5, 0.25, 0.0, 0.25][token]))
 
 
+def test_edges_belong_to_the_next_token_and_nothing_else_takes_weight_zero() -> None:
+    logits = torch.tensor([[0.0, 0.5, 0.0, 0.5]]).log()
+    assert draw(logits, [0.0], 1.0)[0].tolist() == [1]
+    assert draw(logits, [0.5], 1.0)[0].tolist() == [3]
+
+
 def test_temperature_is_exact() -> None:
     logits = torch.tensor([[3.0, 1.0]])  # at temperature 2 the odds are e to 1
     edge = math.e / (1 + math.e)

@@ -62,6 +62,14 @@ def read_puzzles(path: Path) -> list[Puzzle]:
     return puzzles
 
 
+def read_puzzle(path: Path, number: int) -> Puzzle:
+    """One puzzle of a file, counted from 0. Raises `UserError` if there is no such number."""
+    puzzles = read_puzzles(path)
+    if not 0 <= number < len(puzzles):
+        raise UserError(f"{path} has puzzles 0 to {len(puzzles) - 1}, not {number}")
+    return puzzles[number]
+
+
 def _from_lines(path: Path, data: bytes) -> Iterator[Puzzle]:
     for number, line in enumerate(data.split(b"\n"), start=1):
         if line.strip():

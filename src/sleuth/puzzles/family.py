@@ -19,6 +19,7 @@ from sleuth.config import nearest
 from sleuth.errors import UserError
 from sleuth.logic.cnf import Cnf
 from sleuth.logic.formulas import Formula, Space, World
+from sleuth.puzzles.canonical import canonical_form
 from sleuth.puzzles.formal import FormalLanguage, FormalLexicon
 from sleuth.puzzles.prose import Grammar, Lexicon, Templates
 from sleuth.puzzles.statements import Ref, Statement
@@ -147,6 +148,11 @@ class Family(ABC, Generic[CaseT, TheoryT]):
         """Entities that are interchangeable before any clue is given, each with a number that sets some apart (how
         many suspects share a motive); what is not listed (rooms on a map, times) is known by its place."""
 
+    def relations(self, case: CaseT) -> Sequence[Statement]:
+        """What holds between entities before any clue is given (which attribute a value belongs to): statements of any
+        kind, for the canonical form only."""
+        return ()
+
     @abstractmethod
     def shape(self, case: CaseT) -> tuple[Any, ...]:
         """The case without its names: plain, sortable data."""
@@ -188,6 +194,10 @@ class Family(ABC, Generic[CaseT, TheoryT]):
         return FormalLanguage(
             {kind: spec.slots for kind, spec in self.kinds.items()}, self.groups, self.formal_lexicon(case)
         )
+
+    def canonical_form(self, case: CaseT, clues: Sequence[Statement]) -> str:
+        """The puzzle's text without names and order, equal for puzzles that differ in nothing else."""
+        return canonical_form(self.shape(case), self.renamable_entities(case), [*self.relations(case), *clues])
 
     def true_choice(self, case: CaseT, theory: TheoryT, world: World, question: Statement) -> Ref | None:
         """The one choice that makes a question true in a world; None if none or several do."""

@@ -16,7 +16,7 @@ from typing import Any
 from sleuth.config import nearest
 from sleuth.errors import UserError
 from sleuth.logic.clues import find_minimal
-from sleuth.puzzles.canonical import SPLITS, canonical_form, digest, split_of
+from sleuth.puzzles.canonical import SPLITS, digest, split_of
 from sleuth.puzzles.family import Family, check_level, get_family
 from sleuth.puzzles.puzzle import Puzzle, Question
 from sleuth.puzzles.statements import Ref, Statement
@@ -85,7 +85,7 @@ def _attempt(
         lambda clue: family.kinds[clue.kind].direct + jitter.random(),
     )
     rng.shuffle(clues)
-    form = digest(canonical_form(family.shape(case), family.renamable_entities(case), clues))
+    form = digest(family.canonical_form(case, clues))
     if split_of(form) != split:
         return None
     taken = frozenset(fact for clue in clues for fact in family.stated(theory, clue))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
+from random import Random
 
 from sleuth.puzzles.statements import Argument, Ref, Statement
 
@@ -75,7 +76,7 @@ def obeys(setting: Setting, night: Night) -> bool:
 
 
 def _walks(setting: Setting, path: Sequence[int]) -> bool:
-    return all(here == there or setting.adjacent(here, there) for here, there in zip(path, path[1:], strict=False))
+    return all(here == there or setting.adjacent(here, there) for here, there in pairwise(path))
 
 
 def _is_carried(setting: Setting, night: Night, weapon: str) -> bool:
@@ -186,16 +187,13 @@ def says(setting: Setting, night: Night, statement: Statement) -> bool:
         case "carry":
             return some_pair(
                 1,
-                lambda x, y: (
-                    moved(x, number(2), number(3), number(4)) and moved(y, number(2), number(3), number(4))
-                ),
+                lambda x, y: moved(x, number(2), number(3), number(4)) and moved(y, number(2), number(3), number(4)),
             )
         case "alone":
             room, time = number(1), number(2)
             return some(
                 lambda x: (
-                    at(x, time) == room
-                    and all(at(other, time) != room for other in setting.people() if other != x)
+                    at(x, time) == room and all(at(other, time) != room for other in setting.people() if other != x)
                 )
             )
         case "always":
@@ -279,38 +277,49 @@ def all_nights(setting: Setting) -> Iterator[Night]:
 
 
 def lawful_nights(setting: Setting) -> Iterator[Night]:
-    """The nights that obey the rules, each once: walks first, then what the walks leave open."""
-    walks = [list(p) for p in product(setting.rooms, repeat=setting.times) if _walks(setting, p)]
+    """The nights that obey the rules, each once."""
+    people = setting.people()
+    for routes in product(_all_walks(setting), repeat=len(people)):
+        yield from _nights_on(setting, dict(zip(people, routes, strict=True)))
+
+
+def random_nights(setting: Setting, rng: Random) -> Iterator[Night]:
+    """Nights that obey the rules, drawn at random, for ever."""
+    walks = _all_walks(setting)
+    while True:
+        nights = list(_nights_on(setting, {person: rng.choice(walks) for person in setting.people()}))
+        if nights:
+            yield rng.choice(nights)
+
+
+def _all_walks(setting: Setting) -> list[list[int]]:
+    return [list(path) for path in product(setting.rooms, repeat=setting.times) if _walks(setting, path)]
+
+
+def _nights_on(setting: Setting, routes: dict[str, list[int]]) -> Iterator[Night]:
+    """The lawful nights in which the people walk like this: what was carried, who killed, what drove whom."""
+    suspects, times = [f"suspect {s}" for s in range(setting.suspects)], range(setting.times)
+    victim = routes["victim"]
+    crimes = []
+    for hour in times:
+        there = [number for number, suspect in enumerate(suspects) if routes[suspect][hour] == victim[hour]]
+        if len(there) == 1 and len(set(victim[hour:])) == 1:
+            crimes.append((there[0], hour))
+    if not crimes:
+        return
+    moves = {(time, routes[s][time - 1], routes[s][time]) for s in suspects for time in times if time > 0}
+    carried = [
+        walk
+        for walk in _all_walks(setting)
+        if all(a == b or (t, a, b) in moves for t, (a, b) in enumerate(pairwise(walk), start=1))
+    ]
     motives = [motive for motive in motive_draws(setting) if _motives_fit(setting, motive)]
-    people, weapons = setting.people(), [f"weapon {w}" for w in range(setting.weapons)]
-    for routes in product(walks, repeat=len(people)):
-        persons = dict(zip(people, routes, strict=True))
-        crimes = []
-        for hour in range(setting.times):
-            spot = persons["victim"][hour]
-            there = [s for s in range(setting.suspects) if persons[f"suspect {s}"][hour] == spot]
-            if len(there) == 1 and set(persons["victim"][hour:]) == {spot}:
-                crimes.append((there[0], hour, spot))
-        if not crimes:
-            continue
-        moves = {
-            (time, persons[f"suspect {s}"][time - 1], persons[f"suspect {s}"][time])
-            for s in range(setting.suspects)
-            for time in range(1, setting.times)
-        }
-        carried = [
-            walk
-            for walk in walks
-            if all(a == b or (t, a, b) in moves for t, (a, b) in enumerate(zip(walk, walk[1:], strict=False), start=1))
-        ]
-        for items in product(carried, repeat=len(weapons)):
-            room = {**persons, **dict(zip(weapons, items, strict=True))}
-            for murderer, hour, spot in crimes:
-                for weapon in range(setting.weapons):
-                    if items[weapon][hour] != spot:
-                        continue
-                    for motive in motives:
-                        yield Night(murderer, weapon, spot, hour, motive[murderer] if motive else None, motive, room)
+    for items in product(carried, repeat=setting.weapons):
+        room = {**routes, **{f"weapon {number}": list(walk) for number, walk in enumerate(items)}}
+        for (murderer, hour), weapon, motive in product(crimes, range(setting.weapons), motives):
+            spot = victim[hour]
+            if items[weapon][hour] == spot:
+                yield Night(murderer, weapon, spot, hour, motive[murderer] if motive else None, motive, room)
 
 
 def _motives_fit(setting: Setting, motive: list[int]) -> bool:

@@ -1,0 +1,383 @@
+"""The command line: verbs, no logic."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from sleuth.config import Mode, keys, load_recipe, parse_overrides
+from sleuth.errors import UserError
+from sleuth.progress import say, track
+
+KEY_TABLE = "Keys of a recipe, each also an option here:\n\n" + "\n\n".join(
+    f"`--{name}` ({kind}, default {default}): {text}" for name, kind, default, text in keys()
+)
+
+app = App(
+    name="sleuth",
+    help="Puzzles with one proved answer, and small language models that learn to solve them.",
+    help_format="markdown",
+    version_flags=["--version"],
+)
+
+
+@app.command(name="make")
+def make_command(
+    family: str,
+    /,
+    *,
+    out: Path,
+    level: str = "1",
+    split: str = "train",
+    count: int = 100,
+    seed: int = 0,
+    style: str = "plain",
+    workers: int = 0,
+) -> None:
+    """Make puzzles, each proved to have one answer.
+
+    Parameters
+    ----------
+    family
+        `temporal-clue` or `zebra`.
+    out
+        File to write: .jsonl or .parquet.
+    level
+        How hard: 1 to 5, or `reference` (temporal-clue).
+    split
+        `train`, `val` or `test`; no puzzle of one is in another.
+    count
+        How many, all different.
+    seed
+        Another seed, other puzzles.
+    style
+        Sentence style: `plain`, `terse`, `witness`, or `mixed` for one drawn per puzzle.
+    workers
+        Processes; 0 takes all cores. The file is the same for any number.
+    """
+    from sleuth.datasets.files import check_suffix, write_puzzles
+    from sleuth.datasets.make import Order, make_puzzles
+
+    check_suffix(out)
+    order = Order(family, level, split, seed, count, style)
+    order.check()
+    write_puzzles(out, list(track(make_puzzles(order, workers), "making puzzles", count)))
+    say(f"{count} puzzles in {out}")
+
+
+@app.command
+def show(file: Path, /, *, number: int = 0, solution: bool = False) -> None:
+    """Show a puzzle of a file as people like to read it, with its board.
+
+    Parameters
+    ----------
+    file
+        A file of puzzles.
+    number
+        Which puzzle, from 0.
+    solution
+        Show the answers and the solved board, too.
+    """
+    from sleuth.datasets.files import read_puzzle
+    from sleuth.play import show as shown
+
+    print(shown(read_puzzle(file, number), solution))
+
+
+@app.command
+def solve(file: str = "-", /) -> None:
+    """Answer a puzzle's text with the solver.
+
+    Parameters
+    ----------
+    file
+        A text file with one puzzle's page; `-` reads standard input.
+    """
+    from sleuth.files import read_text
+    from sleuth.puzzles.solve import solve_text
+
+    solution = solve_text(sys.stdin.read() if file == "-" else read_text(Path(file)))
+    for letter, answer in solution.answers.items():
+        print(f"{letter}. {answer}")
+    print()
+    print(solution.board())
+
+
+@app.command
+def audit(file: Path, /, *, minimal: bool = False, workers: int = 0) -> int:
+    """Check every puzzle of a file from its text alone, with another solver: one world, and the stored answers.
+
+    Parameters
+    ----------
+    file
+        A file of puzzles.
+    minimal
+        Demand, too, that no clue can be dropped.
+    workers
+        Processes; 0 takes all cores.
+    """
+    from sleuth.datasets.audit import audit_all
+    from sleuth.datasets.files import read_puzzles
+
+    puzzles = read_puzzles(file)
+    unsound = 0
+    for finding in track(audit_all(puzzles, minimal, workers), "auditing", len(puzzles)):
+        unsound += bool(finding.problems)
+        for problem in finding.problems:
+            print(f"{finding.id}: {problem}")
+    print(f"{len(puzzles) - unsound} of {len(puzzles)} puzzles are sound")
+    return 1 if unsound else 0
+
+
+@app.command(name="import")
+def import_command(source: str, file: Path, /, *, out: Path) -> None:
+    """Read puzzles of another maker.
+
+    Parameters
+    ----------
+    source
+        `temporal-clue`: the format of 2025, a JSON list of num_clues, prompt and solution.
+    file
+        The file to read.
+    out
+        File to write: .jsonl or .parquet.
+    """
+    from sleuth.config import nearest
+    from sleuth.datasets.files import check_suffix, write_puzzles
+    from sleuth.datasets.original import FAMILY, import_original
+
+    if source != FAMILY:
+        raise UserError(f"unknown source {source!r}; {nearest(source, [FAMILY])}")
+    check_suffix(out)
+    puzzles = import_original(file)
+    write_puzzles(out, puzzles)
+    say(f"{len(puzzles)} puzzles in {out}")
+
+
+@app.command
+def grade(file: Path, completions: Path, /, *, mode: Mode = "answer") -> None:
+    """Grade completions; one line of JSON for each, and a summary.
+
+    Parameters
+    ----------
+    file
+        A file of puzzles.
+    completions
+        JSONL with `id` (a puzzle's) and `completion`.
+    mode
+        How the model was asked: `answer`, `reason` or `program`.
+    """
+    from sleuth.datasets.completions import grade_file
+
+    scores = list(grade_file(file, completions, mode))
+    for line in scores:
+        print(json.dumps(line, ensure_ascii=False))
+    share = sum(line["reward"] for line in scores) / len(scores)
+    strict = sum(line["correct"] for line in scores) / len(scores)
+    say(f"{len(scores)} completions: {share:.1%} of answers right, {strict:.1%} of puzzles wholly right")
+
+
+@app.command
+def play(
+    family: str = "temporal-clue",
+    /,
+    *,
+    level: str = "2",
+    seed: int | None = None,
+    file: Path | None = None,
+    number: int = 0,
+) -> None:
+    """Solve a case yourself, with hints and a verdict.
+
+    Parameters
+    ----------
+    family
+        Puzzle family.
+    level
+        How hard.
+    seed
+        Another seed, another case; by default a new one each day.
+    file
+        Take the case from a file of puzzles instead.
+    number
+        Which puzzle of the file, from 0.
+    """
+    import datetime
+
+    from sleuth.datasets.files import read_puzzle
+    from sleuth.play import play as played
+    from sleuth.puzzles.generate import make_puzzle
+
+    if file is not None:
+        puzzle = read_puzzle(file, number)
+    else:
+        day = datetime.date.today().toordinal() if seed is None else seed
+        puzzle = make_puzzle(family, level, "train", day, 0).puzzle
+    played(puzzle, input, print)
+
+
+@app.command
+def ask(
+    file: Path, /, *, model: str = "smollm2-135m", number: int = 0, mode: Mode = "answer", max_new_tokens: int = 256
+) -> None:
+    """Ask a model one case; its answer is shown as it writes, then marked.
+
+    Parameters
+    ----------
+    file
+        A file of puzzles.
+    model
+        `smollm2-135m`, a Hugging Face id, a local folder, or a run's `model` folder.
+    number
+        Which puzzle of the file, from 0.
+    mode
+        `answer`, `reason` or `program`.
+    max_new_tokens
+        Longest completion.
+    """
+    from sleuth.datasets.files import read_puzzle
+    from sleuth.workbench import ask_model
+
+    ask_model(read_puzzle(file, number), model, mode, max_new_tokens)
+
+
+@app.command(help_epilogue=KEY_TABLE)
+def train(
+    recipe: Path | None = None,
+    /,
+    *key_values: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    out: Path | None = None,
+    resume: Path | None = None,
+) -> None:
+    """Train a model: warm start, GRPO (Group Relative Policy Optimization), evaluations, report.
+
+    Parameters
+    ----------
+    recipe
+        A recipe (.toml); see recipes/.
+    key_values
+        Any key of the recipe, as `--section.key value`.
+    out
+        Folder of the run; by default runs/NAME.
+    resume
+        Go on with a run that was stopped.
+    """
+    from sleuth.workbench import resume_run, start_run
+
+    if resume is not None:
+        if recipe is not None or key_values or out is not None:
+            raise UserError("--resume takes the run's own settings; give it alone")
+        resume_run(resume)
+        return
+    if recipe is None:
+        raise UserError("name a recipe, e.g. sleuth train recipes/demo.toml, or a run to go on with: --resume RUN")
+    config = load_recipe(recipe, parse_overrides(key_values))
+    start_run(config, out or Path("runs") / config.name)
+
+
+@app.command(name="eval")
+def eval_command(
+    *,
+    model: str = "smollm2-135m",
+    family: str = "temporal-clue",
+    level: str = "1",
+    split: str = "test",
+    style: str = "plain",
+    count: int = 100,
+    seed: int = 0,
+    file: Path | None = None,
+    mode: Mode = "answer",
+    samples: int = 1,
+    temperature: float = 0.0,
+    max_new_tokens: int = 256,
+    out: Path | None = None,
+) -> None:
+    """Evaluate a model, with guessing and the solver beside it.
+
+    Parameters
+    ----------
+    model
+        `smollm2-135m`, a Hugging Face id, a local folder, or a run's `model` folder.
+    family
+        Puzzle family.
+    level
+        How hard.
+    split
+        `train`, `val` or `test`.
+    style
+        Sentence style.
+    count
+        How many puzzles.
+    seed
+        Seed of the puzzles.
+    file
+        Take the puzzles from a file instead.
+    mode
+        `answer`, `reason` or `program`.
+    samples
+        Completions per puzzle.
+    temperature
+        0 is greedy.
+    max_new_tokens
+        Longest completion.
+    out
+        File for every completion: .parquet.
+    """
+    from sleuth.datasets.files import read_puzzles
+    from sleuth.datasets.make import Order, make_puzzles
+    from sleuth.workbench import evaluate_model
+
+    if file is not None:
+        puzzles = read_puzzles(file)
+    else:
+        order = Order(family, level, split, seed, count, style)
+        order.check()
+        puzzles = list(track(make_puzzles(order), "making puzzles", count))
+    evaluate_model(puzzles, model, mode, samples, temperature, max_new_tokens, seed, out)
+
+
+@app.command
+def report(run: Path, /) -> None:
+    """Write a run's report.html.
+
+    Parameters
+    ----------
+    run
+        Folder of a run.
+    """
+    from sleuth.workbench import report_run
+
+    print(report_run(run))
+
+
+@app.command
+def demo(*, out: Path = Path("runs/demo")) -> None:
+    """The main job, whole: puzzles, a real model failing at them, its training, and what it can do then.
+
+    Parameters
+    ----------
+    out
+        Folder of the run. If it was interrupted, it goes on.
+    """
+    from sleuth.workbench import run_demo
+
+    run_demo(out)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line; exit code 0, 1 (an audit found something), 2 (bad input) or 130 (Ctrl-C)."""
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except (UserError, CycloptsError) as error:
+        say(f"sleuth: {' '.join(str(error).split())}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say("sleuth: stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    sys.exit(code or 0)

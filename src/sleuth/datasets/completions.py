@@ -1,0 +1,43 @@
+"""Grading a file of completions that somebody's model wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sleuth.config import Mode
+from sleuth.datasets.files import read_puzzles
+from sleuth.errors import UserError
+from sleuth.files import read_text
+from sleuth.grading.grade import grade
+
+
+def grade_file(puzzles: Path, completions: Path, mode: Mode) -> Iterator[dict[str, Any]]:
+    """For each line `{"id": …, "completion": …}` its grade as plain data.
+
+    Raises `UserError` naming the line that is not of this form or whose puzzle is not in the file.
+    """
+    known = {puzzle.id: puzzle for puzzle in read_puzzles(puzzles)}
+    lines = [line for line in read_text(completions).split("\n") if line.strip()]
+    if not lines:
+        raise UserError(f"{completions}: no completions in it")
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+            name, text = record["id"], record["completion"]
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{completions}, line {number}: needs JSON with 'id' and 'completion'") from None
+        if name not in known or not isinstance(text, str):
+            raise UserError(f"{completions}, line {number}: no puzzle {name!r} in {puzzles}")
+        score = grade(known[name], text, mode)
+        yield {
+            "id": name,
+            "outcome": str(score.outcome),
+            "reward": score.reward,
+            "correct": score.correct,
+            "answers": score.answers,
+            "right": score.right,
+            "detail": score.detail,
+        }

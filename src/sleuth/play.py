@@ -1,0 +1,96 @@
+"""A case for a person: shown, played in the terminal with hints, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sleuth.grading.grade import grade
+from sleuth.puzzles.explain import explain
+from sleuth.puzzles.family import get_family
+from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.solve import solve_text
+
+HELP = "Answer each question, or type: hint, board, case, give up."
+
+
+def show(puzzle: Puzzle, solution: bool = False) -> str:
+    """A puzzle as people like to read it, with its empty board, or with the solution."""
+    family = get_family(puzzle.family)
+    page = family.read_page(puzzle.prompt)
+    parts = [f"{puzzle.id}", "", puzzle.prompt, "", family.board(page.case, None)]
+    if solution:
+        answers = [f"{letter}. {answer}" for letter, answer in puzzle.answers.items()]
+        parts += ["", "Solution", *answers, "", solve_text(puzzle.prompt).board()]
+    return "\n".join(parts)
+
+
+def hints(puzzle: Puzzle) -> Iterator[str]:
+    """One step of the explanation after another."""
+    family = get_family(puzzle.family)
+    page = family.read_page(puzzle.prompt)
+    theory, grammar = family.theory(page.case), family.grammar(page.case)
+    style = str(puzzle.meta.get("style", family.styles[0]))
+    style = style if style in family.styles else family.styles[0]
+    told: set[str] = set(page.clue_texts)
+    explanation = explain(family, page.case, page.clues)
+    for step in explanation.steps:
+        facts = [family.fact(theory, index, explanation.world[index]) for index in step.facts]
+        new = [s for fact in facts if fact is not None and (s := grammar.sentence(fact, style)) not in told]
+        told.update(new)
+        if new:
+            source = "From all clues together" if step.clue is None else f"From “{page.clue_texts[step.clue]}”"
+            # One fact at a time where everything is needed: a hint should not be the solution.
+            yield f"{source}: {new[0] if step.clue is None else ' '.join(new)}"
+
+
+def play(puzzle: Puzzle, read: Callable[[str], str], write: Callable[[str], None]) -> bool:
+    """Plays one case: `read` asks for a line with a prompt (and raises `EOFError` at the end), `write` shows one.
+    Returns whether all answers were right."""
+    write(show(puzzle))
+    write("")
+    write(HELP)
+    more = hints(puzzle)
+    given: dict[str, str] = {}
+    used = 0
+    for question in puzzle.questions:
+        while question.letter not in given:
+            try:
+                line = read(f"{question.letter}. {question.text} ").strip()
+            except EOFError:
+                line = "give up"
+            match line.casefold():
+                case "":
+                    write(f"One of: {', '.join(question.choices)}")
+                case "hint":
+                    hint = next(more, None)
+                    used += hint is not None
+                    write(hint or "No more hints: everything has been said.")
+                case "board":
+                    family = get_family(puzzle.family)
+                    write(family.board(family.read_page(puzzle.prompt).case, None))
+                case "case":
+                    write(puzzle.prompt)
+                case "give up":
+                    return _verdict(puzzle, given, used, write)
+                case _:
+                    score = grade(puzzle, f"{question.letter}. {line}")
+                    if score.answers[question.letter] is None:
+                        write(f"That is none of: {', '.join(question.choices)}")
+                    else:
+                        given[question.letter] = line
+    return _verdict(puzzle, given, used, write)
+
+
+def _verdict(puzzle: Puzzle, given: dict[str, str], used: int, write: Callable[[str], None]) -> bool:
+    score = grade(puzzle, "\n".join(f"{letter}. {line}" for letter, line in given.items()))
+    write("")
+    for letter, answer in puzzle.answers.items():
+        if score.right[letter]:
+            write(f"{letter}. {answer}: right")
+        else:
+            write(f"{letter}. {answer}: you said {given.get(letter, 'nothing')}")
+    right = sum(score.right.values())
+    hints_used = f", with {used} hint{'s' if used != 1 else ''}" if used else ""
+    write("Case closed." if score.correct else f"{right} of {len(score.right)} right{hints_used}.")
+    write(solve_text(puzzle.prompt).board())
+    return score.correct

@@ -1,0 +1,76 @@
+"""Showing how far long work has come: a bar with an estimate on a terminal, plain lines when piped."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+PLAIN_EVERY_S = 15.0
+"""Seconds between the plain lines of one piece of work."""
+
+ItemT = TypeVar("ItemT")
+Advance = Callable[[int], None]
+
+
+def say(text: str) -> None:
+    """One line for people, on standard error, so that standard output stays clean for data."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Advance]:
+    """Shows work of `total` parts; the function it gives is called with the number of parts just done."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task(what, total=total)
+            yield lambda done: progress.advance(task, done)
+        return
+    started_s = said_s = time.monotonic()
+    finished = 0
+
+    def advance(done: int) -> None:
+        nonlocal finished, said_s
+        finished += done
+        now_s = time.monotonic()
+        if now_s - said_s >= PLAIN_EVERY_S:
+            said_s = now_s
+            left_s = (now_s - started_s) / finished * (total - finished) if finished else 0.0
+            say(f"{what}: {finished}/{total}, about {clock(left_s)} left")
+
+    yield advance
+
+
+def track(items: Iterable[ItemT], what: str, total: int) -> Iterator[ItemT]:
+    """The items, while a bar shows how many have gone by."""
+    with bar(what, total) as advance:
+        for item in items:
+            yield item
+            advance(1)
+
+
+def clock(seconds: float) -> str:
+    """`75` as `1:15`, `4000` as `1:06:40`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

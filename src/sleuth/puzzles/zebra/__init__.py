@@ -1,0 +1,165 @@
+"""Zebra: houses in a row, each with one person, one drink, one pet … Who lives where?
+
+The kind of puzzle that is told of Einstein; rules, generator, names and words are Sleuth's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from random import Random
+from typing import Any, ClassVar
+
+from sleuth.logic.formulas import World
+from sleuth.puzzles.family import Family, PageText, Teller
+from sleuth.puzzles.formal import FormalLexicon
+from sleuth.puzzles.prose import Grammar, Lexicon
+from sleuth.puzzles.statements import Ref, Statement
+from sleuth.puzzles.zebra import draw, page, tell, words
+from sleuth.puzzles.zebra.case import Case
+from sleuth.puzzles.zebra.theory import Shape, ZebraTheory
+
+
+@lru_cache(maxsize=64)
+def _theory(shape: Shape) -> ZebraTheory:
+    return ZebraTheory(shape)
+
+
+class Zebra(Family[Case, ZebraTheory]):
+    """The family `zebra`."""
+
+    name = "zebra"
+    version = 1
+    levels: ClassVar[Mapping[str, str]] = {
+        "1": "3 houses, 3 attributes",
+        "2": "4 houses, 4 attributes, also between, exact distances and either/or",
+        "3": "5 houses, 5 attributes, all statement kinds",
+        "4": "6 houses, 6 attributes, all statement kinds",
+        "5": "7 houses, 6 attributes, all statement kinds",
+    }
+    styles = ("plain", "terse", "witness")
+    kinds = words.KINDS
+    groups = words.GROUPED_KINDS
+    templates = words.TEMPLATES
+    question_templates = words.QUESTION_TEMPLATES
+
+    def draw(self, level: str, rng: Random) -> tuple[Case, World]:
+        case = draw.draw_case(level, rng)
+        return case, draw.draw_world(case.shape, rng)
+
+    def theory(self, case: Case) -> ZebraTheory:
+        return _theory(case.shape)
+
+    def teller(self, case: Case, theory: ZebraTheory, world: World, level: str, rng: Random) -> Teller:
+        return tell.Teller(theory, world, level, rng).tell
+
+    def stated(self, theory: ZebraTheory, statement: Statement) -> Sequence[Statement]:
+        def what(owner: Ref, value: Ref) -> Statement:
+            return Statement("what", (Ref("attribute", theory.attribute(value.index)), owner, value))
+
+        match statement.kind, statement.args:
+            case "at", (Ref() as value, Ref() as house):
+                return (statement, what(house, value))
+            case "same", (Ref() as first, Ref() as second):
+                return (statement, Statement("same", (second, first)), what(first, second), what(second, first))
+        return (statement,)
+
+    def questions(
+        self,
+        case: Case,
+        theory: ZebraTheory,
+        world: World,
+        taken: frozenset[Statement],
+        level: str,
+        rng: Random,
+    ) -> list[Statement]:
+        values = [Ref("value", i) for i in range(theory.shape.values)]
+        houses = [Ref("house", i) for i in range(theory.shape.houses)]
+        attributes = [Ref("attribute", i) for i in range(theory.shape.attributes)]
+        pools = [
+            [Statement("at", (value, None)) for value in values],
+            [Statement("what", (attribute, house, None)) for attribute in attributes for house in houses],
+            [
+                Statement("what", (attribute, value, None))
+                for attribute in attributes
+                for value in values
+                if theory.attribute(value.index) != attribute.index
+            ],
+        ]
+        for pool in pools:
+            rng.shuffle(pool)
+        said = set(taken)
+        asked: list[Statement] = []
+        most = rng.randint(*draw.LEVELS[level].questions)
+        while len(asked) < most and any(pools):
+            question = rng.choice([pool for pool in pools if pool]).pop()
+            right = self.true_choice(case, theory, world, question)
+            assert right is not None, "one value of an attribute is in each house, and each value in one"
+            fact = question.fill(right)
+            if fact not in said:
+                asked.append(question)
+                said.update(self._also(theory, fact))
+        return asked
+
+    def _also(self, theory: ZebraTheory, fact: Statement) -> Sequence[Statement]:
+        """A question's fact in all the ways that it could be asked for."""
+        match fact.kind, fact.args:
+            case "what", (_, Ref("house") as house, value):
+                return self.stated(theory, Statement("at", (value, house)))
+            case "what", (_, owner, value):
+                return self.stated(theory, Statement("same", (owner, value)))
+        return self.stated(theory, fact)
+
+    def choices(self, case: Case, question: Statement) -> Sequence[Ref]:
+        match question.kind, question.args:
+            case "at", (_, None):
+                return [Ref("house", i) for i in range(case.shape.houses)]
+            case "what", (Ref("attribute", attribute), _, None):
+                return [Ref("value", i) for i in self.theory(case).members(attribute)]
+        raise AssertionError(question)
+
+    def answer_text(self, case: Case, choice: Ref) -> str:
+        return case.name(choice)
+
+    def fact(self, theory: ZebraTheory, index: int, value: int) -> Statement:
+        return Statement("at", (Ref("value", index), Ref("house", value)))
+
+    def lexicon(self, case: Case) -> Lexicon:
+        return words.lexicon(case)
+
+    def formal_lexicon(self, case: Case) -> FormalLexicon:
+        return words.formal_lexicon(case)
+
+    def question_grammar(self, case: Case) -> Grammar:
+        return Grammar(self.lexicon(case), self.groups, self.question_templates, {**self.arity, **words.QUESTION_KINDS})
+
+    def renamable_entities(self, case: Case) -> Sequence[tuple[Ref, Any]]:
+        return [
+            *((Ref("attribute", i), 0) for i in range(case.shape.attributes)),
+            *((Ref("value", i), 0) for i in range(case.shape.values)),
+        ]
+
+    def relations(self, case: Case) -> Sequence[Statement]:
+        houses = case.shape.houses
+        return [Statement("of", (Ref("attribute", i // houses), Ref("value", i))) for i in range(case.shape.values)]
+
+    def shape(self, case: Case) -> tuple[Any, ...]:
+        return case.shape.houses, case.shape.attributes
+
+    def sizes(self, case: Case) -> dict[str, int]:
+        return {"houses": case.shape.houses, "attributes": case.shape.attributes}
+
+    def write_page(self, case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
+        return page.write(case, clues, questions, style)
+
+    def read_page(self, text: str) -> PageText:
+        return page.read(text)
+
+    def recognises(self, text: str) -> bool:
+        return page.recognises(text)
+
+    def board(self, case: Case, world: World | None) -> str:
+        return page.draw_board(case, world)
+
+    def rename_case(self, case: Case, rng: Random) -> Case:
+        return draw.rename(case, rng)

@@ -1,0 +1,60 @@
+"""The case of a zebra puzzle: what the houses are called here, and names for every value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sleuth.errors import UserError
+from sleuth.puzzles.statements import Ref
+from sleuth.puzzles.zebra.theory import Shape
+
+MOST_HOUSES = 9
+"""So that a house's number is one digit."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Houses and attributes by name. Names of values are distinct (whatever their capitals) and hold none of
+    `,()|:;`."""
+
+    place: str
+    """What a house is called: a key of `words.PLACES`."""
+    attributes: tuple[str, ...]
+    """Keys of `words.ATTRIBUTES`."""
+    values: tuple[tuple[str, ...], ...]
+    """Names by attribute, as many for each as there are houses."""
+    title: str = ""
+    story: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.attributes or len(self.attributes) != len(self.values):
+            raise UserError("a case needs at least one attribute, and values for each")
+        if not 2 <= self.shape.houses <= MOST_HOUSES:
+            raise UserError(f"a case needs 2 to {MOST_HOUSES} houses, not {self.shape.houses}")
+        for attribute, names in zip(self.attributes, self.values, strict=True):
+            if len(names) != self.shape.houses:
+                raise UserError(f"{attribute}: {len(names)} values for {self.shape.houses} houses")
+        names = [name for row in self.values for name in row]
+        for group in (list(self.attributes), names):
+            folded = [name.casefold() for name in group]
+            twice = sorted({name for name in folded if folded.count(name) > 1})
+            if twice:
+                raise UserError(f"the case names {twice[0]!r} twice")
+        for name in names:
+            if not name.strip() or set(name) & set(",()|:;"):
+                raise UserError(f"{name!r} can't be a name in a case")
+
+    @property
+    def shape(self) -> Shape:
+        """The case without its names."""
+        return Shape(len(self.values[0]), len(self.attributes))
+
+    def name(self, ref: Ref) -> str:
+        """A value's name, a house's number."""
+        match ref.sort:
+            case "value":
+                attribute, number = divmod(ref.index, self.shape.houses)
+                return self.values[attribute][number]
+            case "house":
+                return str(ref.index + 1)
+        raise AssertionError(ref)

@@ -1,0 +1,259 @@
+"""One training run, from a configuration to a run directory: warm start, GRPO, evaluations, checkpoints.
+
+Everything drawn is keyed by seeds and steps, so a run that was stopped anywhere goes on from its last checkpoint as if
+it had not been. Puzzles of the warm start are numbers 0 … of split `train`; GRPO goes on behind them, every puzzle used
+once. The suites of evaluations come from `val` (during training) and `test` (before, between, after).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sleuth.config import PuzzlesConfig, RunConfig
+from sleuth.datasets.make import Order, make_puzzles
+from sleuth.evaluation.evaluate import completion, evaluate, evaluate_baselines, graded
+from sleuth.evaluation.summary import summarise
+from sleuth.policy.asking import ask
+from sleuth.policy.base import Sampling
+from sleuth.policy.engine import TorchPolicy
+from sleuth.policy.models import Loaded, fast_dtype, load_model
+from sleuth.progress import bar, clock, say, track
+from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.targets import target
+from sleuth.runs.directory import RunDirectory
+from sleuth.runs.rows import EvaluationRow, RolloutRow
+from sleuth.training import checkpoints
+from sleuth.training.grpo import ScoredGroup, Task, frozen_copy, train_grpo
+from sleuth.training.optimizer import MasterAdamW
+from sleuth.training.packing import Group
+from sleuth.training.sft import encode, train_sft
+
+
+def puzzle_order(puzzles: PuzzlesConfig, split: str, seed: int, count: int) -> Order:
+    """The order for puzzles of a run's family, level and style."""
+    return Order(puzzles.family, puzzles.level, split, seed, count, puzzles.style)
+
+
+def settled(config: RunConfig) -> RunConfig:
+    """The configuration with what this machine decides filled in: number format and threads."""
+    dtype = config.model.dtype
+    if dtype == "auto":
+        dtype = "bfloat16" if fast_dtype(config.model.device) is torch.bfloat16 else "float32"
+    threads = config.model.threads or torch.get_num_threads()
+    return config.model_copy(update={"model": config.model.model_copy(update={"dtype": dtype, "threads": threads})})
+
+
+def start(config: RunConfig, path: Path) -> RunDirectory:
+    """A new run directory. Raises `UserError` for puzzles that can't be made or a folder that is not empty."""
+    puzzle_order(config.puzzles, "train", config.puzzles.seed, 1).check()
+    return RunDirectory.create(path, settled(config))
+
+
+def train(run: RunDirectory) -> None:
+    """Trains until the run is finished, from wherever it stands. Ctrl-C leaves a run that goes on by calling it again.
+
+    Raises `UserError` for a model that can't be loaded or a full disk.
+    """
+    _Training(run).finish()
+
+
+def load(config: RunConfig, name: str | None = None) -> Loaded:
+    """The run's model, in the run's number format and with its threads."""
+    torch.set_num_threads(config.model.threads or torch.get_num_threads())
+    return load_model(name or config.model.name, getattr(torch, config.model.dtype), config.model.device)
+
+
+class _Training:
+    def __init__(self, run: RunDirectory) -> None:
+        self.run, self.config = run, run.config
+        self.loaded = load(run.config)
+        self.model, self.tokenizer = self.loaded.model, self.loaded.tokenizer
+        self.policy = TorchPolicy(self.model, self.tokenizer, self.config.sampling.rows)
+        self.optimizer = MasterAdamW(self.model, self.config.optimizer)
+        self.sft_steps = -(-self.config.sft.examples // self.config.sft.batch_size)
+        state: dict[str, Any] | None = checkpoints.load_latest(run.checkpoints, self.optimizer)
+        self.done = int(state["step"]) if state else 0
+        """Optimizer steps behind the weights: warm start first, then GRPO."""
+        if self.done <= self.sft_steps:
+            run.truncate_after("sft", self.done)
+        else:
+            run.truncate_after("grpo", self.done - self.sft_steps)
+
+    def finish(self) -> None:
+        sft, grpo = self.sft_steps, self.config.grpo.steps
+        about = f" ({self.loaded.quantisation} weights)" if self.loaded.quantisation else ""
+        say(f"{self.loaded.name}{about}, {self.config.model.dtype}, {self.config.model.threads} threads")
+        puzzles, batch = self.config.puzzles, f"{self.config.grpo.puzzles_per_step} x {self.config.grpo.samples}"
+        say(
+            f"{puzzles.family} level {puzzles.level}, mode {self.config.mode}: {sft} warm-start steps of "
+            f"{self.config.sft.batch_size} examples, {grpo} GRPO steps of {batch} completions"
+        )
+        if self.done:
+            say(f"going on after step {self.done} of {sft + grpo}")
+        self.suite = self._suite("test", self.config.eval.count)
+        self._evaluate_baselines()
+        if self.done == 0:
+            self._evaluate("before")
+        if self.done < sft or (self.done == 0 and sft):
+            self._warm_start()
+        if sft and grpo:
+            self._evaluate("after-sft", stage=sft)
+        if grpo:
+            self._reinforce()
+        self._evaluate("after-grpo" if grpo else "after-sft", stage=sft + grpo)
+        checkpoints.export(self.run.path / "model", self.model, self.tokenizer, self.optimizer)
+
+    # Evaluations
+
+    def _suite(self, split: str, count: int) -> list[Puzzle]:
+        order = puzzle_order(self.config.puzzles, split, self.config.eval.seed, count)
+        return list(track(make_puzzles(order), f"making {split} puzzles", count))
+
+    def _sampling(self) -> Sampling:
+        return Sampling(self.config.sampling.max_new_tokens, temperature=0.0)
+
+    def _store(self, name: str, rows: Sequence[EvaluationRow]) -> None:
+        summary = summarise(rows)
+        self.run.write_evaluation(name, rows, summary.as_json())
+        share, strict = summary.share, summary.strict
+        say(
+            f"{name}: {share.mean:.1%} of answers right [{share.low:.1%}, {share.high:.1%}], {strict.mean:.1%} of "
+            f"puzzles wholly right [{strict.low:.1%}, {strict.high:.1%}], readable {summary.readable.mean:.1%}"
+        )
+
+    def _evaluate_baselines(self) -> None:
+        if {"guessing", "solver"} <= set(self.run.evaluation_names()):
+            return
+        for name, rows in evaluate_baselines(self.suite, self.config.seed).items():
+            self._store(name, rows)
+
+    def _evaluate(self, name: str, stage: int = 0) -> None:
+        """Evaluates the weights as they are, unless that was done before or they are of another stage."""
+        if name in self.run.evaluation_names() or self.done != stage:
+            return
+        with bar(f"evaluation '{name}'", len(self.suite)) as advance:
+            rows = evaluate(self.policy, self.suite, self.config.mode, self._sampling(), progress=advance)
+        self._store(name, rows)
+
+    # Warm start
+
+    def _warm_start(self) -> None:
+        order = puzzle_order(self.config.puzzles, "train", self.config.puzzles.seed, self.config.sft.examples)
+        examples: list[Group] = [
+            encode(self.tokenizer, ask(puzzle, self.config.mode), target(puzzle, self.config.mode))
+            for puzzle in track(make_puzzles(order), "making examples", order.count)
+        ]
+        with bar("warm start", self.sft_steps) as advance:
+            advance(self.done)
+
+            def on_step(step: int, metrics: dict[str, float], timings: dict[str, float]) -> None:
+                self.run.log_metrics("sft", step, metrics)
+                self.run.log_timings("sft", step, timings)
+                say(f"warm start {step}/{self.sft_steps}  loss {metrics['loss']:.3f}  {timings['train_s']:.1f} s")
+                advance(1)
+
+            train_sft(
+                self.model,
+                self.optimizer,
+                examples,
+                self.config.sft,
+                save_every=self.config.checkpoint.every,
+                on_step=on_step,
+                save=self._save,
+                start_step=self.done,
+            )
+        self.done = self.sft_steps
+
+    def _save(self, step: int) -> None:
+        keep = self.config.checkpoint.keep
+        checkpoints.save(self.run.checkpoints, step, self.model, self.tokenizer, self.optimizer, {"step": step}, keep)
+
+    # GRPO
+
+    @functools.cached_property
+    def _held_out(self) -> list[Puzzle]:
+        """The suite of evaluations during training."""
+        return self._suite("val", self.config.eval.every_count)
+
+    def _reference(self) -> Any:
+        """The model as it was before GRPO, where a KL penalty needs it; kept in the run for resuming."""
+        if self.config.grpo.kl == 0:
+            return None
+        folder = self.run.path / "reference"
+        if self.done == self.sft_steps:
+            checkpoints.export(folder, self.model, self.tokenizer, self.optimizer)
+            return frozen_copy(self.model)
+        return load(self.config, str(folder)).model.requires_grad_(False)
+
+    def _tasks(self, step: int) -> list[Task]:
+        count = self.config.grpo.puzzles_per_step
+        first = self.config.sft.examples + (step - 1) * count
+        order = puzzle_order(self.config.puzzles, "train", self.config.puzzles.seed, first + count)
+        self.asked = [order.make(index).puzzle for index in range(first, first + count)]
+        return [
+            Task(ask(puzzle, self.config.mode), functools.partial(graded, puzzle, self.config.mode))
+            for puzzle in self.asked
+        ]
+
+    def _reinforce(self) -> None:
+        total = self.config.grpo.steps
+        if self.done == self.sft_steps:
+            self.optimizer.restart()
+        reference = self._reference()
+        with bar("GRPO", total) as advance:
+            advance(self.done - self.sft_steps)
+
+            def on_step(
+                step: int, metrics: dict[str, float], timings: dict[str, float], groups: Sequence[ScoredGroup]
+            ) -> None:
+                rows = self._rollout_rows(step, groups)
+                self.run.write_rollouts("grpo", step, rows)
+                summary = summarise(rows)
+                self.run.log_metrics("grpo", step, {**summary.as_metrics(), **metrics})
+                self.run.log_timings("grpo", step, timings)
+                spent_s = sum(value for name, value in timings.items() if name.endswith("_s"))
+                say(
+                    f"GRPO {step}/{total}  reward {summary.share.mean:.3f}  strict {summary.strict.mean:.3f}  "
+                    f"tokens {summary.length_tokens.mean:.0f}  entropy {metrics.get('entropy', 0.0):.3f}  "
+                    f"{spent_s:.1f} s, about {clock(spent_s * (total - step))} left"
+                )
+                advance(1)
+
+            train_grpo(
+                self.model,
+                self.policy,
+                self.optimizer,
+                self._tasks,
+                self.config,
+                on_step=on_step,
+                evaluate=self._evaluate_during,
+                save=lambda step: self._save(self.sft_steps + step),
+                reference=reference,
+                start_step=self.done - self.sft_steps,
+            )
+        self.done = self.sft_steps + total
+
+    def _evaluate_during(self, step: int) -> None:
+        rows = evaluate(self.policy, self._held_out, self.config.mode, self._sampling())
+        self.run.log_metrics("eval", step, summarise(rows).as_metrics())
+
+    def _rollout_rows(self, step: int, groups: Sequence[ScoredGroup]) -> list[RolloutRow]:
+        return [
+            RolloutRow(
+                **completion(puzzle, self.config.mode, rollout, number, score),
+                phase="grpo",
+                step=step,
+                tokens=rollout.tokens,
+                logprobs=rollout.logprobs,
+                advantage=advantage if group.spread else None,
+            )
+            for puzzle, group in zip(self.asked, groups, strict=True)
+            for number, (rollout, score, advantage) in enumerate(
+                zip(group.rollouts, group.scores, group.advantages, strict=True)
+            )
+        ]

@@ -1,0 +1,145 @@
+"""What the command line does with models: train, go on, evaluate, ask, report, and the demo.
+
+The model half needs the extra `train`; everything here says so in one line where it is not installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+from sleuth.config import Mode, RunConfig
+from sleuth.datasets.audit import audit
+from sleuth.errors import UserError
+from sleuth.play import show
+from sleuth.policy.base import Sampling
+from sleuth.progress import bar, say
+from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.puzzle import Puzzle
+
+
+def _need_extra() -> None:
+    missing = [name for name in ("torch", "transformers", "altair") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"models need the extra 'train' ({missing[0]} is missing): pip install 'sleuth[train]'")
+
+
+def start_run(config: RunConfig, path: Path) -> None:
+    """Trains from a configuration in a new folder, and writes the report."""
+    _need_extra()
+    from sleuth.training.run import start
+
+    start(config, path)
+    resume_run(path)
+
+
+def resume_run(path: Path) -> None:
+    """Goes on with a run to its end, and writes the report."""
+    _need_extra()
+    from sleuth.runs.directory import RunDirectory
+    from sleuth.training.run import train
+
+    run = RunDirectory.open(path)
+    try:
+        train(run)
+    except KeyboardInterrupt:
+        say(f"\nstopped; go on with: sleuth train --resume {path}")
+        raise
+    say(f"report: {report_run(path)}")
+
+
+def report_run(path: Path) -> Path:
+    """Writes a run's report and tells where it is."""
+    _need_extra()
+    from sleuth.report.page import write_report
+    from sleuth.runs.directory import RunDirectory
+
+    return write_report(RunDirectory.open(path))
+
+
+def evaluate_model(
+    puzzles: Sequence[Puzzle],
+    model: str,
+    mode: Mode,
+    samples: int,
+    temperature: float,
+    max_new_tokens: int,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Evaluates a model, prints it beside guessing and the solver, and keeps every completion if asked."""
+    _need_extra()
+    if out is not None and out.suffix != ".parquet":
+        raise UserError(f"{out}: completions are kept as .parquet")
+    from rich.console import Console
+    from rich.table import Table
+
+    from sleuth.evaluation.evaluate import evaluate, evaluate_baselines
+    from sleuth.evaluation.statistics import Interval
+    from sleuth.evaluation.summary import summarise
+    from sleuth.files import atomic_write
+    from sleuth.policy.engine import TorchPolicy
+    from sleuth.policy.models import fast_dtype, load_model
+    from sleuth.runs.rows import EvaluationRow, to_parquet
+
+    loaded = load_model(model, fast_dtype("cpu"), "cpu")
+    sampling = Sampling(max_new_tokens, temperature, (seed,))
+    results = evaluate_baselines(puzzles, seed)
+    with bar(f"asking {model}", len(puzzles) * samples) as advance:
+        policy = TorchPolicy(loaded.model, loaded.tokenizer)
+        rows = evaluate(policy, puzzles, mode, sampling, samples, advance)
+    name = f"{model} ({loaded.quantisation})" if loaded.quantisation else model
+    results[f"{name}, mode {mode}"] = rows
+
+    def shown(interval: Interval) -> str:
+        return f"{interval.mean:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
+
+    table = Table("", "answers right", "puzzles wholly right", "readable", "tokens", title=f"{len(puzzles)} puzzles")
+    for label, found in results.items():
+        summary = summarise(found)
+        tokens = f"{summary.length_tokens.mean:.0f}" if summary.length_tokens.mean else "-"
+        table.add_row(label, shown(summary.share), shown(summary.strict), f"{summary.readable.mean:.1%}", tokens)
+    Console().print(table)
+    if out is not None:
+        atomic_write(out, to_parquet(EvaluationRow, rows))
+        say(f"every completion: {out}")
+
+
+def ask_model(puzzle: Puzzle, model: str, mode: Mode, max_new_tokens: int) -> None:
+    """Asks one case, shows the answer as it is written, and marks it."""
+    _need_extra()
+    from sleuth.grading.grade import grade
+    from sleuth.policy.asking import ask
+    from sleuth.policy.base import StopReason
+    from sleuth.policy.models import fast_dtype, load_model
+    from sleuth.policy.stream import stream
+
+    loaded = load_model(model, fast_dtype("cpu"), "cpu")
+    print(f"{puzzle.prompt}\n\n--- {model} ---")
+    rollout = stream(loaded, ask(puzzle, mode), max_new_tokens, lambda text: print(text, end="", flush=True))
+    score = grade(puzzle, rollout.text, mode, rollout.stop is StopReason.LENGTH)
+    print(f"\n--- {score.outcome}{': ' + score.detail if score.detail else ''} ({len(rollout.tokens)} tokens) ---")
+    for letter, answer in puzzle.answers.items():
+        given = score.answers[letter]
+        print(f"{letter}. {answer}: {'right' if score.right[letter] else f'it said {given}'}")
+
+
+def run_demo(path: Path) -> None:
+    """Puzzles with their proof, then a training run from its start, or from where it was interrupted."""
+    _need_extra()
+    if not (path / "config.json").exists():
+        for level in ("1", "2"):
+            puzzle = make_puzzle("temporal-clue", level, "val", 7, 0).puzzle
+            print(show(puzzle, solution=True))
+            finding = audit(puzzle, minimal=True)
+            assert not finding.problems, finding
+            print(
+                "\nProof: python-sat found this world and no other while the clues were chosen; CP-SAT, given only "
+                "the text above, finds exactly one world as well, the same; and without any one of the clues there "
+                "are more.\n"
+            )
+        say("Now a 135-million-parameter model learns to translate such cases into formal statements.")
+        start_run(RunConfig(name="demo"), path)
+        return
+    resume_run(path)
