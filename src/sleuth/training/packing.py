@@ -63,7 +63,7 @@ class Block:
     real: Tensor | None
     """Positions in rows.flatten() that are no padding; None if all are."""
     future: Tensor
-    """L × (P + L) bool, True where a query must not look. Keys that pad come after every real query."""
+    """L × L bool, True where a query must not look among its own. Keys that pad come after every real query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +145,7 @@ def _block(segments: Sequence[_Segment], device: torch.device | str) -> Block:
     steps_L = torch.arange(int(lengths_S.max()), device=device)
     rows = starts_S[:, None] + torch.minimum(steps_L, lengths_S[:, None] - 1)
     real_SL = steps_L < lengths_S[:, None]
-    prefix_length = prefix.stop - prefix.start
-    future = torch.arange(prefix_length + len(steps_L), device=device) > steps_L[:, None] + prefix_length
+    future = steps_L > steps_L[:, None]
     return Block(prefix, rows, None if bool(real_SL.all()) else real_SL.flatten().nonzero().flatten(), future)
 
 
@@ -195,9 +194,10 @@ class _PackedAttention(torch.autograd.Function):
         kept = []
         for block in blocks:
             q, k, v = _side_by_side(q_THD, k_TKD, v_TKD, block)
-            probs = torch.bmm(q, k.transpose(1, 2)).mul_(scale)
-            probs.view(-1, *block.future.shape).masked_fill_(block.future, -torch.inf)
-            probs = torch.softmax(probs, dim=-1)
+            scores = _scaled_bmm(q, k.transpose(1, 2), scale)
+            L = len(block.future)
+            scores.view(-1, L, scores.shape[-1])[..., -L:].masked_fill_(block.future, -torch.inf)
+            probs = torch.softmax(scores, dim=-1)
             kept.append(probs)
             _scatter(out_THD, torch.bmm(probs, v), block)
         ctx.save_for_backward(q_THD, k_TKD, v_TKD, *kept)
@@ -216,11 +216,16 @@ class _PackedAttention(torch.autograd.Function):
             q, k, v = _side_by_side(q_THD, k_TKD, v_TKD, block)
             grad = _queries(grad_THD, block, k_TKD.shape[1], zero_padding=True)
             dprobs = torch.bmm(grad, v.transpose(1, 2))
-            dscores = torch._softmax_backward_data(dprobs, probs, -1, probs.dtype).mul_(ctx.scale)
-            _scatter(dq_THD, torch.bmm(dscores, k), block)
-            _add_keys(dk_TKD, torch.bmm(dscores.transpose(1, 2), q), block)
+            dscores = torch._softmax_backward_data(dprobs, probs, -1, probs.dtype)
+            _scatter(dq_THD, _scaled_bmm(dscores, k, ctx.scale), block)
+            _add_keys(dk_TKD, _scaled_bmm(dscores.transpose(1, 2), q, ctx.scale), block)
             _add_keys(dv_TKD, torch.bmm(probs.transpose(1, 2), grad), block)
         return dq_THD, dk_TKD.to(k_TKD.dtype), dv_TKD.to(v_TKD.dtype), None, None
+
+
+def _scaled_bmm(a: Tensor, b: Tensor, scale: float) -> Tensor:
+    """scale · a b: cheaper within the product than as a pass over the result."""
+    return torch.baddbmm(a.new_empty(1), a, b, beta=0, alpha=scale)
 
 
 def _queries(x_THD: Tensor, block: Block, K: int, zero_padding: bool = False) -> Tensor:

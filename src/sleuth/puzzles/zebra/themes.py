@@ -15,7 +15,8 @@ class Theme:
     title: str
     story: str
     values: Mapping[str, tuple[str, ...]]
-    """Names of values by key of `words.ATTRIBUTES`; none is a plural, so that "… is" fits. `Name` is in every puzzle."""
+    """Names of values by key of `words.ATTRIBUTES`; none is a plural, so that "… is" fits. `Name` is always
+    used."""
 
 
 THEMES = (

@@ -1,0 +1,34 @@
+"""What the benchmarks share: naming the machine, and keeping dated tables."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def machine() -> str:
+    """Processor and cores, in a few words."""
+    model = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    except OSError:
+        pass
+    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def write_table(name: str, title: str, head: Sequence[str], rows: Sequence[Sequence[str]], folder: Path | None) -> None:
+    """Prints a Markdown table, and adds it with today's date to `folder`/`name`.md."""
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
+    today = datetime.date.today().isoformat()
+    text = f"## {today}: {title}\n\n" + "\n".join(lines) + "\n"
+    print(text)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / f"{name}.md").open("a", encoding="utf-8") as file:
+            file.write(text + "\n")

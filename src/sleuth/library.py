@@ -1,0 +1,45 @@
+"""The two verbs of the Python interface that have no function of their own elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sleuth.config import RunConfig
+from sleuth.datasets.make import Order, make_puzzles
+from sleuth.puzzles.puzzle import Puzzle
+
+if TYPE_CHECKING:
+    from sleuth.runs.directory import RunDirectory
+
+
+def make(
+    family: str,
+    *,
+    level: str = "1",
+    split: str = "train",
+    count: int = 1,
+    seed: int = 0,
+    style: str = "plain",
+    workers: int = 1,
+) -> list[Puzzle]:
+    """Puzzles, all different, each with one answer. The same arguments give the same puzzles, whatever `workers`.
+
+    More than one worker process needs a script guarded by `if __name__ == "__main__"`, as `multiprocessing` does.
+    Raises `UserError` for a family, level, split or style that does not exist, or when a level has no more puzzles.
+    """
+    return list(make_puzzles(Order(family, level, split, seed, count, style), workers))
+
+
+def train(config: RunConfig, path: str | Path) -> RunDirectory:
+    """Trains from a configuration into the folder `path`; a run that is there and was stopped goes on.
+
+    Raises `UserError` if the folder holds something else or the model can't be loaded. Needs the extra `train`.
+    """
+    from sleuth.runs.directory import RunDirectory
+    from sleuth.training import run as training
+
+    path = Path(path)
+    run = RunDirectory.open(path) if (path / "config.json").exists() else training.start(config, path)
+    training.train(run)
+    return run

@@ -1,0 +1,148 @@
+"""The formal language: read(write(x)) == x, forgiving about capitals and spaces, hard against hostile lines."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sleuth.puzzles.family import get_family
+from sleuth.puzzles.formal import MAX_LINE_CHARS, FormalError
+from sleuth.puzzles.statements import Ref, Statement
+from tests.puzzles.temporal_clue.examples import CASES, EACH, SHARED, TWO, kinds_for, statements
+
+FAMILY = get_family("temporal-clue")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_statement_is_read_back(name: str) -> None:
+    case = CASES[name]
+    formal = FAMILY.formal(case)
+    lines: dict[str, Statement] = {}
+    for kind in kinds_for(case):
+        for statement in statements(case, kind, 300):
+            line = formal.write(statement)
+            assert formal.read(line) == statement
+            assert lines.setdefault(line.casefold(), statement) == statement
+            assert len(line) <= MAX_LINE_CHARS
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(CASES)), st.integers(0, 10**6), st.randoms(use_true_random=False))
+def test_capitals_and_spaces_do_not_matter(name: str, seed: int, rng: Random) -> None:
+    case = CASES[name]
+    formal = FAMILY.formal(case)
+    kind = rng.choice(kinds_for(case))
+    statement = rng.choice(list(statements(case, kind, 50)))
+    loose = "".join(rng.choice((c.upper(), c.lower())) for c in formal.write(statement))
+    for sign in "(),":
+        loose = loose.replace(sign, f"{' ' * rng.randint(0, 2)}{sign}{' ' * rng.randint(0, 2)}")
+    loose = f"{' ' * rng.randint(0, 3)}{loose}{rng.choice(('', ' ', '.', ' . ', chr(10)))}"
+    assert formal.read(loose) == statement, loose
+
+
+def test_lines_by_hand() -> None:
+    each, two, shared = FAMILY.formal(EACH), FAMILY.formal(TWO), FAMILY.formal(SHARED)
+    ben, rope, hall = Ref("suspect", 1), Ref("weapon", 0), Ref("room", 0)
+    assert two.write(Statement("in", (ben, hall, Ref("time", 0)))) == "in(Mr. Ben, Hall)"
+    assert two.read("IN( mr.  ben ,hall )") == Statement("in", (ben, hall, Ref("time", 0)))
+    assert each.write(Statement("same", (Ref("holder", 2), rope, Ref("time", 1)))) == (
+        "same(suspect(fear), Rope, 12:00 AM)"
+    )
+    event = Statement("in", (Ref("murder_weapon", 0), Ref("room", 3), Ref("time", 0)))
+    other = Statement("in", (Ref("murderer", 0), hall, Ref("time", 1)))
+    line = "either(in(weapon, Roof, 11 PM), in(murderer, Hall, 12 AM))"
+    assert shared.write(Statement("either", (event, other))) == line
+    assert shared.read(line) == Statement("either", (event, other))
+    assert shared.read("exactly(2, suspects, Hall, 11 PM)") == Statement(
+        "exactly", (Ref("number", 2), Ref("group", 0), hall, Ref("time", 0))
+    )
+
+
+HOSTILE = [
+    "",
+    " ",
+    ".",
+    "(",
+    ")",
+    ",",
+    "()",
+    "in",
+    "in()",
+    "in(",
+    "in(Ada",
+    "in(Ada,",
+    "in(Ada, Hall",
+    "in(Ada, Hall))",
+    "in(Ada, Hall) in(Ada, Hall)",
+    "in(Ada, Hall) and more",
+    "in((Ada), Hall)",
+    "in(Ada Hall)",
+    "in(Ada, , Hall)",
+    "in(Ada, Hall, 12 AM)",
+    "in(Ada, Hall()",
+    "in(Ada(), Hall)",
+    "in(Rope(Ada), Hall)",
+    "in(in(Ada, Hall), Hall)",
+    "either(Ada, Hall)",
+    "either(in(Ada, Hall), not_in(Ada, Hall))",
+    "either(either(in(Ada, Hall), in(Ada, Hall)), in(Ada, Hall))",
+    "Ada(in, Hall)",
+    "__import__(os)",
+    "in(Ada, Hall" + ")" * 300,
+    "in(" * 130,
+    "either(" * 50 + ")" * 50,
+    "in(" * 10**6,
+    "(" * 10**6,
+    ")" * 10**6,
+    "," * 10**6,
+    "a" * 10**6,
+    " " * 10**6,
+    "in(Ada\N{ZERO WIDTH SPACE}, Hall)",
+    "in(Ada, Hall\N{RIGHT-TO-LEFT OVERRIDE})",
+    "ın(Ada, Hall)",
+    "in（Ada，Hall）",
+    "\x00",
+    "in(Ada\x00, Hall)",
+    "\ud800",
+    "exactly(0, suspects, Hall)",
+    "exactly(-1, suspects, Hall)",
+    "exactly(99999999999999999999, suspects, Hall)",
+    "exactly(two, suspects, Hall)",
+    "in(suspect(greed), Hall)",
+    "_in(Ada, Hall)",
+    "in(Hall, Ada)",
+]
+
+
+@pytest.mark.parametrize("line", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_lines_are_refused_in_one_line(line: str) -> None:
+    with pytest.raises(FormalError) as caught:
+        FAMILY.formal(TWO).read(line)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 2 * MAX_LINE_CHARS
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="(),. inNADeitherHlRop\n\té0", max_size=60) | st.text(max_size=40))
+def test_any_text_is_a_statement_or_a_formal_error(line: str) -> None:
+    try:
+        statement = FAMILY.formal(TWO).read(line)
+    except FormalError:
+        return
+    assert FAMILY.formal(TWO).read(FAMILY.formal(TWO).write(statement)) == statement
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 80), st.integers(0, 80), st.text(alphabet="(), x", max_size=2))
+def test_a_damaged_line_is_a_statement_or_a_formal_error(start: int, end: int, put: str) -> None:
+    line = "either(in(weapon, Roof, 11 PM), in(suspect(greed), Hall, 12 AM))"
+    damaged = line[:start] + put + line[end:]
+    formal = FAMILY.formal(SHARED)
+    try:
+        statement = formal.read(damaged)
+    except FormalError:
+        return
+    assert formal.read(formal.write(statement)) == statement
