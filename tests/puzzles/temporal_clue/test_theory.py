@@ -18,8 +18,9 @@ from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.draw import LEVELS, REFERENCE
 from sleuth.puzzles.temporal_clue.theory import Shape, TemporalTheory
 from sleuth.puzzles.temporal_clue.words import KINDS
+from tests.puzzles.temporal_clue.bridge import night_of, setting_of, world_of
 from tests.puzzles.temporal_clue.examples import EACH, kinds_for, statements
-from tests.puzzles.temporal_clue.truth import Night, Setting, all_nights, lawful_nights, obeys, random_nights, says
+from tests.puzzles.temporal_clue.truth import Night, all_nights, lawful_nights, obeys, random_nights, says
 
 ROW, COLUMN, APART = ((0, 1),), ((0,), (1,)), ((0, None), (None, 1))
 CORNER, GAP = ((0, 1), (2, None)), ((0, None, 1),)
@@ -38,48 +39,6 @@ PRODUCTS = {
     "a shared motive": Shape(3, 1, ROW, 1, 2, (2, 1)),
 }
 """Every assignment is tried: at most 20,000 each."""
-
-
-def setting_of(shape: Shape) -> Setting:
-    return Setting(shape.suspects, shape.weapons, shape.grid, shape.times, shape.motives, shape.motive_counts)
-
-
-def world_of(theory: TemporalTheory, night: Night) -> World:
-    """A night as the theory's world, by the names of its variables."""
-    things = [*(f"suspect {s}" for s in range(theory.shape.suspects))]
-    things += [*(f"weapon {w}" for w in range(theory.shape.weapons)), "victim"]
-    values: dict[str, int | None] = {
-        "murderer": night.murderer,
-        "weapon": night.weapon,
-        "scene": night.scene,
-        "hour": night.hour,
-        "reason": night.reason,
-    }
-    values |= {f"motive[{suspect}]": motive for suspect, motive in enumerate(night.motive)}
-    values |= {
-        f"room[{number},{time}]": room
-        for number, thing in enumerate(things)
-        for time, room in enumerate(night.room[thing])
-    }
-    world = [values[variable.name] for variable in theory.space]
-    assert all(isinstance(value, int) for value in world)
-    return tuple(value for value in world if value is not None)
-
-
-def night_of(theory: TemporalTheory, world: World) -> Night:
-    """The way back."""
-    value = {variable.name: world[variable.index] for variable in theory.space}
-    shape = theory.shape
-    names = [f"suspect {s}" for s in range(shape.suspects)] + [f"weapon {w}" for w in range(shape.weapons)] + ["victim"]
-    return Night(
-        value["murderer"],
-        value["weapon"],
-        value["scene"],
-        value["hour"],
-        value.get("reason"),
-        [value[f"motive[{s}]"] for s in range(shape.suspects)] if shape.motives else [],
-        {name: [value[f"room[{i},{t}]"] for t in range(shape.times)] for i, name in enumerate(names)},
-    )
 
 
 @pytest.mark.parametrize("shape", PRODUCTS.values(), ids=PRODUCTS)

@@ -202,3 +202,8 @@ def test_a_suspect_motivated_by_a_unique_motive_takes_the() -> None:
         FAMILY.grammar(EACH).read("A suspect motivated by greed was in the Hall the whole time")
     with pytest.raises(ReadError):
         FAMILY.grammar(ALL_SHARE).read("The suspect motivated by greed was in the Hall the whole time")
+
+
+def test_the_murder_weapon_is_no_answer_to_what_the_murder_weapon_was() -> None:
+    with pytest.raises(ReadError):
+        FAMILY.grammar(TWO).read("The murder was committed with the murder weapon.")

@@ -34,13 +34,13 @@ class Case:
         for attribute, names in zip(self.attributes, self.values, strict=True):
             if len(names) != self.shape.houses:
                 raise UserError(f"{attribute}: {len(names)} values for {self.shape.houses} houses")
-        names = [name for row in self.values for name in row]
-        for group in (list(self.attributes), names):
+        every = [name for names in self.values for name in names]
+        for group in (list(self.attributes), every):
             folded = [name.casefold() for name in group]
             twice = sorted({name for name in folded if folded.count(name) > 1})
             if twice:
                 raise UserError(f"the case names {twice[0]!r} twice")
-        for name in names:
+        for name in every:
             if not name.strip() or set(name) & set(",()|:;"):
                 raise UserError(f"{name!r} can't be a name in a case")
 

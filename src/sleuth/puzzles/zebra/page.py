@@ -25,7 +25,7 @@ from sleuth.puzzles.zebra import words
 from sleuth.puzzles.zebra.case import Case
 
 ARITY = {kind: len(spec.slots) for kind, spec in words.KINDS.items()}
-_LABEL = re.compile(r"([A-Z][a-z]*): *(\S.*)")
+_LABEL = re.compile(r"([A-Z][a-z]*): *(\S[^(]*)(?:\(.*\))?")
 _NUMBERED = re.compile(r"\d+\. ")
 _QUESTION = re.compile(r"([A-Z])\. (.+)")
 
@@ -39,7 +39,8 @@ def write(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]]
     if style == "terse":
         lines = [f"{case.place}: {houses} (left to right)", *lists]
         lines.append(
-            f"Each {place.singular} has one of each list. With: {place.preposition} the same {place.singular}."
+            f"Each {place.singular} has one of each list and no two share one. With means {place.preposition} the same "
+            f"{place.singular}. Somewhere left may be just left."
         )
         return "\n".join([*lines, "Clues:", *clues, "Questions:", *asked])
     lines = [case.title, "", case.story, ""] if case.title else []

@@ -18,8 +18,8 @@ DRAWS = 40
 class Teller:
     """Draws statements that are true in a world and false in another one.
 
-    Every `_draw_…` speaks of a given value, whose house differs in the other world, and returns None where the kind
-    has nothing true to say of it.
+    A draw speaks of a given value, whose house differs in the other world, is true by construction, and gives None
+    where the kind has nothing to say of the value.
     """
 
     def __init__(self, theory: ZebraTheory, world: World, level: str, rng: Random) -> None:
@@ -40,7 +40,7 @@ class Teller:
             statement = self._draw(self.rng.choices(self.kinds, cum_weights=self.weights)[0], value)
             if statement is not None:
                 formula = self.theory.formula(statement)
-                if not holds(formula, other) and holds(formula, self.world):
+                if not holds(formula, other):
                     return statement, formula
         fact = self._at(self._pick(differing))
         return fact, self.theory.formula(fact)

@@ -1,0 +1,112 @@
+"""Reading answer blocks, by hand-made completions."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sleuth.grading import Outcome, grade
+from sleuth.grading.answers import last_block, normal, read_answers
+from sleuth.puzzles.puzzle import Puzzle, Question
+
+QUESTIONS = (
+    Question(letter="A", text="Who?", kind="suspect", choices=("Mr. Ash", "Dr. Rowan")),
+    Question(letter="B", text="Where?", kind="room", choices=("Hall", "Costume Room")),
+    Question(letter="C", text="When?", kind="time", choices=("11:30 PM", "11:45 PM", "12 AM")),
+)
+PUZZLE = Puzzle(
+    id="p",
+    family="temporal-clue@1",
+    level="1",
+    split="train",
+    seed=0,
+    index=0,
+    prompt="",
+    clues=(),
+    questions=QUESTIONS,
+    answers={"A": "Mr. Ash", "B": "Costume Room", "C": "11:45 PM"},
+    meta={},
+)
+GOLD = "A. Mr. Ash\nB. Costume Room\nC. 11:45 PM"
+
+
+@pytest.mark.parametrize(
+    ("text", "reward", "outcome"),
+    [
+        (GOLD, 1.0, Outcome.CORRECT),
+        ("A) mr. ash.\nB: the costume room\nC. 11:45pm", 1.0, Outcome.CORRECT),
+        ("**A.** Mr. Ash\n\n**B.** **Costume Room**\n\n- C. 11:45 p.m.", 1.0, Outcome.CORRECT),
+        ("a. “Mr. Ash”\nb. in the Costume Room\nc. 11.45 PM", 1.0, Outcome.CORRECT),
+        ("I think so.\n" + GOLD + "\nThat is my answer.", 1.0, Outcome.CORRECT),
+        # The last run counts: an earlier right one does not help, an earlier wrong one does not hurt.
+        (GOLD + "\nNo, wait.\nA. Dr. Rowan\nB. Hall\nC. 12 AM", 0.0, Outcome.WRONG),
+        ("A. Dr. Rowan\nB. Hall\nC. 12 AM\nNo, wait.\n" + GOLD, 1.0, Outcome.CORRECT),
+        # A broken block is only as good as its last run.
+        ("A. Mr. Ash\nhm\nB. Costume Room\nC. 11:45 PM", 2 / 3, Outcome.PARTLY),
+        # Repeated or several-valued lines are wrong; the others keep their credit.
+        ("A. Mr. Ash\nA. Mr. Ash\nB. Costume Room\nC. 11:45 PM", 2 / 3, Outcome.PARTLY),
+        ("A. Mr. Ash or Dr. Rowan\nB. Costume Room\nC. 11:45 PM", 2 / 3, Outcome.PARTLY),
+        ("A. Mr. Ash, Dr. Rowan\nB. Hall\nC. 12 AM", 0.0, Outcome.WRONG),
+        ("B. Costume Room", 1 / 3, Outcome.PARTLY),
+        # Letters that were not asked add and take nothing.
+        (GOLD + "\nD. Hall", 1.0, Outcome.CORRECT),
+        ("D. Hall", 0.0, Outcome.UNREADABLE),
+        ("", 0.0, Outcome.UNREADABLE),
+        ("The murderer was Mr. Ash.", 0.0, Outcome.UNREADABLE),
+        ("A.\nB.\nC.", 0.0, Outcome.UNREADABLE),
+        ("\x00\ud83d" * 5000, 0.0, Outcome.UNREADABLE),
+    ],
+)
+def test_completions(text: str, reward: float, outcome: Outcome) -> None:
+    score = grade(PUZZLE, text)
+    assert score.reward == pytest.approx(reward)
+    assert score.outcome is outcome
+    assert score.correct == (outcome is Outcome.CORRECT)
+    assert sum(score.right.values()) == round(reward * 3)
+
+
+def test_truncated_is_not_unreadable() -> None:
+    assert grade(PUZZLE, "Let me think", truncated=True).outcome is Outcome.TRUNCATED
+    assert grade(PUZZLE, GOLD, truncated=True).outcome is Outcome.CORRECT
+
+
+@pytest.mark.parametrize(
+    ("written", "same"),
+    [
+        ("11:45pm", "11:45 PM"),
+        ("midnight", "12 AM"),
+        ("12:00 AM", "12 AM"),
+        ("01:00 AM", "1 AM"),
+        ("The Hall", "hall"),
+        ("*An* envy", "envy"),
+    ],
+)
+def test_normal(written: str, same: str) -> None:
+    assert normal(written) == normal(same)
+
+
+def test_different_times_differ() -> None:
+    assert normal("11:45 PM") != normal("11:45 AM")
+    assert normal("1 PM") != normal("11 PM")
+
+
+def test_endless_completion_is_quick() -> None:
+    assert grade(PUZZLE, "A. Mr. Ash\n" * 100_000).reward == 0.0
+    assert grade(PUZZLE, "A" * 3_000_000 + "\n" + GOLD).correct
+
+
+@given(st.text(max_size=300))
+def test_anything_can_be_graded(text: str) -> None:
+    score = grade(PUZZLE, text)
+    assert 0.0 <= score.reward <= 1.0
+    assert set(score.answers) == set("ABC")
+
+
+@given(st.text(alphabet="ABC.: \nHall*Mr", max_size=80))
+def test_what_stands_before_the_last_block_counts_for_nothing(noise: str) -> None:
+    assert read_answers(noise + "\nso\n" + GOLD, QUESTIONS) == PUZZLE.answers
+
+
+def test_last_block_keeps_its_order() -> None:
+    assert last_block("x\nA. 1\n\nB. 2\ny") == [("A", "1"), ("B", "2")]
