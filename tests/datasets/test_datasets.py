@@ -93,7 +93,7 @@ def test_audit_finds_faults() -> None:
     assert audit(twice).problems == ()
     assert any("can be dropped" in problem for problem in audit(twice, minimal=True).problems)
 
-    garbled = puzzle.model_copy(update={"prompt": puzzle.prompt.replace(" was ", " wos ", 1)})
+    garbled = puzzle.model_copy(update={"prompt": puzzle.prompt.replace(first, first.replace(" ", " not ", 1))})
     assert audit(garbled).problems
 
 
@@ -111,7 +111,12 @@ def test_grade_file(puzzles: list[Puzzle], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("{", "not a JSON file"), ("{}", "not a list"), ("[{}]", "puzzle 0"), ('[{"prompt": "x", "solution": {}}]', "puzzle 0")],
+    [
+        ("{", "not a JSON file"),
+        ("{}", "not a list"),
+        ("[{}]", "puzzle 0"),
+        ('[{"prompt": "x", "solution": {}}]', "puzzle 0"),
+    ],
 )
 def test_bad_originals(tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "o.json").write_text(content)

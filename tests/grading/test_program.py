@@ -77,7 +77,14 @@ def test_truncated(puzzle: Puzzle) -> None:
 
 @pytest.mark.parametrize(
     "hostile",
-    ["(" * 1_000_000, "in(" * 100_000, "in(Ada, Hall)\n" * 100_000, "either(" * 50 + ")" * 50, "\u202e" * 10_000, "in(,)"],
+    [
+        "(" * 1_000_000,
+        "in(" * 100_000,
+        "in(Ada, Hall)\n" * 100_000,
+        "either(" * 50 + ")" * 50,
+        "\u202e" * 10_000,
+        "in(,)",
+    ],
 )
 def test_hostile_programs_end_quickly(puzzle: Puzzle, hostile: str) -> None:
     started_s = time.monotonic()
@@ -86,7 +93,9 @@ def test_hostile_programs_end_quickly(puzzle: Puzzle, hostile: str) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.sampled_from([*RIGHT.split("\n"), "not_in(Ada, Hall)", "in(weapon, Attic)", "x", "in("]), max_size=5))
+@given(
+    st.lists(st.sampled_from([*RIGHT.split("\n"), "not_in(Ada, Hall)", "in(weapon, Attic)", "x", "in("]), max_size=5)
+)
 def test_reward_only_for_right_answers(lines: list[str]) -> None:
     template = make_puzzle("temporal-clue", "1", "train", 0, 0).puzzle
     gold = {"A": "Ben", "B": "Rope", "C": "Attic"}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleuth.logic.clues import droppable, find_minimal, is_world
 from sleuth.logic.cnf import Cnf
-from sleuth.logic.formulas import Formula, Is, Not, Or, Space, World, holds, space, worlds
+from sleuth.logic.formulas import Formula, Iff, Is, Not, Or, Space, World, holds, space, worlds
 from tests.logic.random_formulas import formula_lists, spaces, true_worlds
 
 
@@ -79,6 +80,23 @@ def test_droppable_names_exactly_the_clues_that_can_go(
         if true_worlds(variables, [*rules, *given_clues[:index], *given_clues[index + 1 :]]) == {world}
     ]
     assert droppable(compiled(variables, rules), given_clues, world) == expected
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_clues_that_only_deletion_can_thin(seed: int) -> None:
+    """With many overlapping clues the solver's core alone is seldom minimal."""
+    rng = Random(seed)
+    variables = space((f"v{i}", 4) for i in range(5))
+    atoms = [Is(v, value) for v in variables for value in range(v.size)]
+    world = tuple(rng.randrange(4) for _ in variables)
+    drawn: list[Formula] = [Iff(*rng.sample(atoms, 2)) for _ in range(150)]
+    drawn += [Or(tuple(rng.sample(atoms, 3))) for _ in range(150)]
+    found = find_minimal(
+        Cnf(variables), world, teller(variables, made_true(drawn, world), world, rng), lambda clue: rng.random()
+    )
+    assert true_worlds(variables, found) == {world}
+    for index in range(len(found)):
+        assert len(true_worlds(variables, [*found[:index], *found[index + 1 :]])) > 1
 
 
 def test_rules_that_leave_one_world_need_no_clue() -> None:

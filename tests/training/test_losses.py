@@ -73,7 +73,7 @@ def test_kl_by_hand() -> None:
     )
     loss.backward()
     assert float(loss.detach()) == pytest.approx(0.0625)
-    assert stats["kl/mean"] == pytest.approx(0.125)
+    assert stats["kl"] == pytest.approx(0.125)
     assert logprobs_N.grad is not None
     torch.testing.assert_close(logprobs_N.grad, torch.tensor([-1.0, 0.5]) * 0.5 / 4)
 

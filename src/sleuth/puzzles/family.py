@@ -8,6 +8,7 @@ names. A *theory* is the logic of a case's shape (sizes without names).
 from __future__ import annotations
 
 import importlib
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,11 +28,14 @@ from sleuth.puzzles.statements import Ref, Statement
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A statement kind. `slots` are its gap types in the formal language; `direct` says how plainly it tells a part of
-    the solution (0: not at all), so that direct clues are the first to be dropped."""
+    """A statement kind."""
 
     slots: tuple[str, ...]
+    """Its gap types in the formal language."""
     direct: float = 0.0
+    """How plainly it tells a part of the solution (0: not at all); direct clues are the first to be dropped."""
+    symmetric: tuple[int, int] | None = None
+    """Two slots whose arguments may change places without changing the meaning."""
 
 
 class Theory(ABC):
@@ -197,7 +201,23 @@ class Family(ABC, Generic[CaseT, TheoryT]):
 
     def canonical_form(self, case: CaseT, clues: Sequence[Statement]) -> str:
         """The puzzle's text without names and order, equal for puzzles that differ in nothing else."""
-        return canonical_form(self.shape(case), self.renamable_entities(case), [*self.relations(case), *clues])
+        told = [*self.relations(case), *(variant for clue in clues for variant in self._orders(clue))]
+        return canonical_form(self.shape(case), self.renamable_entities(case), told)
+
+    def _orders(self, statement: Statement) -> list[Statement]:
+        """The statement in every order of its interchangeable arguments, so that the order it came in plays no part."""
+        options = [self._orders(arg) if isinstance(arg, Statement) else [arg] for arg in statement.args]
+        orders = [Statement(statement.kind, args) for args in itertools.product(*options)]
+        spec = self.kinds.get(statement.kind)
+        if spec is None or spec.symmetric is None:
+            return orders
+        first, second = spec.symmetric
+        swapped = []
+        for order in orders:
+            args = list(order.args)
+            args[first], args[second] = args[second], args[first]
+            swapped.append(Statement(statement.kind, tuple(args)))
+        return orders + swapped
 
     def true_choice(self, case: CaseT, theory: TheoryT, world: World, question: Statement) -> Ref | None:
         """The one choice that makes a question true in a world; None if none or several do."""

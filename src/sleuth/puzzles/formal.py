@@ -70,8 +70,9 @@ class FormalLanguage:
             raise FormalError(f"longer than {MAX_LINE_CHARS} characters")
         tokens = _TOKEN.findall(line)
         call, end = self._call(tokens, 0, 1)
-        if end != len(tokens) and "".join(tokens[end:]).strip(" ."):
-            raise FormalError(f"{''.join(tokens[end:]).strip()!r} after the end of the statement")
+        rest = "".join(tokens[end:]).strip().removesuffix(".")
+        if rest:
+            raise FormalError(f"{rest!r} after the end of the statement")
         return self._statement(call, tuple(self._slots))
 
     def _call(self, tokens: list[str], at: int, depth: int) -> tuple[_Call, int]:

@@ -11,7 +11,6 @@ Shapes: B groups, G completions each, N completion tokens.
 from __future__ import annotations
 
 import copy
-import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from transformers import PreTrainedModel
 
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
-from sleuth.grading.score import Outcome, Score
+from sleuth.grading.score import Score
 from sleuth.policy.base import Policy, Request, Rollout, Sampling, StopReason
 from sleuth.training.advantages import group_advantages
 from sleuth.training.boundary import StepBoundary
@@ -94,18 +93,14 @@ def train_grpo(
         evaluate(0)
     with StepBoundary(start_step, grpo.steps, config.checkpoint.every, save) as boundary:
         for step in range(start_step + 1, grpo.steps + 1):
-            started_s = time.perf_counter()
             groups, timings = _sample(policy, tasks(step), config, step)
 
             sampled_s = time.perf_counter()
             rate = constant_rate(step - 1, grpo.learning_rate, grpo.warmup_steps)
             trained = _train(model, reference, optimizer, groups, config, rate, boundary)
-            ended_s = time.perf_counter()
 
             metrics = _sampling_metrics(groups) | trained.metrics() | {"learning_rate": rate}
-            timings["time/train_s"] = ended_s - sampled_s
-            timings["throughput/trained_tokens_per_s"] = metrics["tokens/trained"] / (ended_s - sampled_s)
-            timings["throughput/step_tokens_per_s"] = metrics["tokens/sampled"] / (ended_s - started_s)
+            timings["train_s"] = time.perf_counter() - sampled_s
             boundary.changing()
             on_step(step, metrics, timings, groups)
             if config.eval.every and (step % config.eval.every == 0 or step == grpo.steps):
@@ -131,13 +126,7 @@ def _sample(
         ScoredGroup(*row)
         for row in zip(tasks, rollouts_BG, scores_BG, advantages_BG.tolist(), spread_B.tolist(), strict=True)
     ]
-    sample_s = sampled_s - started_s
-    timings = {
-        "time/sample_s": sample_s,
-        "time/score_s": time.perf_counter() - sampled_s,
-        "throughput/sampled_tokens_per_s": sum(group.tokens for group in groups) / sample_s,
-    }
-    return groups, timings
+    return groups, {"sample_s": sampled_s - started_s, "score_s": time.perf_counter() - sampled_s}
 
 
 @dataclass(slots=True)
@@ -159,17 +148,17 @@ class _Trained:
         result = {
             "loss": statistics.fmean(self.losses),
             "grad_norm": statistics.fmean(self.grad_norms),
-            "updates/skipped": float(self.skipped),
-            "tokens/trained": float(self.tokens),
+            "updates_skipped": float(self.skipped),
+            "tokens_trained": float(self.tokens),
         }
         for name in {name: None for stats in self.stats for name in stats}:
             result[name] = statistics.fmean(stats.get(name, 0.0) for stats in self.stats)
         if self.tokens:
-            result["entropy/mean"] = self.entropy_sum / self.tokens
+            result["entropy"] = self.entropy_sum / self.tokens
         if self.mismatches:
             mismatch_N = torch.cat(self.mismatches)
-            result["mismatch/mean_abs"] = float(mismatch_N.mean())
-            result["mismatch/max_abs"] = float(mismatch_N.max())
+            result["mismatch"] = float(mismatch_N.mean())
+            result["mismatch_max"] = float(mismatch_N.max())
         return result
 
 
@@ -271,20 +260,12 @@ def _logprobs(model: PreTrainedModel, micro_batch: _MicroBatch, config: RunConfi
 
 
 def _sampling_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
+    """What only the loop knows of a batch; rewards, outcomes and lengths are in its rollouts."""
+    rewards = [score.reward for group in groups for score in group.scores]
     rollouts = [rollout for group in groups for rollout in group.rollouts]
-    scores = [score for group in groups for score in group.scores]
-    rewards = [score.reward for score in scores]
-    lengths = [len(rollout.tokens) for rollout in rollouts]
-    metrics = {
-        "reward/mean": statistics.fmean(rewards),
-        "reward/std": statistics.pstdev(rewards),
-        "reward/correct": statistics.fmean(score.correct for score in scores),
-        "length/mean": statistics.fmean(lengths),
-        "length/max": float(max(lengths)),
-        "length/truncated": statistics.fmean(rollout.stop is StopReason.LENGTH for rollout in rollouts),
-        "groups/without_spread": statistics.fmean(not group.spread for group in groups),
-        "tokens/sampled": math.fsum(lengths),
+    return {
+        "reward_std": statistics.pstdev(rewards),
+        "truncated": statistics.fmean(rollout.stop is StopReason.LENGTH for rollout in rollouts),
+        "groups_without_spread": statistics.fmean(not group.spread for group in groups),
+        "tokens_sampled": float(sum(group.tokens for group in groups)),
     }
-    for outcome in Outcome:
-        metrics[f"outcome/{outcome.value}"] = statistics.fmean(score.outcome is outcome for score in scores)
-    return metrics

@@ -32,7 +32,7 @@ def policy_loss(
     exp(logprobs − old_logprobs).
 
     Stats, which add up over micro-batches: `clip_share`, the share of tokens whose gradient the clip cuts off;
-    `kl/mean`, the mean of k3, if a reference is given. Gradient flows through `logprobs_N` only.
+    `kl`, the mean of k3, if a reference is given. Gradient flows through `logprobs_N` only.
     """
     ratio_N = torch.exp(logprobs_N - old_logprobs_N)
     free_N = ratio_N * advantages_N
@@ -43,7 +43,7 @@ def policy_loss(
         difference_N = reference_logprobs_N - logprobs_N
         kl = (torch.exp(difference_N) - difference_N - 1).sum() / normaliser
         loss = loss + kl_weight * kl
-        stats["kl/mean"] = float(kl.detach())
+        stats["kl"] = float(kl.detach())
     return loss, stats
 
 

@@ -62,11 +62,11 @@ def train_sft(
             update = optimizer.step(rate)
             train_s = time.perf_counter() - started_s
             metrics = {
-                "sft/loss": loss_sum,
-                "sft/tokens": float(tokens),
+                "loss": loss_sum,
+                "tokens_trained": float(tokens),
                 "grad_norm": update.grad_norm,
                 "learning_rate": rate,
-                "updates/skipped": float(update.skipped),
+                "updates_skipped": float(update.skipped),
             }
-            on_step(step, metrics, {"time/train_s": train_s, "throughput/trained_tokens_per_s": tokens / train_s})
+            on_step(step, metrics, {"train_s": train_s})
             boundary.finished(step)

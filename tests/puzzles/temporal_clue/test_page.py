@@ -118,7 +118,7 @@ FAULTS = {
     "the victim is a suspect": GOOD.replace("Ada, Ben", "Ada, Rex"),
     "a weapon is a suspect": GOOD.replace("Rope, Oar", "Ada, Oar"),
     "a name is a role": GOOD.replace("Ada, Ben", "Ada, Murderer"),
-    "two casts": GOOD.replace("Weapons", "Suspects: Cleo\nWeapons"),
+    "two casts": GOOD.replace("Weapons", "Suspects: Ada, Ben\nWeapons"),
     "no map": GOOD.replace("Map: Hall / Bar\n", ""),
     "an empty map": GOOD.replace("Hall / Bar", ""),
     "holes only": GOOD.replace("Hall / Bar", "- | -"),

@@ -64,7 +64,7 @@ def draw_case(level: str, rng: Random) -> Case:
         suspects = min(weapons + rng.randint(0, weapons - 1), int(2.5 * players), 10)
         rooms = min(suspects + rng.randint(0, max(0, suspects - 2)), 3 * players, 17)
         times, minutes = rng.randint(1, 2 * players), rng.choice((15, 30, 60))
-        motives, columns = "any", rng.randint(1, 4)
+        motives, columns = "any", min(rng.randint(1, 4), rooms)
     else:
         sizes = LEVELS[level]
         suspects, weapons, rooms, times = (

@@ -19,7 +19,7 @@ from sleuth.puzzles.temporal_clue.theory import Grid
 _MAP = "The rooms are laid out as follows:"
 _CLUES = "The available clues are as follows:"
 _ROOM = re.compile(r"(\d+)\. (.+)")
-_MOTIVE = re.compile(r"(.+) \((\d+) suspects?\)")
+_MOTIVE = re.compile(r"(.+) \((\d{1,3}) suspects?\)")
 _QUESTION = re.compile(r"([A-Z])\. (.+\?)")
 _HEADINGS = {
     "suspects": re.compile(r"identified as suspects:$"),

@@ -31,7 +31,7 @@ from sleuth.puzzles.temporal_clue.theory import Grid
 
 ARITY = {kind: len(spec.slots) for kind, spec in words.KINDS.items()}
 _LABEL = re.compile(r"(Victim|Suspects|Weapons|Map|Times|Motives|Clues|Questions)\b(?: \([^)]*\))?:\s*(.*)")
-_MOTIVE = re.compile(r"(.+?) \((\d+) suspects?\)")
+_MOTIVE = re.compile(r"(.+?) \((\d{1,3}) suspects?\)")
 _NUMBERED = re.compile(r"\d+\. ")
 _QUESTION = re.compile(r"([A-Z])\. (.+)")
 

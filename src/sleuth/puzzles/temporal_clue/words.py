@@ -26,12 +26,12 @@ KINDS: Mapping[str, Kind] = {
     "alone": Kind(("person", "room", "when"), direct=1.5),
     "always": Kind(("subject", "room"), direct=1.5),
     "not_in": Kind(("subject", "room", "when"), direct=0.5),
-    "same": Kind(("subject", "subject", "when")),
-    "together": Kind(("subject", "subject", "room")),
+    "same": Kind(("subject", "subject", "when"), symmetric=(0, 1)),
+    "together": Kind(("subject", "subject", "room"), symmetric=(0, 1)),
     "beside": Kind(("direction", "subject", "subject", "when")),
     "further": Kind(("direction", "subject", "subject", "when")),
-    "either": Kind(("event", "event")),
-    "iff": Kind(("event", "event")),
+    "either": Kind(("event", "event"), symmetric=(0, 1)),
+    "iff": Kind(("event", "event"), symmetric=(0, 1)),
     "if": Kind(("event", "event")),
     "exactly": Kind(("number", "group", "room", "when")),
     "at_least": Kind(("number", "group", "room", "when")),
@@ -44,7 +44,7 @@ GROUPED_KINDS = {"event": ("in",)}
 
 _PLAIN = {
     "murderer": ("{0:suspect} committed the murder",),
-    "weapon": ("the murder was committed with {0:item}",),
+    "weapon": ("the murder was committed with {0:weapon}",),
     "scene": ("the murder was committed {0:place}",),
     "hour": ("the murder was committed at {0:time}",),
     "reason": ("the motive for the murder was {0:motive}",),
@@ -77,7 +77,7 @@ _PLAIN = {
 }
 _WITNESS = {
     "murderer": ("{0:suspect} is the murderer",),
-    "weapon": ("{0:item} is the murder weapon",),
+    "weapon": ("{0:weapon} is the murder weapon",),
     "scene": ("the victim died {0:place}",),
     "hour": ("the victim died at {0:time}",),
     "reason": ("the murderer acted out of {0:motive}",),
@@ -124,7 +124,7 @@ _TERSE_QUESTIONS = {
 QUESTION_TEMPLATES = {"plain": _PLAIN_QUESTIONS, "terse": _TERSE_QUESTIONS, "witness": _PLAIN_QUESTIONS}
 ORIGINAL = {
     "murderer": ("{-:victim} was murdered by {0:suspect}",),
-    "weapon": ("{-:victim} was killed with {0:item}",),
+    "weapon": ("{-:victim} was killed with {0:weapon}",),
     "scene": ("{-:victim} was murdered {0:place}",),
     "hour": ("{-:victim} was murdered at {0:time}",),
     "reason": ("{-:victim} was murdered by {0:holder}",),
@@ -180,6 +180,7 @@ def lexicon(case: Case) -> Lexicon:
         "suspect": suspects,
         "victim": [(None, (case.victim,))],
         "person": [*suspects, *roles, *holders],
+        "weapon": weapons,
         "item": items,
         "subject": [*suspects, *roles, *holders, *items],
         "definite": [*suspects, *roles, *one_holder, *items],

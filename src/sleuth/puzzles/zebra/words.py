@@ -20,16 +20,16 @@ assert len(NUMBERS) == MOST_HOUSES - 2
 
 KINDS: Mapping[str, Kind] = {
     "at": Kind(("value", "house"), direct=4),
-    "same": Kind(("value", "value"), direct=1),
+    "same": Kind(("value", "value"), direct=1, symmetric=(0, 1)),
     "not_at": Kind(("value", "house"), direct=0.5),
-    "apart": Kind(("value", "value")),
-    "next": Kind(("value", "value")),
+    "apart": Kind(("value", "value"), symmetric=(0, 1)),
+    "next": Kind(("value", "value"), symmetric=(0, 1)),
     "left_of": Kind(("value", "value")),
     "before": Kind(("value", "value")),
-    "between": Kind(("value", "value", "value")),
-    "gap": Kind(("number", "value", "value")),
-    "either": Kind(("fact", "fact")),
-    "iff": Kind(("fact", "fact")),
+    "between": Kind(("value", "value", "value"), symmetric=(1, 2)),
+    "gap": Kind(("number", "value", "value"), symmetric=(1, 2)),
+    "either": Kind(("fact", "fact"), symmetric=(0, 1)),
+    "iff": Kind(("fact", "fact"), symmetric=(0, 1)),
     "if": Kind(("fact", "fact")),
 }
 GROUPED_KINDS = {"fact": ("at", "same", "next")}
