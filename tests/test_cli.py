@@ -1,0 +1,233 @@
+"""The command line, as people call it: real processes, exit codes, one clear line for bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sleuth.datasets.files import read_puzzles
+from tests.tiny import tiny_folder
+
+ROOT = Path(__file__).parent.parent
+RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
+SMALL = {
+    "sft.examples": "8",
+    "sft.batch_size": "4",
+    "grpo.steps": "2",
+    "grpo.puzzles_per_step": "2",
+    "grpo.samples": "4",
+    "sampling.max_new_tokens": "8",
+    "eval.count": "4",
+    "eval.every": "1",
+    "eval.every_count": "2",
+    "checkpoint.every": "1",
+    "model.dtype": "float32",
+    "model.threads": "1",
+}
+
+
+def sleuth(*arguments: object, given: str | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sleuth", *map(str, arguments)],
+        input=given,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=300,
+        check=False,
+    )
+
+
+def keys(**changed: str) -> list[str]:
+    return [part for name, value in {**SMALL, **changed}.items() for part in (f"--{name}", value)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    tiny_folder(folder, max_position_embeddings=4096)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def puzzles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("puzzles") / "p.jsonl"
+    done = sleuth("make", "temporal-clue", "--level", "1", "--count", "12", "--seed", "4", "--out", path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_make_audit_show_solve_grade(puzzles: Path, tmp_path: Path) -> None:
+    done = sleuth("audit", puzzles, "--minimal")
+    assert (done.returncode, done.stdout) == (0, "12 of 12 puzzles are sound\n")
+
+    first = read_puzzles(puzzles)[0]
+    shown = sleuth("show", puzzles, "--solution").stdout
+    assert first.prompt in shown and "the murderer and the murder weapon" in shown
+
+    (tmp_path / "case.txt").write_text(first.prompt)
+    answers = [f"{letter}. {answer}" for letter, answer in first.answers.items()]
+    assert sleuth("solve", tmp_path / "case.txt").stdout.splitlines()[: len(answers)] == answers
+    assert sleuth("solve", given=first.prompt).stdout.splitlines()[: len(answers)] == answers
+
+    (tmp_path / "c.jsonl").write_text(json.dumps({"id": first.id, "completion": "\n".join(answers)}) + "\n")
+    done = sleuth("grade", puzzles, tmp_path / "c.jsonl")
+    assert json.loads(done.stdout)["outcome"] == "correct"
+    assert "100.0% of answers right" in done.stderr
+
+
+def test_made_files_do_not_depend_on_hash_seed_or_workers(tmp_path: Path) -> None:
+    contents = set()
+    for number, workers in enumerate((1, 2)):
+        out = tmp_path / f"{number}.jsonl"
+        order = ["make", "zebra", "--level", "2", "--count", "16", "--style", "mixed", "--workers", str(workers)]
+        subprocess.run(
+            [sys.executable, "-m", "sleuth", *order, "--out", str(out)],
+            check=True,
+            capture_output=True,
+            env={**os.environ, "PYTHONHASHSEED": str(number)},
+        )
+        contents.add(out.read_bytes())
+    assert len(contents) == 1
+
+
+def test_an_audit_that_finds_something_exits_with_1(puzzles: Path, tmp_path: Path) -> None:
+    record = json.loads(puzzles.read_text().splitlines()[0])
+    letter, answer = next(iter(record["answers"].items()))
+    choices = next(q["choices"] for q in record["questions"] if q["letter"] == letter)
+    record["answers"][letter] = next(choice for choice in choices if choice != answer)
+    (tmp_path / "wrong.jsonl").write_text(json.dumps(record))
+    done = sleuth("audit", tmp_path / "wrong.jsonl")
+    assert done.returncode == 1
+    assert "0 of 1 puzzles are sound" in done.stdout
+
+
+def test_play(puzzles: Path) -> None:
+    puzzle = read_puzzles(puzzles)[0]
+    lines = ["hint", "", "nobody at all", *puzzle.answers.values()]
+    done = sleuth("play", "--file", puzzles, given="\n".join(lines) + "\n")
+    assert done.returncode == 0
+    assert "That is none of" in done.stdout and "One of:" in done.stdout and "Case closed." in done.stdout
+    assert "you said nothing" in sleuth("play", "--level", "1", "--seed", "3", given="").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["mke"], "Did you mean"),
+        (["make", "temporal-cleu", "--out", "x.jsonl"], "did you mean 'temporal-clue'"),
+        (["make", "zebra", "--level", "9", "--out", "x.jsonl"], "no level '9'"),
+        (["make", "zebra", "--split", "trian", "--out", "x.jsonl"], "did you mean 'train'"),
+        (["make", "zebra", "--style", "tersse", "--out", "x.jsonl"], "did you mean 'terse'"),
+        (["make", "zebra", "--count", "0", "--out", "x.jsonl"], "at least one"),
+        (["make", "zebra", "--count", "many", "--out", "x.jsonl"], "--count"),
+        (["make", "zebra", "--out", "x.csv"], ".jsonl or .parquet"),
+        (["make", "zebra", "--out", "no/such/folder/x.jsonl"], "no such folder"),
+        (["audit", "missing.jsonl"], "no such file"),
+        (["show", "missing.jsonl"], "no such file"),
+        (["solve", "missing.txt"], "no such file"),
+        (["import", "temporal-clu", "x.json", "--out", "x.jsonl"], "did you mean 'temporal-clue'"),
+        (["report", "missing"], "no run here"),
+        (["train"], "name a recipe"),
+        (["train", "missing.toml"], "no such recipe"),
+        (["train", "--resume", "missing"], "no run here"),
+        (["train", str(RECIPES[0]), "--grpo.setps", "3"], "did you mean 'grpo.steps'"),
+        (["train", str(RECIPES[0]), "--puzzles.family", "zebar"], "did you mean 'zebra'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], said: str, tmp_path: Path) -> None:
+    done = sleuth(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_solve_refuses_what_is_no_case() -> None:
+    done = sleuth("solve", given="Once upon a time")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+def test_a_model_folder_without_weights_is_refused_and_the_run_can_go_on(tmp_path: Path, model: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "config.json").write_text((model / "config.json").read_text())
+    done = sleuth("train", RECIPES[0], *keys(**{"model.name": str(empty)}), "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr and str(empty) in done.stderr.splitlines()[-1]
+
+
+def run_files(run: Path) -> dict[str, bytes]:
+    """All that equal runs have in common, byte for byte."""
+    names = ["metrics.jsonl", "model/model.safetensors", *(f"rollouts/grpo_{step:06d}.parquet" for step in (1, 2))]
+    return {name: (run / name).read_bytes() for name in names}
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_recipes_run(recipe: Path, tmp_path: Path, model: Path) -> None:
+    run = tmp_path / "run"
+    done = sleuth("train", recipe, *keys(**{"model.name": str(model)}), "--out", run)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    steps = [(line["phase"], line["step"]) for line in lines]
+    assert [step for step in steps if step[0] == "sft"] == [("sft", 1), ("sft", 2)]
+    assert [step for step in steps if step[0] == "grpo"] == [("grpo", 1), ("grpo", 2)]
+    assert [step for step in steps if step[0] == "eval"] == [("eval", 0), ("eval", 1), ("eval", 2)]
+    names = {path.stem for path in (run / "evaluations").glob("*.parquet")}
+    assert names == {"before", "after-sft", "after-grpo", "guessing", "solver"}
+    assert "<html" in (run / "report.html").read_text()
+    # Going on with a finished run changes nothing.
+    before = run_files(run)
+    assert sleuth("train", "--resume", run).returncode == 0
+    assert run_files(run) == before
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "killed"])
+def test_a_stopped_run_ends_with_the_same_bytes(kill: signal.Signals, tmp_path: Path, model: Path) -> None:
+    demo = ROOT / "recipes" / "demo.toml"
+    settings = keys(**{"model.name": str(model), "grpo.kl": "0.01"})
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert sleuth("train", demo, *settings, "--out", whole).returncode == 0
+    command = [sys.executable, "-m", "sleuth", "train", str(demo), *settings, "--out", str(stopped)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline_s = time.monotonic() + 120
+    while not (stopped / "rollouts" / "grpo_000001.parquet").exists():
+        assert process.poll() is None and time.monotonic() < deadline_s
+        time.sleep(0.01)
+    process.send_signal(kill)
+    _, said = process.communicate(timeout=60)
+    if kill is signal.SIGINT:
+        assert process.returncode in (130, 0), said
+        assert "Traceback" not in said
+    done = sleuth("train", "--resume", stopped)
+    assert done.returncode == 0, done.stderr
+    assert run_files(stopped) == run_files(whole)
+
+
+def test_eval_and_ask(puzzles: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "e.parquet"
+    done = sleuth("eval", "--model", model, "--file", puzzles, "--max-new-tokens", "4", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "guessing" in done.stdout and "solver" in done.stdout and "100.0%" in done.stdout
+    assert out.exists()
+    done = sleuth("ask", puzzles, "--model", model, "--max-new-tokens", "4")
+    assert done.returncode == 0, done.stderr
+    assert "4 tokens" in done.stdout or "tokens)" in done.stdout
+
+
+def test_help_explains_every_key() -> None:
+    text = " ".join(sleuth("train", "--help").stdout.split())
+    for key in ("--grpo.kl", "--sft.examples", "--sampling.temperature", "--checkpoint.keep"):
+        assert key in text
+
+
+def test_the_puzzle_half_does_not_load_torch() -> None:
+    code = "import sys, sleuth; sleuth.make('zebra', count=1); assert 'torch' not in sys.modules, 'torch'"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,79 @@
+"""Recipes: read, overridden, refused; every shipped one is valid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sleuth.config import RunConfig, keys, load_recipe, parse_config, parse_overrides
+from sleuth.errors import UserError
+
+RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_shipped_recipes_are_valid(path: Path) -> None:
+    assert load_recipe(path).name == path.stem
+
+
+def test_the_defaults_are_the_demo() -> None:
+    [demo] = [path for path in RECIPES if path.stem == "demo"]
+    assert load_recipe(demo) == RunConfig(name="demo")
+
+
+def test_every_key_is_documented() -> None:
+    for name, kind, _, text in keys():
+        assert text and kind, name
+
+
+def test_overrides() -> None:
+    overrides = parse_overrides(["--grpo.steps", "20", "--mode=answer", "--optimizer.weight_decay", "0.1"])
+    config = load_recipe(RECIPES[0], overrides)
+    assert (config.grpo.steps, config.mode, config.optimizer.weight_decay) == (20, "answer", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        (["--grpo.setps", "3"], "did you mean 'grpo.steps'"),
+        (["--grpo.steps"], "a value is missing"),
+        (["--grpo.steps", "--mode"], "a value is missing"),
+        (["grpo.steps", "3"], "keys are given as"),
+        (["--grpo.steps", "many"], "grpo.steps: Input should be a valid integer"),
+        (["--grpo.steps", "-1"], "grpo.steps: Input should be greater than or equal to 0"),
+        (["--mode", "dance"], "mode: Input should be 'answer', 'reason' or 'program'"),
+        (["--grpo", "3"], "unknown key"),
+    ],
+)
+def test_bad_overrides(tokens: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said) as error:
+        load_recipe(RECIPES[0], parse_overrides(tokens))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[grpo]\nstpes = 3", "unknown key 'grpo.stpes'; did you mean 'grpo.steps'"),
+        ("[grpo]\nsteps = 'x'", "grpo.steps"),
+        ("grpo = 3", "grpo: "),
+        ("name = ", "not a TOML file"),
+    ],
+)
+def test_bad_recipes(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(content)
+    with pytest.raises(UserError, match=said) as error:
+        load_recipe(path)
+    assert str(error.value).startswith(str(path))
+
+
+def test_missing_recipe(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such recipe"):
+        load_recipe(tmp_path / "x.toml")
+
+
+def test_configuration_survives_json() -> None:
+    config = RunConfig(name="x")
+    assert parse_config(config.model_dump(mode="json"), "config.json") == config
