@@ -55,7 +55,7 @@ class PuzzlesConfig(Section):
 class SftConfig(Section):
     """The supervised warm start: the model is shown right completions."""
 
-    examples: int = Field(320, ge=0)
+    examples: int = Field(240, ge=0)
     """Puzzles shown, each once; 0 skips the warm start."""
     batch_size: int = Field(16, ge=1)
     """Examples per optimizer step."""
@@ -68,13 +68,13 @@ class SftConfig(Section):
 class GrpoConfig(Section):
     """Group Relative Policy Optimization (GRPO)."""
 
-    steps: int = Field(10, ge=0)
+    steps: int = Field(14, ge=0)
     """Optimizer steps; each uses one batch, sampled by the current weights."""
     puzzles_per_step: int = Field(8, ge=1)
     """Prompts (groups) a step."""
     samples: int = Field(16, ge=2)
     """Completions per prompt."""
-    learning_rate: float = Field(3e-5, gt=0)
+    learning_rate: float = Field(4e-5, gt=0)
     """Highest learning rate."""
     warmup_steps: int = Field(2, ge=0)
     """Steps over which the learning rate rises from 0."""
@@ -108,7 +108,7 @@ class OptimizerConfig(Section):
     """Decoupled weight decay, on matrices only."""
     max_grad_norm: float = Field(1.0, gt=0)
     """The gradient is scaled down to this norm."""
-    micro_batch_tokens: int = Field(4096, ge=1)
+    micro_batch_tokens: int = Field(2048, ge=1)
     """Tokens of one forward and backward pass; bounds memory, does not change the result beyond rounding."""
 
 
@@ -117,7 +117,7 @@ class EvalConfig(Section):
 
     count: int = Field(200, ge=1)
     """Puzzles of the final suite (split `test`)."""
-    every: int = Field(5, ge=0)
+    every: int = Field(7, ge=0)
     """Steps between evaluations during GRPO; 0 for none."""
     every_count: int = Field(48, ge=1)
     """Puzzles of an evaluation during training (split `val`)."""

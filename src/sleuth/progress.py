@@ -10,6 +10,8 @@ from typing import TypeVar
 
 PLAIN_EVERY_S = 15.0
 """Seconds between the plain lines of one piece of work."""
+EARLIEST_ESTIMATE = 0.1
+"""Share of the work that is done before an estimate is given."""
 
 ItemT = TypeVar("ItemT")
 Advance = Callable[[int], None]
@@ -55,8 +57,10 @@ def bar(what: str, total: int) -> Iterator[Advance]:
         now_s = time.monotonic()
         if now_s - said_s >= PLAIN_EVERY_S:
             said_s = now_s
-            left_s = (now_s - started_s) / finished * (total - finished) if finished else 0.0
-            say(f"{what}: {finished}/{total}, about {clock(left_s)} left")
+            # The first parts pay for what all of them share; an estimate from them alone would be far too long.
+            known = finished >= EARLIEST_ESTIMATE * total
+            left_s = (now_s - started_s) / finished * (total - finished) if known else 0.0
+            say(f"{what}: {finished}/{total}" + (f", about {clock(left_s)} left" if known else ""))
 
     yield advance
 

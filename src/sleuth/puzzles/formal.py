@@ -14,7 +14,8 @@ from sleuth.errors import UserError
 from sleuth.puzzles.statements import Argument, Statement
 
 FormalLexicon = Mapping[str, Sequence[tuple[Argument, str]]]
-"""Gap type to (argument, name). A gap type whose only name is empty is left out of the text."""
+"""Gap type to (argument, name): all names are read, an argument's first is written. A gap type whose only name is empty
+is left out of the text."""
 MAX_LINE_CHARS = 400
 MAX_DEPTH = 4
 _TOKEN = re.compile(r"\s*([(),]|[^(),]+)")
@@ -49,7 +50,7 @@ class FormalLanguage:
         """`slots` gives each kind's gap types; `groups` names kinds that may stand in a gap."""
         self._slots = slots
         self._groups = groups
-        self._names = {gap: dict(entries) for gap, entries in lexicon.items()}
+        self._names = {gap: dict(reversed(entries)) for gap, entries in lexicon.items()}
         self._silent = {gap: entries[0][0] for gap, entries in lexicon.items() if [n for _, n in entries] == [""]}
         self._arguments = {
             gap: {_fold(name): argument for argument, name in entries} for gap, entries in lexicon.items()

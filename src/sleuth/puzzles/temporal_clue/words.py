@@ -208,7 +208,11 @@ def formal_lexicon(case: Case) -> FormalLexicon:
     """The names of a case in the formal language."""
     suspects: list[tuple[Argument, str]] = [(Ref("suspect", i), name) for i, name in enumerate(case.suspects)]
     weapons: list[tuple[Argument, str]] = [(Ref("weapon", i), name) for i, name in enumerate(case.weapons)]
-    roles: list[tuple[Argument, str]] = [(Ref("victim", 0), "victim"), (Ref("murderer", 0), "murderer")]
+    roles: list[tuple[Argument, str]] = [
+        (Ref("victim", 0), case.victim),
+        (Ref("victim", 0), "victim"),
+        (Ref("murderer", 0), "murderer"),
+    ]
     roles += [(Ref("holder", i), f"suspect({name})") for i, name in enumerate(case.motives)]
     items = [*weapons, (Ref("murder_weapon", 0), "weapon")]
     return {
