@@ -27,7 +27,7 @@ demo: $(READY)
 	$(BIN)/sleuth demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -124,7 +124,7 @@ def test_tokens_do_not_depend_on_company(kind: str) -> None:
     assert len({rollout.tokens for rollout in flat(together)}) == 18  # no draw is used twice
     lengths = {len(rollout.tokens) for rollout in flat(together)}
     assert len(lengths) > 2  # rows end at different times, so places are taken over
-    for rows in (1, 2, 5, 17):
+    for rows in (2, 5):
         assert_same(TorchPolicy(model, TOKENIZER, rows).rollout(REQUESTS, 6, sampling), together)
     backwards = TorchPolicy(model, TOKENIZER, 4).rollout(REQUESTS[::-1], 6, sampling)
     assert_same(backwards[::-1], together)
