@@ -1,0 +1,91 @@
+"""Are made puzzles what they claim? `python benchmarks/sound.py [--scale 1.0] [--out benchmarks/results]`
+
+For every family and level: makes puzzles of all three splits twice, in processes with other hash seeds and other
+numbers of workers, and compares the bytes; audits every puzzle from its text with CP-SAT (one world, the stored
+answers, no question stated by a clue); and counts canonical forms that two splits share. Not a speed measurement.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from common import machine, write_table
+from sleuth.datasets.audit import audit_all
+from sleuth.datasets.files import read_puzzles
+from sleuth.puzzles.canonical import digest
+from sleuth.puzzles.family import family_names, get_family
+from sleuth.puzzles.puzzle import Puzzle
+
+SPLIT_COUNTS = {"train": 1000, "val": 200, "test": 200}
+REFERENCE_COUNTS = {"train": 200, "val": 40, "test": 40}
+
+
+def make_twice(family: str, level: str, split: str, count: int, folder: Path) -> tuple[Path, bool]:
+    """A file of puzzles, and whether a second run under other conditions wrote the same bytes."""
+    files = []
+    for hash_seed, workers in (("1", "2"), ("2", "1")):
+        out = folder / f"{family}-{level}-{split}-{workers}.jsonl"
+        order = [family, "--level", level, "--split", split, "--count", str(count), "--style", "mixed"]
+        command = [sys.executable, "-m", "sleuth", "make", *order, "--workers", workers, "--out", str(out)]
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": hash_seed}, stderr=subprocess.DEVNULL)
+        files.append(out)
+    return files[0], files[0].read_bytes() == files[1].read_bytes()
+
+
+def canonical(puzzle: Puzzle) -> str:
+    """The hash of a puzzle's canonical form, from its text."""
+    family = get_family(puzzle.family)
+    page = family.read_page(puzzle.prompt)
+    return digest(family.canonical_form(page.case, page.clues))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the full numbers")
+    parser.add_argument("--family", help="only this one")
+    parser.add_argument("--level", help="only this one")
+    parser.add_argument("--out", type=Path, help="folder for the dated table")
+    options = parser.parse_args()
+    rows: list[tuple[str, ...]] = []
+    for name in family_names():
+        for level in get_family(name).levels:
+            if options.family in (None, name) and options.level in (None, level):
+                counts = REFERENCE_COUNTS if level == "reference" else SPLIT_COUNTS
+                row = check(name, level, lambda n, counts=counts: max(3, round(counts[n] * options.scale)))  # type: ignore[misc]
+                print(row, flush=True)
+                rows.append(row)
+    head = ("level", "puzzles", "sound", "same bytes twice", "forms in two splits", "minutes")
+    write_table("sound", f"Audit of made puzzles ({machine()})", head, rows, options.out)
+
+
+def check(name: str, level: str, count: Callable[[str], int]) -> tuple[str, ...]:
+    started_s = time.monotonic()
+    same, sound, total, forms = True, 0, 0, dict[str, set[str]]()
+    with tempfile.TemporaryDirectory() as folder:
+        for split in SPLIT_COUNTS:
+            file, equal = make_twice(name, level, split, count(split), Path(folder))
+            same &= equal
+            puzzles = read_puzzles(file)
+            findings = list(audit_all(puzzles))
+            for finding in findings:
+                for problem in finding.problems:
+                    print(f"{finding.id}: {problem}", flush=True)
+            sound += sum(not finding.problems for finding in findings)
+            total += len(puzzles)
+            forms[split] = {canonical(puzzle) for puzzle in puzzles}
+            assert len(forms[split]) == len(puzzles), "doubles within a file"
+    splits = list(forms.values())
+    shared = sum(len(a & b) for i, a in enumerate(splits) for b in splits[i + 1 :])
+    minutes = (time.monotonic() - started_s) / 60
+    return (f"{name} {level}", str(total), str(sound), "yes" if same else "NO", str(shared), f"{minutes:.1f}")
+
+
+if __name__ == "__main__":
+    main()
