@@ -38,9 +38,12 @@ def resume_run(path: Path) -> None:
     """Goes on with a run to its end, and writes the report."""
     _need_extra()
     from sleuth.runs.directory import RunDirectory
-    from sleuth.training.run import train
+    from sleuth.training.run import finished, train
 
     run = RunDirectory.open(path)
+    if finished(run):
+        say(f"this run is finished; another one needs another folder (--out)\nreport: {report_run(path)}")
+        return
     try:
         train(run)
     except KeyboardInterrupt:

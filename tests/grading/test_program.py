@@ -48,10 +48,21 @@ RIGHT = "in(Ada, Hall)\nin(victim, Attic)\nin(Lamp, Hall)"
     [
         (RIGHT, Outcome.CORRECT, 1.0),
         ("```\n" + RIGHT.upper() + "\n```\n", Outcome.CORRECT, 1.0),
-        # Not the clues, but enough to answer, and right.
-        ("murderer(Ben)\nweapon(Rope)\nscene(Attic)", Outcome.CORRECT, 1.0),
+        # Not the clues, but the one world all the same.
+        (
+            "murderer(Ben)\nscene(Attic)\nin(Ada, Hall)\nalone(Ada, Hall)\nweapon(Rope)\nnot_in(Lamp, Attic)",
+            Outcome.CORRECT,
+            1.0,
+        ),
+        # Enough to answer every question, but not the whole story: the Lamp may be anywhere.
+        ("in(Ada, Hall)\nin(victim, Attic)\nweapon(Rope)", Outcome.AMBIGUOUS, 0.0),
         ("in(Ada, Attic)\nin(victim, Attic)\nin(Lamp, Hall)", Outcome.PARTLY, 2 / 3),
-        ("murderer(Ada)\nweapon(Lamp)\nin(Rope, Hall)", Outcome.WRONG, 0.0),
+        ("in(Ben, Attic)\nin(victim, Hall)\nin(Rope, Attic)\nin(Ada, Hall)\nin(Lamp, Hall)", Outcome.PARTLY, 1 / 3),
+        (
+            "in(Ben, Attic)\nin(victim, Hall)\nin(Lamp, Hall)\nin(Ada, Hall)\nin(Rope, Hall)\nweapon(Lamp)",
+            Outcome.WRONG,
+            0.0,
+        ),
         ("in(Ada, Hall)\nin(Ada, Attic)", Outcome.CONTRADICTORY, 0.0),
         ("in(Ada, Hall)", Outcome.AMBIGUOUS, 0.0),
         ("in(Ada, Hall)\nAda was in the Hall.", Outcome.UNREADABLE, 0.0),

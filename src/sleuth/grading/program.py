@@ -1,8 +1,8 @@
 """Mode `program`: the completion is a list of formal statements; the solver adds the family's rules and answers.
 
 Every line must be a statement (blank lines and code fences aside). The text is parsed, never executed; lines, line
-length, nesting and the solver's work are bounded. A program that several worlds obey is still an answer if all of them
-agree on every question.
+length, nesting and the solver's work are bounded. Exactly one world must obey the program, as one obeys the clues: to
+accept any program that settles the questions would reward leaving clues out (docs/LOG.md, 2026-11-22).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from sleuth.grading.score import Outcome
+from sleuth.logic.clues import is_world
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Not
 from sleuth.puzzles.family import Family, PageText, get_family
@@ -82,26 +83,26 @@ def run_program(puzzle: Puzzle, text: str) -> Execution:
 
 
 def solve_statements(reading: Reading, statements: list[Statement]) -> Execution:
-    """The answers that statements and rules leave."""
+    """The answers in the one world that statements and rules leave."""
     family, page = reading.family, reading.page
     theory = family.theory(page.case)
     cnf = theory.cnf.copy()
     for statement in statements:
         cnf.add(theory.formula(statement))
-    answers: dict[str, str] = {}
     with WorldSolver(cnf) as solver:
         try:
             world = solver.solve(conflicts=CONFLICTS)
             if world is None:
                 return Execution(Outcome.CONTRADICTORY, {}, "no world obeys the statements")
-            for letter, question in zip(page.letters, page.questions, strict=True):
-                choice = family.true_choice(page.case, theory, world, question)
-                if choice is None:
-                    return Execution(Outcome.AMBIGUOUS, {}, f"question {letter} has no single answer")
-                other = solver.add_optional(Not(theory.formula(question.fill(choice))))
-                if solver.solve([other], conflicts=CONFLICTS) is not None:
-                    return Execution(Outcome.AMBIGUOUS, {}, f"question {letter} has several answers")
-                answers[letter] = family.answer_text(page.case, choice)
+            solver.add(Not(is_world(cnf, world)))
+            if solver.solve(conflicts=CONFLICTS) is not None:
+                return Execution(Outcome.AMBIGUOUS, {}, "several worlds obey the statements")
         except TimeoutError as error:
             return Execution(Outcome.UNDECIDED, {}, str(error))
+    answers: dict[str, str] = {}
+    for letter, question in zip(page.letters, page.questions, strict=True):
+        choice = family.true_choice(page.case, theory, world, question)
+        if choice is None:
+            return Execution(Outcome.WRONG, answers, f"question {letter} has no single answer in the program's world")
+        answers[letter] = family.answer_text(page.case, choice)
     return Execution(None, answers)

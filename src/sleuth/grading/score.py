@@ -20,7 +20,7 @@ class Outcome(StrEnum):
     CONTRADICTORY = "contradictory"
     """Mode `program`: no world obeys the program."""
     AMBIGUOUS = "ambiguous"
-    """Mode `program`: several worlds obey the program and they differ in an answer."""
+    """Mode `program`: several worlds obey the program."""
     UNDECIDED = "undecided"
     """Mode `program`: the solver's time ran out, or the program is over the size limit."""
     TRUNCATED = "truncated"

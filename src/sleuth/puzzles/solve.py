@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sleuth.errors import UserError
+from sleuth.logic.clues import is_world
 from sleuth.logic.cnf import WorldSolver
-from sleuth.logic.formulas import And, Is, Not, World
+from sleuth.logic.formulas import Not, World
 from sleuth.puzzles.family import Family, PageText, family_names, get_family
 
 
@@ -47,7 +48,7 @@ def solve_text(text: str) -> Solution:
         world = solver.solve()
         if world is None:
             raise UserError("the clues contradict each other: no world obeys them all")
-        solver.add(Not(And(tuple(Is(variable, world[variable.index]) for variable in theory.space))))
+        solver.add(Not(is_world(cnf, world)))
         if solver.solve() is not None:
             raise UserError("the clues leave more than one world, so there is no single answer")
     answers: dict[str, str] = {}

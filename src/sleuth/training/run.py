@@ -1,8 +1,9 @@
 """One training run, from a configuration to a run directory: warm start, GRPO, evaluations, checkpoints.
 
 Everything drawn is keyed by seeds and steps, so a run that was stopped anywhere goes on from its last checkpoint as if
-it had not been. Puzzles of the warm start are numbers 0 … of split `train`; GRPO goes on behind them, every puzzle used
-once. The suites of evaluations come from `val` (during training) and `test` (before, between, after).
+it had not been. Puzzles of the warm start are numbers 0 … of split `train`; GRPO goes on behind them, a new number
+every time (at level 1 two numbers may by chance give the same puzzle). The suites of evaluations come from `val`
+(during training) and `test` (before, between, after).
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ from sleuth.training.optimizer import MasterAdamW
 from sleuth.training.packing import Group
 from sleuth.training.sft import encode, train_sft
 
+MODEL = "model"
+"""Folder of the finished model in a run."""
+
 
 def puzzle_order(puzzles: PuzzlesConfig, split: str, seed: int, count: int) -> Order:
     """The order for puzzles of a run's family, level and style."""
@@ -60,6 +64,11 @@ def train(run: RunDirectory) -> None:
     Raises `UserError` for a model that can't be loaded or a full disk.
     """
     _Training(run).finish()
+
+
+def finished(run: RunDirectory) -> bool:
+    """Whether nothing is left to do: the model is written last."""
+    return (run.path / MODEL / checkpoints.WEIGHTS).exists()
 
 
 def load(config: RunConfig, name: str | None = None) -> Loaded:
@@ -99,14 +108,14 @@ class _Training:
         self._evaluate_baselines()
         if self.done == 0:
             self._evaluate("before")
-        if self.done < sft or (self.done == 0 and sft):
+        if self.done < sft:
             self._warm_start()
         if sft and grpo:
             self._evaluate("after-sft", stage=sft)
         if grpo:
             self._reinforce()
         self._evaluate("after-grpo" if grpo else "after-sft", stage=sft + grpo)
-        checkpoints.export(self.run.path / "model", self.model, self.tokenizer, self.optimizer)
+        checkpoints.export(self.run.path / MODEL, self.model, self.tokenizer, self.optimizer)
 
     # Evaluations
 
