@@ -55,7 +55,7 @@ class PuzzlesConfig(Section):
 class SftConfig(Section):
     """The supervised warm start: the model is shown right completions."""
 
-    examples: int = Field(240, ge=0)
+    examples: int = Field(280, ge=0)
     """Puzzles shown, each once; 0 skips the warm start."""
     batch_size: int = Field(16, ge=1)
     """Examples per optimizer step."""
@@ -70,11 +70,11 @@ class GrpoConfig(Section):
 
     steps: int = Field(14, ge=0)
     """Optimizer steps; each uses one batch, sampled by the current weights."""
-    puzzles_per_step: int = Field(8, ge=1)
+    puzzles_per_step: int = Field(16, ge=1)
     """Prompts (groups) a step."""
-    samples: int = Field(16, ge=2)
+    samples: int = Field(8, ge=2)
     """Completions per prompt."""
-    learning_rate: float = Field(4e-5, gt=0)
+    learning_rate: float = Field(3e-5, gt=0)
     """Highest learning rate."""
     warmup_steps: int = Field(2, ge=0)
     """Steps over which the learning rate rises from 0."""
