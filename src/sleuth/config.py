@@ -128,7 +128,7 @@ class EvalConfig(Section):
 class CheckpointConfig(Section):
     """What is kept to resume from."""
 
-    every: int = Field(5, ge=1)
+    every: int = Field(10, ge=1)
     """Optimizer steps between checkpoints."""
     keep: int = Field(1, ge=1)
     """Newest checkpoints kept."""

@@ -9,6 +9,7 @@ every time (at level 1 two numbers may by chance give the same puzzle). The suit
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from sleuth.policy.models import Loaded, fast_dtype, load_model
 from sleuth.progress import bar, clock, say, track
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.targets import target
-from sleuth.runs.directory import RunDirectory
+from sleuth.runs.directory import Phase, RunDirectory
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 from sleuth.training import checkpoints
 from sleuth.training.grpo import ScoredGroup, Task, frozen_copy, train_grpo
@@ -145,8 +146,10 @@ class _Training:
         """Evaluates the weights as they are, unless that was done before or they are of another stage."""
         if name in self.run.evaluation_names() or self.done != stage:
             return
+        started_s = time.perf_counter()
         with bar(f"evaluation '{name}'", len(self.suite)) as advance:
             rows = evaluate(self.policy, self.suite, self.config.mode, self._sampling(), progress=advance)
+        self.run.log_timings("eval", max(0, stage - self.sft_steps), {"evaluate_s": time.perf_counter() - started_s})
         self._store(name, rows)
 
     # Warm start
@@ -179,8 +182,13 @@ class _Training:
         self.done = self.sft_steps
 
     def _save(self, step: int) -> None:
+        """A checkpoint after so many steps, warm start and GRPO together."""
+        started_s = time.perf_counter()
         keep = self.config.checkpoint.keep
         checkpoints.save(self.run.checkpoints, step, self.model, self.tokenizer, self.optimizer, {"step": step}, keep)
+        phase: Phase = "sft" if step <= self.sft_steps else "grpo"
+        of_phase = step if phase == "sft" else step - self.sft_steps
+        self.run.log_timings(phase, of_phase, {"checkpoint_s": time.perf_counter() - started_s})
 
     # GRPO
 
@@ -248,7 +256,9 @@ class _Training:
         self.done = self.sft_steps + total
 
     def _evaluate_during(self, step: int) -> None:
+        started_s = time.perf_counter()
         rows = evaluate(self.policy, self._held_out, self.config.mode, self._sampling())
+        self.run.log_timings("eval", step, {"evaluate_s": time.perf_counter() - started_s})
         self.run.log_metrics("eval", step, summarise(rows).as_metrics())
 
     def _rollout_rows(self, step: int, groups: Sequence[ScoredGroup]) -> list[RolloutRow]:
