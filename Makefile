@@ -36,7 +36,7 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/puzzles.py --out benchmarks/results
-	$(BIN)/python benchmarks/rollout.py --out benchmarks/results
+	$(BIN)/python benchmarks/rollout.py --out benchmarks/results/rollout.md
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import signal
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -242,7 +241,7 @@ class _InterruptedPolicy:
 
     def rollout(self, requests: Sequence[Request], samples: int, sampling: Sampling) -> list[list[Rollout]]:
         if sampling.seed[-1] == 4:
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
         rollouts = self.policy.rollout(requests, samples, sampling)
         return [[replace(rollout, logprobs=()) for rollout in group] for group in rollouts]
 
@@ -320,7 +319,7 @@ def test_resumed_sft_ends_with_the_same_bits(tmp_path: Path, dtype: torch.dtype)
 
         def on_step(step: int, *_: object) -> None:
             if step == count:
-                signal.raise_signal(signal.SIGINT)
+                raise KeyboardInterrupt
 
         train_sft(
             model,
