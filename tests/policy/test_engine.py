@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
 from sleuth.errors import UserError
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason
+from sleuth.policy.decoder import TransformersDecoder
 from sleuth.policy.engine import TorchPolicy
-from sleuth.policy.fused import FusedLlama, fits
+from sleuth.policy.fused import FusedDecoder
 from sleuth.policy.models import prompt_tokens
-from tests.tiny import END, VOCABULARY, tiny_llama, tiny_tokenizer
+from tests.policy.families import FAMILIES, tiny_family
+from tests.tiny import END, tiny_llama, tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()
 REQUESTS = [
@@ -23,45 +24,33 @@ REQUESTS = [
 ]
 
 
-def tiny_other(kind: str) -> Any:
-    settings: dict[str, Any] = {
-        "vocab_size": VOCABULARY,
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 512,
-        "initializer_range": 0.2,
-        "bos_token_id": 1,
-        "eos_token_id": END,
-        "pad_token_id": END,
-    }
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        if kind == "qwen2":
-            return Qwen2ForCausalLM(Qwen2Config(**settings)).float().eval()
-        return Qwen3ForCausalLM(Qwen3Config(**settings, head_dim=8)).float().eval()
-
-
 def model_of(kind: str) -> Any:
     if kind == "llama":
         return tiny_llama()
     if kind == "llama with biases, untied":
-        model = tiny_llama(tie_word_embeddings=False, attention_bias=True, mlp_bias=True, num_key_value_heads=4)
-        with torch.no_grad():
-            for name, weight in model.named_parameters():
-                if name.endswith("bias"):
-                    weight.copy_(torch.linspace(-1, 1, weight.numel()))
-        return model
+        return tiny_family(
+            "Llama", tie_word_embeddings=False, attention_bias=True, mlp_bias=True, num_key_value_heads=2
+        )
     if kind == "llama 3 rope":
         rope = {"rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0}
         rope |= {"high_freq_factor": 4.0, "original_max_position_embeddings": 64}
         return tiny_llama(rope_parameters=rope)
-    return tiny_other(kind)
+    return tiny_family(kind)
 
 
-KINDS = ["llama", "llama with biases, untied", "llama 3 rope", "qwen2", "qwen3"]
+KINDS = ["llama", "llama with biases, untied", "llama 3 rope", *FAMILIES]
+WINDOWS = {
+    "Mistral": {},
+    "Gemma3": {},
+    "Qwen2": {"use_sliding_window": True, "max_window_layers": 1},
+    "Qwen3": {"use_sliding_window": True, "max_window_layers": 1},
+}
+"""What it takes besides `sliding_window` for layers to have one."""
+LONGEST = max(len(prompt_tokens(TOKENIZER, request)) for request in REQUESTS)
+
+
+def windowed(family: str, window: int) -> Any:
+    return tiny_family(family, sliding_window=window, **WINDOWS[family])
 
 
 def flat(groups: list[list[Rollout]]) -> list[Rollout]:
@@ -78,29 +67,56 @@ def forward_logprobs(model: Any, rollout: Rollout, temperature: float) -> torch.
     return logprobs
 
 
-def test_fused_path_is_taken_for_llama_alone() -> None:
-    assert [fits(model_of(kind)) for kind in KINDS] == [True, True, True, False, False]
-    assert not fits(tiny_llama(hidden_act="gelu"))
-    dynamic = {"rope_type": "dynamic", "rope_theta": 10_000.0, "factor": 2.0}
-    assert not fits(tiny_llama(rope_parameters=dynamic, max_position_embeddings=64))
+def decoder_of(model: Any, new: int = 40) -> type:
+    return type(TorchPolicy(model, TOKENIZER)._decoder(2, LONGEST, new, 2))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("samples", [1, 3])
-def test_greedy_tokens_equal_generate(kind: str, samples: int) -> None:
-    model = model_of(kind)
-    groups = TorchPolicy(model, TOKENIZER).rollout(REQUESTS, samples, Sampling(40, temperature=0))
-    for request, group in zip(REQUESTS, groups, strict=True):
+def test_fused_path_is_taken_for_kin_of_llama(kind: str) -> None:
+    assert decoder_of(model_of(kind)) is FusedDecoder
+
+
+def test_other_models_take_the_path_that_works_for_all() -> None:
+    assert decoder_of(tiny_llama(hidden_act="gelu")) is TransformersDecoder
+    dynamic = {"rope_type": "dynamic", "rope_theta": 10_000.0, "factor": 2.0}
+    assert decoder_of(tiny_llama(rope_parameters=dynamic, max_position_embeddings=64)) is TransformersDecoder
+    model = tiny_llama()
+    model.model.layers[1].mlp.to(torch.bfloat16)
+    assert decoder_of(model) is TransformersDecoder
+
+
+@pytest.mark.parametrize("family", WINDOWS)
+def test_fused_path_is_taken_where_no_window_hides_a_token(family: str) -> None:
+    assert decoder_of(windowed(family, LONGEST + 40), 40) is FusedDecoder
+    assert decoder_of(windowed(family, LONGEST + 39), 40) is TransformersDecoder
+
+
+def assert_greedy_equals_generate(model: Any) -> None:
+    expected = []
+    for request in REQUESTS:
         prompt = torch.tensor([prompt_tokens(TOKENIZER, request)])
         with torch.no_grad():
-            expected = model.generate(prompt, max_new_tokens=40, do_sample=False)[0, prompt.shape[1] :].tolist()
-        assert [list(rollout.tokens) for rollout in group] == [expected] * samples
+            expected.append(model.generate(prompt, max_new_tokens=24, do_sample=False)[0, prompt.shape[1] :].tolist())
+    for samples in (1, 3):
+        groups = TorchPolicy(model, TOKENIZER).rollout(REQUESTS, samples, Sampling(24, temperature=0))
+        assert [[list(rollout.tokens) for rollout in group] for group in groups] == [[t] * samples for t in expected]
 
 
-@pytest.mark.parametrize("kind", ["llama", "qwen3"])
-@pytest.mark.parametrize("temperature", [1.0, 0.7])
-@pytest.mark.parametrize("samples", [1, 5])
-def test_logprobs_equal_a_forward_pass(kind: str, temperature: float, samples: int) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_greedy_tokens_equal_generate(kind: str) -> None:
+    assert_greedy_equals_generate(model_of(kind))
+
+
+@pytest.mark.parametrize("family", WINDOWS)
+@pytest.mark.parametrize("window", [12, LONGEST + 24])
+def test_greedy_tokens_equal_generate_with_windows(family: str, window: int) -> None:
+    """The shorter one is passed by prompts and by completions."""
+    assert_greedy_equals_generate(windowed(family, window))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("samples", "temperature"), [(1, 1.0), (5, 0.7)])
+def test_logprobs_equal_a_forward_pass(kind: str, samples: int, temperature: float) -> None:
     model = model_of(kind)
     groups = TorchPolicy(model, TOKENIZER, rows=4).rollout(REQUESTS, samples, Sampling(30, temperature, seed=(3, 1)))
     for rollout in flat(groups):
@@ -116,10 +132,10 @@ def test_greedy_logprobs_are_those_of_temperature_one() -> None:
     torch.testing.assert_close(torch.tensor(rollout.logprobs), expected, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("kind", ["llama", "qwen2"])
+@pytest.mark.parametrize("kind", ["llama", "Qwen2"])
 def test_tokens_do_not_depend_on_company(kind: str) -> None:
     model = model_of(kind)
-    sampling = Sampling(100, temperature=1.5, seed=(7, 2))
+    sampling = Sampling(60, temperature=1.5, seed=(7, 2))
     together = TorchPolicy(model, TOKENIZER).rollout(REQUESTS, 6, sampling)
     assert len({rollout.tokens for rollout in flat(together)}) == 18  # no draw is used twice
     lengths = {len(rollout.tokens) for rollout in flat(together)}
@@ -168,7 +184,7 @@ def test_end_token_is_kept_and_ends_a_completion() -> None:
         assert rollout.text == TOKENIZER.decode([token for token in rollout.tokens if token > 2])
 
 
-@pytest.mark.parametrize("kind", ["llama", "qwen3"])
+@pytest.mark.parametrize("kind", ["llama", "Qwen3"])
 def test_single_token_completions(kind: str) -> None:
     groups = TorchPolicy(model_of(kind), TOKENIZER, rows=2).rollout(REQUESTS, 5, Sampling(1))
     assert [len(rollout.tokens) for rollout in flat(groups)] == [1] * 15
@@ -194,26 +210,26 @@ def test_changed_weights_are_seen_and_training_mode_is_kept() -> None:
 
 def test_each_prompt_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[int] = []
-    prefill = FusedLlama.prefill
+    prefill = FusedDecoder.prefill
 
-    def counting(self: FusedLlama, tokens: list[int]) -> Any:
+    def counting(self: FusedDecoder, tokens: list[int]) -> Any:
         computed.append(len(tokens))
         return prefill(self, tokens)
 
-    monkeypatch.setattr(FusedLlama, "prefill", counting)
+    monkeypatch.setattr(FusedDecoder, "prefill", counting)
     TorchPolicy(tiny_llama(), TOKENIZER, rows=3).rollout(REQUESTS, 8, Sampling(12))
     assert computed == [len(prompt_tokens(TOKENIZER, request)) for request in REQUESTS]
 
 
 def test_freed_places_are_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[int] = []
-    step = FusedLlama.step
+    step = FusedDecoder.step
 
-    def counting(self: FusedLlama, tokens: list[int]) -> torch.Tensor:
+    def counting(self: FusedDecoder, tokens: list[int]) -> torch.Tensor:
         steps.append(len(tokens))
         return step(self, tokens)
 
-    monkeypatch.setattr(FusedLlama, "step", counting)
+    monkeypatch.setattr(FusedDecoder, "step", counting)
     groups = TorchPolicy(tiny_llama(), TOKENIZER, rows=4).rollout(REQUESTS, 20, Sampling(40, temperature=1.5))
     lengths = [len(rollout.tokens) for rollout in flat(groups)]
     assert min(lengths) < 10 and max(lengths) == 40

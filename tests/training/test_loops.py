@@ -21,8 +21,9 @@ from sleuth.policy.engine import TorchPolicy
 from sleuth.training import checkpoints
 from sleuth.training.boundary import StepBoundary
 from sleuth.training.grpo import ScoredGroup, Task, frozen_copy, train_grpo
+from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.optimizer import MasterAdamW
-from sleuth.training.packing import Group, completion_logprobs, pack
+from sleuth.training.packing import Group, pack
 from sleuth.training.sft import encode, train_sft
 from tests.tiny import END, tiny_llama, tiny_tokenizer
 

@@ -1,7 +1,8 @@
 """What the engine asks of a decoder, and the one that works for every architecture: transformers' own forward pass.
 
 A decoder holds the keys and values of the rows it decodes side by side. A prompt is computed once (`prefill`), then
-rows that continue it enter, step together and are dropped. `sleuth.policy.fused` is the fast one, for Llama.
+rows that continue it enter, step together and are dropped. `sleuth.policy.native` and
+`sleuth.policy.fused` are the fast ones, for Llama and its kin.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 Each prompt is computed once for its whole group. Rows decode together, up to `rows` of them whatever their prompts; a
 row that ends is dropped and the next one waiting takes its place at once, so a long completion holds nobody up. The
-arithmetic is a decoder's (`sleuth.policy.fused` for Llama-type models, else `sleuth.policy.decoder`), in the model's
-own number format; drawing is `sleuth.policy.sampling`'s.
+arithmetic is a decoder's, in the model's own number format: `sleuth.policy.native` for bfloat16 on processors that have
+what it needs, `sleuth.policy.fused` for other models of the Llama family and its kin, else `sleuth.policy.decoder`.
+Drawing is `sleuth.policy.sampling`'s.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from typing import Any
 import torch
 
 from sleuth.errors import UserError
+from sleuth.policy import architecture, fused
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason
 from sleuth.policy.decoder import Decoder, TransformersDecoder, after_drop
-from sleuth.policy.fused import FusedLlama, fits
+from sleuth.policy.fused import FusedDecoder
 from sleuth.policy.models import end_token_id, prompt_tokens
+from sleuth.policy.native import decoder as native
 from sleuth.policy.sampling import Draws, draw
 
 
@@ -46,25 +49,28 @@ class TorchPolicy:
         if not groups:
             return []
         longest = max(groups, key=lambda group: len(group.prompt))
-        length = len(longest.prompt) + sampling.max_new_tokens
-        if length > (context := getattr(self._model.config, "max_position_embeddings", length)):
+        prompt, new = len(longest.prompt), sampling.max_new_tokens
+        if prompt + new > (context := getattr(self._model.config, "max_position_embeddings", prompt + new)):
             raise UserError(
-                f"{longest.request.key}: a prompt of {len(longest.prompt)} tokens and {sampling.max_new_tokens} new "
-                f"ones exceed the model's context of {context}; ask for fewer new tokens or smaller puzzles."
+                f"{longest.request.key}: a prompt of {prompt} tokens and {new} new ones "
+                f"exceed the model's context of {context}; ask for fewer new tokens or smaller puzzles."
             )
         training = self._model.training
         self._model.eval()
         try:
             with torch.no_grad():
-                decoder = self._decoder(min(self._rows, len(groups) * samples), length, samples)
+                decoder = self._decoder(min(self._rows, len(groups) * samples), prompt, new, samples)
                 self._decode(decoder, groups, sampling, progress or (lambda finished: None))
         finally:
             self._model.train(training)
         return [[group.finished[sample] for sample in range(samples)] for group in groups]
 
-    def _decoder(self, rows: int, length: int, samples: int) -> Decoder[Any]:
-        if fits(self._model):
-            return FusedLlama(self._model, rows, length, shared=samples > 1)
+    def _decoder(self, rows: int, prompt: int, new: int, samples: int) -> Decoder[Any]:
+        described = architecture.read(self._model)
+        if described is not None and native.fits(described):
+            return native.NativeDecoder(described, rows, prompt, new)
+        if described is not None and fused.fits(described, prompt + new):
+            return FusedDecoder(described, rows, prompt + new, shared=samples > 1)
         return TransformersDecoder(self._model, rows)
 
     def _decode(

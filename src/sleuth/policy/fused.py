@@ -1,4 +1,4 @@
-"""The fast decoder for Llama-type models: fused projections, and prompts that rows share in attention.
+"""The decoder made of torch operations, for Llama and its kin: fused projections, and prompts that rows share.
 
 The weights of q, k and v, and of gate and up, are copied side by side when the decoder is made, once per call of
 `TorchPolicy.rollout`, so that it works with the weights as training left them. In bfloat16 on a CPU all are copied,
@@ -20,8 +20,8 @@ from typing import Any, TypeAlias
 
 import torch
 from torch.nn import functional
-from transformers import LlamaForCausalLM
 
+from sleuth.policy.architecture import Architecture, Layer
 from sleuth.policy.decoder import after_drop
 
 WIDTH = 16
@@ -30,8 +30,10 @@ TYPICAL_ROWS = 32
 """What oneDNN lays weights out for."""
 BLOCK = 64
 """Caches grow by at least so many tokens."""
-STATIC_ROPE = ("default", "linear", "llama3", "yarn")
-"""Rotary embeddings that do not depend on the length of what was read."""
+ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "silu": functional.silu,
+    "tanh": lambda x: functional.gelu(x, approximate="tanh"),
+}
 
 Attend: TypeAlias = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """(layer, queries N×H×D, keys N×K×D, values N×K×D) -> N×E"""
@@ -72,46 +74,49 @@ def _can_pack() -> bool:
 
 
 class _Layer:
-    def __init__(self, layer: Any) -> None:
-        attention, mlp = layer.self_attn, layer.mlp
-        self.norm = layer.input_layernorm.weight
-        self.qkv = _Linear(attention.q_proj, attention.k_proj, attention.v_proj)
-        self.out = _Linear(attention.o_proj)
-        self.mlp_norm = layer.post_attention_layernorm.weight
-        self.gate_up = _Linear(mlp.gate_proj, mlp.up_proj)
-        self.down = _Linear(mlp.down_proj)
+    def __init__(
+        self, layer: Layer, architecture: Architecture, rope: dict[str, tuple[torch.Tensor, torch.Tensor]]
+    ) -> None:
+        def factor(norm: torch.Tensor | None) -> torch.Tensor | None:
+            return None if norm is None else architecture.factor(norm)
+
+        self.norm, self.mlp_norm = architecture.factor(layer.norm), architecture.factor(layer.mlp_norm)
+        self.after_attention, self.after_mlp = factor(layer.after_attention), factor(layer.after_mlp)
+        self.q_norm, self.k_norm = factor(layer.q_norm), factor(layer.k_norm)
+        self.rope = None if layer.rope is None else rope[layer.rope]
+        self.qkv = _Linear(layer.q, layer.k, layer.v)
+        self.out = _Linear(layer.out)
+        self.gate_up = _Linear(layer.gate, layer.up)
+        self.down = _Linear(layer.down)
 
 
-def fits(model: Any) -> bool:
-    """Whether `FusedLlama` computes what this model computes."""
-    return (
-        type(model) is LlamaForCausalLM
-        and model.config.rope_parameters["rope_type"] in STATIC_ROPE
-        and model.config.hidden_act == "silu"
-        and len({(weight.dtype, weight.device) for weight in model.parameters()}) == 1
-    )
+def fits(architecture: Architecture, length: int) -> bool:
+    """Whether `FusedDecoder` computes what this model computes for sequences of `length` tokens."""
+    return all(layer.window is None or layer.window >= length for layer in architecture.layers)
 
 
-class FusedLlama:
-    """A `Decoder` for `LlamaForCausalLM`.
+class FusedDecoder:
+    """A `Decoder` for models that `sleuth.policy.architecture` describes.
 
     rows: how many are decoded side by side at most. length: tokens of the longest prompt and its completion.
     shared: whether rows of one prompt share its keys and values.
     """
 
-    def __init__(self, model: Any, rows: int, length: int, shared: bool) -> None:
-        config, self._device, self._dtype = model.config, model.device, model.dtype
+    def __init__(self, architecture: Architecture, rows: int, length: int, shared: bool) -> None:
+        self._embedding, self._head = architecture.embedding, _Linear(architecture.head)
+        self._embedding_scale = architecture.embedding_scale
+        self._device, self._dtype = self._embedding.device, self._embedding.dtype
         self._rows, self._shared = rows, shared
-        self._heads, self._kv_heads = config.num_attention_heads, config.num_key_value_heads
-        self._head_size = model.model.layers[0].self_attn.head_dim
-        self._scale = model.model.layers[0].self_attn.scaling
-        self._epsilon = config.rms_norm_eps
-        self._embedding, self._head = model.model.embed_tokens.weight, _Linear(model.lm_head)
-        self._norm = model.model.norm.weight
-        self._layers = [_Layer(layer) for layer in model.model.layers]
-        cos, sin = model.model.rotary_emb(self._embedding, torch.arange(length, device=self._device)[None])
+        self._heads, self._kv_heads = architecture.heads, architecture.kv_heads
+        self._head_size, self._scale = architecture.head_size, architecture.scale
+        self._epsilon, self._activation = architecture.epsilon, ACTIVATIONS[architecture.activation]
+        self._norm = architecture.factor(architecture.norm)
         half = self._head_size // 2
-        self._cos, self._sin = cos[0], torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1)  # signed for `roll`
+        rope = {  # sines signed for `roll`
+            name: (cos, torch.cat([-sin[:, :half], sin[:, half:]], -1))
+            for name, (cos, sin) in architecture.rope(length).items()
+        }
+        self._layers = [_Layer(layer, architecture, rope) for layer in architecture.layers]
         self._keys = [self._empty(rows, 0) for _ in self._layers]
         self._values = [self._empty(rows, 0) for _ in self._layers]
         self._prefixes: list[Prefix] = []
@@ -231,24 +236,34 @@ class FusedLlama:
     def _forward(self, ids_N: torch.Tensor, positions_N: torch.Tensor, attend: Attend) -> torch.Tensor:
         """The layers, as `LlamaModel` computes them, for N tokens: rows of a step or positions of a prompt."""
         x_NE = self._embedding[ids_N]
-        cos_N1D, sin_N1D = self._cos[positions_N, None], self._sin[positions_N, None]
+        if self._embedding_scale != 1:
+            x_NE = x_NE * self._embedding_scale
         rotated = self._heads + self._kv_heads
         for number, layer in enumerate(self._layers):
-            normed_NE = self._rms_norm(x_NE, layer.norm)
-            qkv = layer.qkv(normed_NE).view(len(ids_N), -1, self._head_size)
+            qkv = layer.qkv(self._rms_norm(x_NE, layer.norm)).view(len(ids_N), -1, self._head_size)
             qk, v = qkv[:, :rotated], qkv[:, rotated:]
-            qk = torch.addcmul(qk * cos_N1D, qk.roll(self._head_size // 2, -1), sin_N1D)
-            context_NE = attend(number, qk[:, : self._heads], qk[:, self._heads :], v)
-            x_NE = x_NE + layer.out(context_NE)
-            normed_NE = self._rms_norm(x_NE, layer.mlp_norm)
-            gate, up = layer.gate_up(normed_NE).chunk(2, -1)
-            x_NE = x_NE + layer.down(functional.silu(gate) * up)
+            if layer.q_norm is not None and layer.k_norm is not None:
+                q, k = torch.split(qk, [self._heads, self._kv_heads], 1)
+                qk = torch.cat([self._rms_norm(q, layer.q_norm), self._rms_norm(k, layer.k_norm)], 1)
+            if layer.rope is not None:
+                cos_N1D, sin_N1D = (table[positions_N, None] for table in layer.rope)
+                qk = torch.addcmul(qk * cos_N1D, qk.roll(self._head_size // 2, -1), sin_N1D)
+            added_NE = layer.out(attend(number, qk[:, : self._heads], qk[:, self._heads :], v))
+            if layer.after_attention is not None:
+                added_NE = self._rms_norm(added_NE, layer.after_attention)
+            x_NE = x_NE + added_NE
+            gate, up = layer.gate_up(self._rms_norm(x_NE, layer.mlp_norm)).chunk(2, -1)
+            added_NE = layer.down(self._activation(gate) * up)
+            if layer.after_mlp is not None:
+                added_NE = self._rms_norm(added_NE, layer.after_mlp)
+            x_NE = x_NE + added_NE
         return self._rms_norm(x_NE, self._norm)
 
-    def _rms_norm(self, x_NE: torch.Tensor, weight_E: torch.Tensor) -> torch.Tensor:
-        x_float_NE = x_NE.float()
-        scale_N1 = x_float_NE.square().mean(-1, keepdim=True).add_(self._epsilon).rsqrt_()
-        return weight_E * (x_float_NE * scale_N1).to(x_NE.dtype)
+    def _rms_norm(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Over the last axis; weight in float32."""
+        x_float = x.float()
+        scale = x_float.square().mean(-1, keepdim=True).add_(self._epsilon).rsqrt_()
+        return (x_float * scale * weight).to(x.dtype)
 
     def _grow(self, tokens: int) -> None:
         """Makes place for `tokens` in every row. New places hold zeros: masked ones still meet a factor of 0."""

@@ -26,9 +26,10 @@ from sleuth.grading.score import Score
 from sleuth.policy.base import Policy, Request, Rollout, Sampling, StopReason
 from sleuth.training.advantages import group_advantages
 from sleuth.training.boundary import StepBoundary
+from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import policy_loss
 from sleuth.training.optimizer import MasterAdamW, constant_rate
-from sleuth.training.packing import Group, completion_logprobs, micro_batches, pack
+from sleuth.training.packing import Group, micro_batches, pack
 
 
 @dataclass(frozen=True, slots=True)

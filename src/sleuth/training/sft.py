@@ -16,9 +16,10 @@ from sleuth.config import SftConfig
 from sleuth.policy.base import Request
 from sleuth.policy.models import end_token_id, prompt_tokens
 from sleuth.training.boundary import StepBoundary
+from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import sft_loss
 from sleuth.training.optimizer import MasterAdamW, linear_rate
-from sleuth.training.packing import Group, completion_logprobs, micro_batches, pack
+from sleuth.training.packing import Group, micro_batches, pack
 
 
 def encode(tokenizer: Any, request: Request, target: str) -> Group:

@@ -1,0 +1,151 @@
+"""Builds the C++ files when they are first used, keeps the result in the cache folder, and declares its functions.
+
+They depend on the compiler alone, and the build takes about ten seconds. Without AMX there is nothing to build;
+where the build fails, `library` says why, once. Torch operations then do the same work.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from sleuth.policy.models import cache_folder
+from sleuth.progress import say
+
+FOLDER = Path(__file__).parent
+SOURCES = ("decode.cpp", "train.cpp")
+HEADERS = ("amx.h", "vector.h")
+FLAGS = (
+    *("-O3", "-std=c++17", "-fPIC", "-shared", "-fopenmp"),
+    *("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mfma", "-mamx-tile", "-mamx-bf16"),
+)
+NEEDS = ("amx_tile", "amx_bf16", "avx512_bf16", "avx512bw", "avx512vl", "avx512dq")
+"""As Linux names what a processor can do."""
+COMPILERS = ("c++", "g++", "clang++")
+BUILD_LIMIT_S = 300
+
+
+class LayerArguments(ctypes.Structure):
+    """`Layer` of decode.cpp."""
+
+    _fields_ = [
+        *(
+            (name, ctypes.c_void_p)
+            for name in (
+                *("norm", "mlp_norm", "after_attention", "after_mlp", "q_norm", "k_norm", "qkv_bias", "cos", "sin"),
+                *("qkv", "out", "gate_up", "down"),
+            )
+        ),
+        ("window", ctypes.c_int64),
+    ]
+
+
+class ModelArguments(ctypes.Structure):
+    """`Model` of decode.cpp."""
+
+    _fields_ = [
+        *(
+            (name, ctypes.c_int64)
+            for name in ("layers", "hidden", "heads", "kv_heads", "head_size", "intermediate", "vocabulary", "gelu")
+        ),
+        *((name, ctypes.c_double) for name in ("epsilon", "scale", "embedding_scale")),
+        *((name, ctypes.c_void_p) for name in ("layer", "embedding", "norm", "head")),
+    ]
+
+
+class BlockArguments(ctypes.Structure):
+    """`Block` of decode.cpp."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("first", "count", "prefix_tokens")),
+        *((name, ctypes.c_void_p) for name in ("keys", "values")),
+    ]
+
+
+class BatchArguments(ctypes.Structure):
+    """`Batch` of decode.cpp."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("rows", "blocks")),
+        *((name, ctypes.c_void_p) for name in ("tokens", "positions", "logits_row", "place", "keys", "values")),
+        *((name, ctypes.c_int64) for name in ("own_capacity", "prefix_capacity", "prompt")),
+        *((name, ctypes.c_void_p) for name in ("block", "logits")),
+    ]
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """The functions of the C++ files, or None where they cannot be had."""
+    if not set(NEEDS) <= _processor_flags():
+        return None
+    try:
+        loaded = ctypes.CDLL(str(_build()))
+    except (OSError, subprocess.SubprocessError) as error:
+        say(f"The fast engine cannot be built ({_reason(error)}); a slower one is used. Install a C++ compiler (g++).")
+        return None
+    integer, pointer, real = ctypes.c_int64, ctypes.c_void_p, ctypes.c_double
+    for name, arguments in {
+        "norm": (*[pointer] * 3, integer, integer, real, *[pointer] * 3),
+        "norm_backward": (*[pointer] * 5, integer, integer, pointer, pointer),
+        "rotate": (*[pointer] * 4, *[integer] * 4, real),
+        "gate": (pointer, *[integer] * 3, pointer),
+        "gate_backward": (pointer, pointer, *[integer] * 3, pointer),
+        "logprobs": (pointer, pointer, integer, integer, real, *[pointer] * 3),
+        "logprobs_backward": (*[pointer] * 4, integer, integer, real),
+    }.items():
+        function = getattr(loaded, f"sleuth_{name}")
+        function.argtypes, function.restype = list(arguments), None
+    loaded.sleuth_begin.argtypes = []
+    loaded.sleuth_packed.argtypes, loaded.sleuth_packed.restype = [integer, integer], integer
+    loaded.sleuth_pack.argtypes, loaded.sleuth_pack.restype = [pointer, integer, integer, integer, pointer], None
+    loaded.sleuth_workspace.argtypes = [ctypes.POINTER(ModelArguments), integer, integer, integer, integer]
+    loaded.sleuth_workspace.restype = integer
+    loaded.sleuth_forward.argtypes = [
+        ctypes.POINTER(ModelArguments),
+        ctypes.POINTER(BatchArguments),
+        integer,
+        pointer,
+    ]
+    loaded.sleuth_forward.restype = None
+    return loaded if loaded.sleuth_begin() == 0 else None
+
+
+def _processor_flags() -> set[str]:
+    """What Linux says the processor can do; elsewhere nothing is known."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.startswith("flags") for flag in line.partition(":")[2].split()}
+
+
+def _build() -> Path:
+    """The shared library for this source, these flags and this compiler."""
+    compiler = os.environ.get("CXX") or next(filter(shutil.which, COMPILERS), None)
+    if compiler is None:
+        raise OSError("no C++ compiler")
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=True, timeout=BUILD_LIMIT_S).stdout
+    texts = [(FOLDER / name).read_bytes() for name in (*SOURCES, *HEADERS)]
+    key = hashlib.blake2b(b"".join([*texts, " ".join(FLAGS).encode(), version]), digest_size=8).hexdigest()
+    target = cache_folder() / "native" / f"sleuth-{key}.so"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            fresh = Path(folder) / target.name
+            command = [compiler, *FLAGS, *(str(FOLDER / name) for name in SOURCES), "-o", str(fresh)]
+            subprocess.run(command, capture_output=True, check=True, timeout=BUILD_LIMIT_S)
+            fresh.replace(target)  # several processes may build at once; the last one wins with the same bytes
+    return target
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        lines = error.stderr.decode(errors="replace").splitlines()
+        return next((line for line in lines if "error" in line), f"the compiler ended with code {error.returncode}")
+    return str(error)

@@ -1,0 +1,150 @@
+"""The packed pass against plain transformers: one row per completion, nothing shared."""
+
+from __future__ import annotations
+
+import copy
+import functools
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from sleuth.errors import UserError
+from sleuth.policy import architecture
+from sleuth.policy.native.library import library
+from sleuth.training import attention, logprobs, stack
+from sleuth.training.logprobs import completion_logprobs
+from sleuth.training.packing import Group, micro_batches, pack
+from tests.policy.families import FAMILIES, tiny_family
+from tests.tiny import tiny_llama
+from tests.training.groups import GROUPS
+
+MODELS = {
+    "llama": lambda: tiny_llama(),
+    "llama-many-heads": lambda: tiny_llama(num_key_value_heads=4),
+    **{family: functools.partial(tiny_family, family) for family in FAMILIES},
+}
+
+
+def _unpacked(model: PreTrainedModel, groups: list[Group], temperature: float) -> tuple[Tensor, Tensor]:
+    logprobs, entropies = [], []
+    for group in groups:
+        for completion in group.completions:
+            row = torch.tensor([[*group.prompt_tokens, *completion]])
+            logits = model(input_ids=row).logits[0, len(group.prompt_tokens) - 1 : -1] / temperature
+            logp = logits.log_softmax(-1)
+            logprobs.append(logp.gather(1, row[0, len(group.prompt_tokens) :, None])[:, 0])
+            entropies.append(-(logp.exp() * logp).sum(-1))
+    return torch.cat(logprobs), torch.cat(entropies).detach()
+
+
+def _weights(count: int) -> Tensor:
+    """An arbitrary loss: a weighted sum, of both signs, over the completion tokens."""
+    return torch.randn(count, generator=torch.Generator().manual_seed(0))
+
+
+def _gradients(model: PreTrainedModel, loss: Tensor) -> dict[str, Tensor]:
+    model.zero_grad()
+    loss.backward()
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_packed_equals_unpacked(name: str, temperature: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logprobs, "CHUNK_TOKENS", 7)  # several chunks of logits, the last one shorter
+    model = MODELS[name]()
+    wanted_N, wanted_entropy_N = _unpacked(model, GROUPS, temperature)
+    wanted = _gradients(model, (wanted_N * _weights(len(wanted_N))).sum())
+
+    got_N, entropy_N = completion_logprobs(model, pack(GROUPS), temperature)
+    assert got_N.dtype == entropy_N.dtype == torch.float32 and not entropy_N.requires_grad
+    torch.testing.assert_close(got_N, wanted_N, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(entropy_N, wanted_entropy_N, rtol=1e-4, atol=1e-5)
+    got = _gradients(model, (got_N * _weights(len(got_N))).sum())
+    assert got.keys() == wanted.keys()
+    for key, gradient in wanted.items():
+        assert (got[key] - gradient).norm() <= 1e-4 * gradient.norm(), key
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_bfloat16_is_as_near_to_float32_as_transformers_own(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernels are to be had this is their pass, elsewhere transformers' with our attention."""
+    monkeypatch.setattr(logprobs, "CHUNK_TOKENS", 7)
+    model = tiny_family(family, initializer_range=0.08).to(torch.bfloat16)
+    exact = copy.deepcopy(model).float()
+    exact_N, exact_entropy_N = _unpacked(exact, GROUPS, 0.8)
+    wanted = _gradients(exact, (exact_N * _weights(len(exact_N))).sum())
+    plain_N, _ = _unpacked(model, GROUPS, 0.8)
+    plain = _gradients(model, (plain_N * _weights(len(plain_N))).sum())
+
+    got_N, entropy_N = completion_logprobs(model, pack(GROUPS), 0.8)
+    got = _gradients(model, (got_N * _weights(len(got_N))).sum())
+
+    assert (got_N - exact_N).norm() <= 1.2 * (plain_N - exact_N).norm()
+    assert (entropy_N - exact_entropy_N).abs().mean() < 0.02
+    assert got.keys() == wanted.keys()
+
+    def distance(gradients: dict[str, Tensor]) -> float:
+        return float(torch.stack([(gradients[key].float() - wanted[key]).norm() ** 2 for key in wanted]).sum() ** 0.5)
+
+    assert distance(got) <= 1.2 * distance(plain)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_kernels_are_taken_where_they_fit(family: str) -> None:
+    model = tiny_family(family)
+    described = architecture.read(model)
+    assert described is not None and not stack.fits(described, pack(GROUPS))  # float32
+    described = architecture.read(model.to(torch.bfloat16))
+    assert described is not None
+    if library() is None:
+        pytest.skip("THE C++ KERNELS ARE NOT TO BE HAD HERE: what they compute is not tested")
+    assert stack.fits(described, pack(GROUPS))
+    odd = architecture.read(tiny_family(family, intermediate_size=40).to(torch.bfloat16))
+    assert odd is not None and not stack.fits(odd, pack(GROUPS))
+
+
+def test_the_models_own_attention_comes_back() -> None:
+    model = tiny_llama()
+    before = model.config._attn_implementation
+    completion_logprobs(model, pack(GROUPS))
+    assert model.config._attn_implementation == before != attention.ATTENTION
+
+
+@pytest.mark.parametrize("max_tokens", [1, 12, 20, 10_000])
+def test_micro_batches_keep_order_and_gradient(max_tokens: int) -> None:
+    model = tiny_llama()
+    whole_N, _ = completion_logprobs(model, pack(GROUPS))
+    weights = _weights(len(whole_N))
+    wanted = _gradients(model, (whole_N * weights).sum())
+
+    batches = micro_batches(GROUPS, max_tokens)
+    model.zero_grad()
+    parts = []
+    for batch in batches:
+        computed = sum(group.computed_tokens for group in batch)
+        assert computed <= max_tokens or (len(batch) == 1 and len(batch[0].completions) == 1)
+        part_N, _ = completion_logprobs(model, pack(batch))
+        done = sum(map(len, parts))
+        (part_N * weights[done : done + len(part_N)]).sum().backward()
+        parts.append(part_N.detach())
+    assert (len(batches) == 1) == (max_tokens == 10_000)
+    torch.testing.assert_close(torch.cat(parts), whole_N.detach(), rtol=1e-5, atol=1e-5)
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None
+        assert (parameter.grad - wanted[name]).norm() <= 1e-5 * wanted[name].norm(), name
+
+
+def test_a_short_window_is_refused() -> None:
+    model = tiny_family("Qwen2", use_sliding_window=True, sliding_window=8, max_window_layers=0)
+    with pytest.raises(UserError, match="window of 8 tokens"):
+        completion_logprobs(model, pack(GROUPS))
+
+
+def test_logits_that_are_not_linear_are_refused() -> None:
+    model = tiny_llama()
+    model.config.logits_scaling = 2.0
+    with pytest.raises(UserError, match="logits_scaling"):
+        completion_logprobs(model, pack(GROUPS))
