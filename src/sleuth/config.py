@@ -108,7 +108,7 @@ class OptimizerConfig(Section):
     """Decoupled weight decay, on matrices only."""
     max_grad_norm: float = Field(1.0, gt=0)
     """The gradient is scaled down to this norm."""
-    micro_batch_tokens: int = Field(2048, ge=1)
+    micro_batch_tokens: int = Field(4096, ge=1)
     """Tokens of one forward and backward pass; bounds memory, does not change the result beyond rounding."""
 
 
@@ -121,7 +121,7 @@ class EvalConfig(Section):
     """Steps between evaluations during GRPO; 0 for none."""
     every_count: int = Field(48, ge=1)
     """Puzzles of an evaluation during training (split `val`)."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(1, ge=0)
     """Seed of the suites."""
 
 

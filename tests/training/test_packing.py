@@ -9,9 +9,9 @@ from tests.training.groups import GROUPS, random_tokens
 
 def test_the_prompt_is_computed_once_and_last_tokens_never() -> None:
     packed = pack(GROUPS)
-    # Prompts 9 + 3 + 1 + 4 + 5 = 22; inputs 4 + 0 + 2 + 11 + 10 = 27, 3 + 3 = 6, 5, 0, 0.
-    assert len(packed.tokens) == 22 + 27 + 6 + 5 == sum(group.computed_tokens for group in GROUPS)
-    assert len(packed.targets) == 32 + 8 + 6 + 3 + 1 == sum(group.predicted_tokens for group in GROUPS)
+    # Prompts 9 + 70 + 3 + 1 + 4 + 5 = 92; inputs 4 + 0 + 2 + 11 + 10 = 27, 44 + 32 + 1 = 77, 3 + 3 = 6, 5, 0, 0.
+    assert len(packed.tokens) == 92 + 27 + 77 + 6 + 5 == sum(group.computed_tokens for group in GROUPS)
+    assert len(packed.targets) == 32 + 80 + 8 + 6 + 3 + 1 == sum(group.predicted_tokens for group in GROUPS)
 
 
 def test_layout_of_a_small_pack() -> None:
@@ -20,6 +20,9 @@ def test_layout_of_a_small_pack() -> None:
     assert packed.positions.tolist() == [0, 1, 2, 3, 0, 1]
     assert packed.predictors.tolist() == [1, 2, 3, 1, 4, 5]
     assert packed.targets.tolist() == [20, 21, 2, 30, 40, 41]
+    # The prompt, and the completion with inputs; then prompt and completion as one.
+    assert packed.segments.tolist() == [[0, 2], [2, 2], [4, 2]]
+    assert packed.groups.tolist() == [[0, 2], [2, 1]]
 
 
 def test_attention_pads_little() -> None:

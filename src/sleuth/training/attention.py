@@ -12,7 +12,7 @@ tokens behind a shared prefix of P tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,63 +24,43 @@ from sleuth.errors import UserError
 from sleuth.training.packing import Block, Packed
 
 
-def attend(
-    q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, blocks: Sequence[Block], scale: float
-) -> tuple[Tensor, list[Tensor]]:
-    """softmax(q kᵀ · scale) v, T×H×D, and each block's probabilities."""
-    out_THD = torch.empty(q_THD.shape, dtype=q_THD.dtype, device=q_THD.device)
-    kept = []
-    for block in blocks:
-        q, k, v = _side_by_side(q_THD, k_TKD, v_TKD, block)
-        scores = _scaled_bmm(q, k.transpose(1, 2), scale)
-        L = len(block.future)
-        scores.view(-1, L, scores.shape[-1])[..., -L:].masked_fill_(block.future, -torch.inf)
-        probs = torch.softmax(scores, dim=-1)
-        kept.append(probs)
-        _scatter(out_THD, torch.bmm(probs, v), block)
-    return out_THD, kept
-
-
-def attend_backward(
-    grad_THD: Tensor,
-    q_THD: Tensor,
-    k_TKD: Tensor,
-    v_TKD: Tensor,
-    kept: Sequence[Tensor],
-    blocks: Sequence[Block],
-    scale: float,
-    dq_THD: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Gradients: that of the queries is written to `dq_THD`; those of keys and values are returned, T×K×D in float32,
-    since a prompt's gather from all segments behind it."""
-    dk_TKD = torch.zeros(k_TKD.shape, dtype=torch.float32, device=k_TKD.device)
-    dv_TKD = torch.zeros_like(dk_TKD)
-    for block, probs in zip(blocks, kept, strict=True):
-        q, k, v = _side_by_side(q_THD, k_TKD, v_TKD, block)
-        grad = _queries(grad_THD, block, k_TKD.shape[1], zero_padding=True)
-        dprobs = torch.bmm(grad, v.transpose(1, 2))
-        dscores = torch._softmax_backward_data(dprobs, probs, -1, probs.dtype)
-        _scatter(dq_THD, _scaled_bmm(dscores, k, scale), block)
-        _add_keys(dk_TKD, _scaled_bmm(dscores.transpose(1, 2), q, scale), block)
-        _add_keys(dv_TKD, torch.bmm(probs.transpose(1, 2), grad), block)
-    return dk_TKD, dv_TKD
-
-
 class _PackedAttention(torch.autograd.Function):
+    """softmax(q kᵀ · scale) v, T×H×D."""
+
     @staticmethod
     def forward(
         ctx: Any, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, blocks: tuple[Block, ...], scale: float
     ) -> Tensor:
-        out_THD, kept = attend(q_THD, k_TKD, v_TKD, blocks, scale)
+        out_THD = torch.empty_like(q_THD, memory_format=torch.contiguous_format)
+        kept = []
+        for block in blocks:
+            q, k, v = _side_by_side(q_THD, k_TKD, v_TKD, block)
+            scores = _scaled_bmm(q, k.transpose(1, 2), scale)
+            L = len(block.future)
+            scores.view(-1, L, scores.shape[-1])[..., -L:].masked_fill_(block.future, -torch.inf)
+            probs = torch.softmax(scores, dim=-1)
+            kept.append(probs)
+            _scatter(out_THD, torch.bmm(probs, v), block)
         ctx.save_for_backward(q_THD, k_TKD, v_TKD, *kept)
         ctx.blocks, ctx.scale = blocks, scale
         return out_THD
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (grad_THD,) = grads
         q_THD, k_TKD, v_TKD, *kept = ctx.saved_tensors
         dq_THD = torch.empty_like(q_THD, memory_format=torch.contiguous_format)
-        dk_TKD, dv_TKD = attend_backward(grads[0], q_THD, k_TKD, v_TKD, kept, ctx.blocks, ctx.scale, dq_THD)
+        # A prompt's keys and values gather gradients from all blocks behind it: summed in float32.
+        dk_TKD = torch.zeros(k_TKD.shape, dtype=torch.float32, device=k_TKD.device)
+        dv_TKD = torch.zeros_like(dk_TKD)
+        for block, probs in zip(ctx.blocks, kept, strict=True):
+            q, k, v = _side_by_side(q_THD, k_TKD, v_TKD, block)
+            grad = _queries(grad_THD, block, k_TKD.shape[1], zero_padding=True)
+            dprobs = torch.bmm(grad, v.transpose(1, 2))
+            dscores = torch._softmax_backward_data(dprobs, probs, -1, probs.dtype)
+            _scatter(dq_THD, _scaled_bmm(dscores, k, ctx.scale), block)
+            _add_keys(dk_TKD, _scaled_bmm(dscores.transpose(1, 2), q, ctx.scale), block)
+            _add_keys(dv_TKD, torch.bmm(probs.transpose(1, 2), grad), block)
         return dq_THD, dk_TKD.to(k_TKD.dtype), dv_TKD.to(v_TKD.dtype), None, None
 
 

@@ -10,15 +10,13 @@ V vocabulary, C rows of a chunk.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from sleuth.policy.native.library import library
-from sleuth.training.attention import attend, attend_backward
-from sleuth.training.packing import Block
+from sleuth.training.packing import Packed
 
 
 def available(weight: Tensor) -> bool:
@@ -57,18 +55,11 @@ def gated(gate_up_T2F: Tensor, gelu: bool) -> Tensor:
 
 
 def rotary_attention(
-    qkv_TND: Tensor,
-    heads: tuple[int, int],
-    rope: tuple[Tensor, Tensor] | None,
-    positions_T: Tensor,
-    blocks: Sequence[Block],
-    scale: float,
+    qkv_TND: Tensor, heads: tuple[int, int], rope: tuple[Tensor, Tensor] | None, packed: Packed, scale: float
 ) -> Tensor:
     """T × (H D): attention over a packed batch of queries, keys and values (N = H + 2 K), which are rotated first.
     `heads` is (H, K); `rope` is float32 cosines and sines by position, each of width D / 2."""
-    out: Tensor = _RotaryAttention.apply(  # type: ignore[no-untyped-call]
-        qkv_TND, heads, rope, positions_T, tuple(blocks), scale
-    )
+    out: Tensor = _RotaryAttention.apply(qkv_TND, heads, rope, packed, scale)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -177,33 +168,33 @@ class _RotaryAttention(torch.autograd.Function):
         qkv_TND: Tensor,
         heads: tuple[int, int],
         rope: tuple[Tensor, Tensor] | None,
-        positions_T: Tensor,
-        blocks: tuple[Block, ...],
+        packed: Packed,
         scale: float,
     ) -> Tensor:
-        ctx.heads, ctx.rope, ctx.positions, ctx.blocks, ctx.scale = heads, rope, positions_T, blocks, scale
-        qkv_TND = qkv_TND.clone()
-        _rotate(qkv_TND, sum(heads), rope, positions_T, 1)
-        out_THD, kept = attend(*_split(qkv_TND, heads), blocks, scale)
-        ctx.save_for_backward(qkv_TND, *kept)
-        return out_THD.flatten(1)
+        ctx.heads, ctx.rope, ctx.packed, ctx.scale = heads, rope, packed, scale
+        qkv_TND = qkv_TND.clone()  # autograd forbids to rotate the input
+        _rotate(qkv_TND, sum(heads), rope, packed.positions, 1)
+        (T, _, D), (H, K) = qkv_TND.shape, heads
+        out, normalisers_TH = qkv_TND.new_empty(T, H * D), torch.empty(T, H)
+        spans = packed.segments, packed.groups
+        _functions().sleuth_attention(
+            *map(_address, (qkv_TND, *spans)), len(packed.groups), H, K, D, scale, *map(_address, (out, normalisers_TH))
+        )
+        ctx.save_for_backward(qkv_TND, normalisers_TH)
+        return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        qkv_TND, *kept = ctx.saved_tensors
-        dqkv_TND = torch.empty_like(qkv_TND)
-        dq_THD, dk_TKD, dv_TKD = _split(dqkv_TND, ctx.heads)
-        grad_THD = grads[0].reshape(dq_THD.shape)
-        dk, dv = attend_backward(grad_THD, *_split(qkv_TND, ctx.heads), kept, ctx.blocks, ctx.scale, dq_THD)
-        dk_TKD.copy_(dk)
-        dv_TKD.copy_(dv)
-        _rotate(dqkv_TND, sum(ctx.heads), ctx.rope, ctx.positions, -1)
-        return dqkv_TND, None, None, None, None, None
-
-
-def _split(qkv_TND: Tensor, heads: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-    H, K = heads
-    return qkv_TND[:, :H], qkv_TND[:, H : H + K], qkv_TND[:, H + K :]
+        qkv_TND, normalisers_TH = ctx.saved_tensors
+        packed, (H, K), D = ctx.packed, ctx.heads, qkv_TND.shape[2]
+        dout, dqkv_TND = grads[0].contiguous(), torch.empty_like(qkv_TND)
+        _functions().sleuth_attention_backward(
+            *map(_address, (qkv_TND, packed.segments, packed.groups)),
+            *(len(packed.groups), H, K, D, ctx.scale),
+            *map(_address, (normalisers_TH, dout, dqkv_TND)),
+        )
+        _rotate(dqkv_TND, H + K, ctx.rope, packed.positions, -1)
+        return dqkv_TND, None, None, None, None
 
 
 def _rotate(qkv_TND: Tensor, rotated: int, rope: tuple[Tensor, Tensor] | None, positions_T: Tensor, sign: int) -> None:

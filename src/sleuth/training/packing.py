@@ -71,6 +71,11 @@ class Packed:
     targets: Tensor
     """N completion tokens."""
     blocks: tuple[Block, ...]
+    segments: Tensor
+    """S × 2: where each prompt and each completion begins and how many tokens it has, in the order of the sequence; a
+    group of one completion is one segment."""
+    groups: Tensor
+    """G × 2: each group's first segment, its prompt, and how many segments it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,10 @@ def pack(groups: Sequence[Group], device: torch.device | str = "cpu") -> Packed:
     predictors: list[int] = []
     targets: list[int] = []
     segments: list[_Segment] = []
+    spans: list[tuple[int, int]] = []
+    members: list[tuple[int, int]] = []
     for group in groups:
+        first, before = len(spans), len(segments)
         prompt_start, prompt_length = len(tokens), len(group.prompt_tokens)
         assert prompt_length and group.completions and all(group.completions), "a prompt or a completion has no tokens"
         tokens += group.prompt_tokens
@@ -105,13 +113,22 @@ def pack(groups: Sequence[Group], device: torch.device | str = "cpu") -> Packed:
             if inputs and len(group.completions) > 1:
                 segments.append(_Segment(prefix, start, inputs))
         alone = len(tokens) - prompt_start if len(group.completions) == 1 else prompt_length
+        own = segments[before:]
         segments.append(_Segment((0, 0), prompt_start, alone))
+        spans += [(segment.start, segment.length) for segment in (segments[-1], *own)]
+        members.append((first, 1 + len(own)))
 
-    def tensor(values: list[int]) -> Tensor:
+    def tensor(values: Sequence[object]) -> Tensor:
         return torch.tensor(values, dtype=torch.long, device=device)
 
     return Packed(
-        tensor(tokens), tensor(positions), tensor(predictors), tensor(targets), tuple(_blocks(segments, device))
+        tokens=tensor(tokens),
+        positions=tensor(positions),
+        predictors=tensor(predictors),
+        targets=tensor(targets),
+        blocks=tuple(_blocks(segments, device)),
+        segments=tensor(spans),
+        groups=tensor(members),
     )
 
 

@@ -71,7 +71,7 @@ def _attention(
     if layer.rope is not None:
         cos, sin = tables[layer.rope]
         rope = cos, sin
-    context = kernels.rotary_attention(qkv_TND, (H, K), rope, packed.positions, packed.blocks, architecture.scale)
+    context = kernels.rotary_attention(qkv_TND, (H, K), rope, packed, architecture.scale)
     return _linear(context, layer.out)
 
 

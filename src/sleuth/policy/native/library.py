@@ -10,6 +10,7 @@ import ctypes
 import functools
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -19,8 +20,8 @@ from sleuth.policy.models import cache_folder
 from sleuth.progress import say
 
 FOLDER = Path(__file__).parent
-SOURCES = ("decode.cpp", "train.cpp")
-HEADERS = ("amx.h", "vector.h")
+SOURCES = ("decode.cpp", "train.cpp", "attention.cpp")
+HEADERS = ("amx.h", "turn.h", "vector.h")
 FLAGS = (
     *("-O3", "-std=c++17", "-fPIC", "-shared", "-fopenmp"),
     *("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mfma", "-mamx-tile", "-mamx-bf16"),
@@ -96,6 +97,8 @@ def library() -> ctypes.CDLL | None:
         "rotate": (*[pointer] * 4, *[integer] * 4, real),
         "gate": (pointer, *[integer] * 3, pointer),
         "gate_backward": (pointer, pointer, *[integer] * 3, pointer),
+        "attention": (*[pointer] * 3, *[integer] * 4, real, pointer, pointer),
+        "attention_backward": (*[pointer] * 3, *[integer] * 4, real, *[pointer] * 3),
         "logprobs": (pointer, pointer, integer, integer, real, *[pointer] * 3),
         "logprobs_backward": (*[pointer] * 4, integer, integer, real),
     }.items():
@@ -127,10 +130,10 @@ def _processor_flags() -> set[str]:
 
 def _build() -> Path:
     """The shared library for this source, these flags and this compiler."""
-    compiler = os.environ.get("CXX") or next(filter(shutil.which, COMPILERS), None)
-    if compiler is None:
+    compiler = shlex.split(os.environ.get("CXX", "")) or [*filter(shutil.which, COMPILERS)][:1]
+    if not compiler:
         raise OSError("no C++ compiler")
-    version = subprocess.run([compiler, "--version"], capture_output=True, check=True, timeout=BUILD_LIMIT_S).stdout
+    version = subprocess.run([*compiler, "--version"], capture_output=True, check=True, timeout=BUILD_LIMIT_S).stdout
     texts = [(FOLDER / name).read_bytes() for name in (*SOURCES, *HEADERS)]
     key = hashlib.blake2b(b"".join([*texts, " ".join(FLAGS).encode(), version]), digest_size=8).hexdigest()
     target = cache_folder() / "native" / f"sleuth-{key}.so"
@@ -138,7 +141,7 @@ def _build() -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             fresh = Path(folder) / target.name
-            command = [compiler, *FLAGS, *(str(FOLDER / name) for name in SOURCES), "-o", str(fresh)]
+            command = [*compiler, *FLAGS, *(str(FOLDER / name) for name in SOURCES), "-o", str(fresh)]
             subprocess.run(command, capture_output=True, check=True, timeout=BUILD_LIMIT_S)
             fresh.replace(target)  # several processes may build at once; the last one wins with the same bytes
     return target
