@@ -12,8 +12,9 @@ def random_tokens(length: int, seed: int) -> list[int]:
     return torch.randint(3, VOCABULARY, (length,), generator=torch.Generator().manual_seed(seed)).tolist()
 
 
-# Lengths on both sides of multiples of 32 and 64, and very short ones. Lengths differ within and between groups; completions of one token, a group of them only, groups of one completion,
-# and the end token (which is the padding token, too) both inside and at the end.
+# Lengths on both sides of multiples of 32 and 64, and very short ones, different within and between groups; completions
+# of one token, a group of them only, groups of one completion, and the end token (which is the padding token, too) both
+# inside and at the end.
 GROUPS = [
     Group(
         random_tokens(9, 1),
