@@ -22,7 +22,7 @@ FAMILY = get_family("temporal-clue")
 
 
 def form(case: Case, clues: Sequence[Statement]) -> str:
-    return canonical_form(FAMILY.shape(case), FAMILY.renamable_entities(case), clues)
+    return canonical_form(FAMILY.shape(case), FAMILY.renamable_entities(case), clues, FAMILY.roles)
 
 
 @cache
@@ -182,6 +182,7 @@ def test_a_holder_goes_with_its_motive() -> None:
                 Statement("in", (Ref("holder", holder), where, when)),
                 Statement("motive", (Ref("suspect", 0), Ref("motive", motive))),
             ],
+            {"holder": "motive"},
         )
 
     assert told(0, 0) == told(1, 1)

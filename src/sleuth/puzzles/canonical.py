@@ -10,8 +10,10 @@ tried as the first one and the smallest form wins, as in canonical graph labelli
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sleuth.puzzles.statements import Argument, Ref, Statement
@@ -34,15 +36,15 @@ class _Clue:
         return self.text % tuple([-1 if entity == marked else colour[entity] for entity in self.entities])
 
 
-def _clue(statement: Statement, renamable: Container[Ref]) -> _Clue:
+def _clue(statement: Statement, renamable: Container[Ref], roles: Mapping[str, str]) -> _Clue:
     entities: list[Ref] = []
 
     def text(argument: Argument) -> str:
         if isinstance(argument, Statement):
             return f"({', '.join([repr(argument.kind), *map(text, argument.args)])})"
         assert argument is not None, "clues have no holes"
-        if argument.sort == "holder":  # a role named after a motive
-            return f"('holder', {text(Ref('motive', argument.index))})"
+        if argument.sort in roles:
+            return f"({argument.sort!r}, {text(Ref(roles[argument.sort], argument.index))})"
         if argument in renamable:
             entities.append(argument)
             return f"({argument.sort!r}, %d)"
@@ -59,9 +61,14 @@ def _rank(values: Mapping[Ref, Any]) -> dict[Ref, int]:
 
 def _refine(colour: dict[Ref, int], mentioned: Mapping[Ref, Sequence[_Clue]]) -> dict[Ref, int]:
     while True:
-        finer = _rank(
-            {ref: (colour[ref], tuple(sorted(clue.coloured(colour, ref) for clue in mentioned[ref]))) for ref in colour}
-        )
+        shared = Counter(colour.values())
+
+        def surroundings(ref: Ref, colour: dict[Ref, int] = colour, shared: Counter[int] = shared) -> tuple[str, ...]:
+            if shared[colour[ref]] == 1:
+                return ()  # its colour alone tells it apart
+            return tuple(sorted(clue.coloured(colour, ref) for clue in mentioned[ref]))
+
+        finer = _rank({ref: (number, surroundings(ref)) for ref, number in colour.items()})
         if len(set(finer.values())) == len(set(colour.values())):
             return finer
         colour = finer
@@ -89,10 +96,16 @@ def _forms(
     )
 
 
-def canonical_form(shape: tuple[Any, ...], entities: Sequence[tuple[Ref, Any]], clues: Sequence[Statement]) -> str:
-    """The canonical form as text. `entities` are the renamable ones, each with what sets it apart before any clue."""
+def canonical_form(
+    shape: tuple[Any, ...],
+    entities: Sequence[tuple[Ref, Any]],
+    clues: Sequence[Statement],
+    roles: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The canonical form as text. `entities` are the renamable ones, each with what sets it apart before any clue;
+    `roles` names the sorts that stand for an entity of another sort by its index."""
     colour = _rank({ref: (ref.sort, given) for ref, given in entities})
-    worded = [_clue(clue, colour) for clue in clues]
+    worded = [_clue(clue, colour, roles) for clue in clues]
     mentioned: dict[Ref, list[_Clue]] = {ref: [] for ref in colour}
     for clue in worded:
         for ref in dict.fromkeys(clue.entities):

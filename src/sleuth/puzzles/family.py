@@ -94,6 +94,8 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     templates: ClassVar[Templates]
     question_templates: ClassVar[Templates]
     """As `templates`, with the hole's gap left out of the text."""
+    roles: ClassVar[Mapping[str, str]] = {}
+    """Sorts that stand for an entity of another sort by its index: sort to that sort."""
 
     @property
     def id(self) -> str:
@@ -202,7 +204,7 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     def canonical_form(self, case: CaseT, clues: Sequence[Statement]) -> str:
         """The puzzle's text without names and order, equal for puzzles that differ in nothing else."""
         told = [*self.relations(case), *(variant for clue in clues for variant in self._orders(clue))]
-        return canonical_form(self.shape(case), self.renamable_entities(case), told)
+        return canonical_form(self.shape(case), self.renamable_entities(case), told, self.roles)
 
     def _orders(self, statement: Statement) -> list[Statement]:
         """The statement in every order of its interchangeable arguments, so that the order it came in plays no part."""

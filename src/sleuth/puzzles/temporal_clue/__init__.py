@@ -48,6 +48,7 @@ class TemporalClue(Family[Case, TemporalTheory]):
     groups = words.GROUPED_KINDS
     templates = words.TEMPLATES
     question_templates = words.QUESTION_TEMPLATES
+    roles: ClassVar[Mapping[str, str]] = {"holder": "motive"}
 
     def draw(self, level: str, rng: Random) -> tuple[Case, World]:
         case = draw.draw_case(level, rng)
