@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test check bench clean help
 
 help:
-	@echo "make demo   puzzles, a model failing at them, its training, a report (about 20 minutes on 2 cores)"
+	@echo "make demo   puzzles, a model failing at them, its training, a report (under 15 minutes on 2 cores)"
 	@echo "make test   the tests"
 	@echo "make check  linter and type checker"
 	@echo "make bench  the benchmarks, into benchmarks/results"
@@ -36,7 +36,7 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/puzzles.py --out benchmarks/results
-	$(BIN)/python benchmarks/rollout.py --out benchmarks/results/rollout.md
+	$(BIN)/python benchmarks/rollout.py --out benchmarks/results
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

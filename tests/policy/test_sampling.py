@@ -7,7 +7,18 @@ import math
 import pytest
 import torch
 
+from sleuth.policy import sampling
+from sleuth.policy.native.library import library
 from sleuth.policy.sampling import CHUNK, Draws, draw
+
+
+@pytest.fixture(autouse=True, params=["torch", "C++"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs by both."""
+    if request.param == "torch":
+        monkeypatch.setattr(sampling, "library", lambda: None)
+    elif library() is None:
+        pytest.skip("THE C++ LIBRARY IS NOT TO BE HAD HERE: its draws are not tested")
 
 
 def test_draw_is_the_place_in_the_cumulative_sum() -> None:

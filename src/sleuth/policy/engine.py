@@ -30,11 +30,12 @@ class TorchPolicy:
     """A `Policy` that samples from `model`, a transformers causal language model, with its weights as they are when
     `rollout` is called: training may update them in between."""
 
-    def __init__(self, model: Any, tokenizer: Any, rows: int = 128) -> None:
-        """rows: how many completions are decoded side by side at most."""
+    def __init__(self, model: Any, tokenizer: Any, rows: int = 128, ends: bool = True) -> None:
+        """rows: how many completions are decoded side by side at most. ends: whether the end token ends a completion;
+        without, all have the length of the limit, for measurements."""
         assert rows >= 1
         self._model, self._tokenizer, self._rows = model, tokenizer, rows
-        self._end = end_token_id(tokenizer)
+        self._end = end_token_id(tokenizer) if ends else None
 
     def rollout(
         self,

@@ -9,10 +9,13 @@ Shapes: B rows, V vocabulary.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 
 import torch
 from torch.nn import functional
+
+from sleuth.policy.native.library import library
 
 CHUNK = 256
 """Tokens whose probabilities are summed first; the search looks at V / 256 sums, then inside one chunk."""
@@ -39,6 +42,9 @@ def draw(
     `uniforms` is one number in [0, 1) per row; at temperature 0 it is not looked at, the likeliest token is taken and
     its log-probability is that under temperature 1. A token of probability 0 is never drawn.
     """
+    native = library() if logits_BV.device.type == "cpu" and logits_BV.dtype == torch.float32 else None
+    if native is not None:
+        return _draw_natively(native, logits_BV.contiguous(), uniforms, temperature)
     scale = temperature or 1.0
     highest_B1, tokens_B1 = logits_BV.max(-1, keepdim=True)
     highest_B1 = highest_B1.float()
@@ -62,6 +68,24 @@ def draw(
         tokens_B1 = chunk_B1 * CHUNK + _search(inside_BK, sought_B1 - before_B1)
     logprobs_B1 = (logits_BV.gather(1, tokens_B1).double() - highest_B1) / scale - totals_B1.log()
     return tokens_B1[:, 0], logprobs_B1[:, 0].float()
+
+
+def _draw_natively(
+    native: ctypes.CDLL, logits_BV: torch.Tensor, uniforms: list[float] | None, temperature: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same in C++ (`draw.cpp`)."""
+    rows, vocabulary = logits_BV.shape
+    tokens_B, logprobs_B = torch.empty(rows, dtype=torch.long), torch.empty(rows)
+    uniforms_B = torch.tensor(uniforms, dtype=torch.float64) if temperature > 0 else None
+    assert uniforms_B is None or len(uniforms_B) == rows
+    native.sleuth_draw(
+        logits_BV.data_ptr(),
+        None if uniforms_B is None else uniforms_B.data_ptr(),
+        *(rows, vocabulary, 1 / (temperature or 1.0)),
+        tokens_B.data_ptr(),
+        logprobs_B.data_ptr(),
+    )
+    return tokens_B, logprobs_B
 
 
 def _search(cumulative_BN: torch.Tensor, sought_B1: torch.Tensor) -> torch.Tensor:

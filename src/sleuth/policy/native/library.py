@@ -20,7 +20,7 @@ from sleuth.policy.models import cache_folder
 from sleuth.progress import say
 
 FOLDER = Path(__file__).parent
-SOURCES = ("decode.cpp", "train.cpp", "attention.cpp")
+SOURCES = ("decode.cpp", "draw.cpp", "train.cpp", "attention.cpp")
 HEADERS = ("amx.h", "turn.h", "vector.h")
 FLAGS = (
     *("-O3", "-std=c++17", "-fPIC", "-shared", "-fopenmp"),
@@ -92,6 +92,7 @@ def library() -> ctypes.CDLL | None:
         return None
     integer, pointer, real = ctypes.c_int64, ctypes.c_void_p, ctypes.c_double
     for name, arguments in {
+        "draw": (pointer, pointer, integer, integer, real, pointer, pointer),
         "norm": (*[pointer] * 3, integer, integer, real, *[pointer] * 3),
         "norm_backward": (*[pointer] * 5, integer, integer, pointer, pointer),
         "rotate": (*[pointer] * 4, *[integer] * 4, real),
