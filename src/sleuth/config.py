@@ -55,7 +55,7 @@ class PuzzlesConfig(Section):
 class SftConfig(Section):
     """The supervised warm start: the model is shown right completions."""
 
-    examples: int = Field(280, ge=0)
+    examples: int = Field(240, ge=0)
     """Puzzles shown, each once; 0 skips the warm start."""
     batch_size: int = Field(16, ge=1)
     """Examples per optimizer step."""
@@ -68,7 +68,7 @@ class SftConfig(Section):
 class GrpoConfig(Section):
     """Group Relative Policy Optimization (GRPO)."""
 
-    steps: int = Field(14, ge=0)
+    steps: int = Field(24, ge=0)
     """Optimizer steps; each uses one batch, sampled by the current weights."""
     puzzles_per_step: int = Field(16, ge=1)
     """Prompts (groups) a step."""
@@ -117,11 +117,11 @@ class EvalConfig(Section):
 
     count: int = Field(200, ge=1)
     """Puzzles of the final suite (split `test`)."""
-    every: int = Field(7, ge=0)
+    every: int = Field(8, ge=0)
     """Steps between evaluations during GRPO; 0 for none."""
     every_count: int = Field(48, ge=1)
     """Puzzles of an evaluation during training (split `val`)."""
-    seed: int = Field(1, ge=0)
+    seed: int = Field(2, ge=0)
     """Seed of the suites."""
 
 
