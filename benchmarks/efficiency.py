@@ -1,0 +1,248 @@
+"""How much of the processor's matrix rate the engine uses, and how its cost grows.
+
+    python benchmarks/efficiency.py [--repeats 3] [--out benchmarks/results]
+
+SmolLM2-135M-Instruct (weights from a Q4_1 file) in this processor's fast number format, prompts of about 200 random
+tokens. *Arithmetic* counts the products with weights and those of attention, forward once and backward twice, each
+prompt once. *Matrix rate* is the rate of torch's own products over the very shapes of the model, forward and backward,
+weighted by their arithmetic, measured in the same run between the timed ones. Medians; only the ratios say something on
+a machine that others use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from common import machine, write_table
+from sleuth.config import OptimizerConfig
+from sleuth.policy import architecture
+from sleuth.policy.architecture import Architecture
+from sleuth.policy.base import Request, Sampling
+from sleuth.policy.engine import TorchPolicy
+from sleuth.policy.models import SMOLLM2, Loaded, fast_dtype, load_model, prompt_tokens
+from sleuth.training.logprobs import completion_logprobs
+from sleuth.training.optimizer import MasterAdamW
+from sleuth.training.packing import Group, micro_batches, pack
+
+PROMPT, SAMPLES, NEW, PROMPTS = 200, 8, 64, 4
+GROUP = 64
+PACKED_TOKENS = 16_000
+HEAD_ROWS = 512
+"""Rows of logits that are timed at once."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """Y (rows × n) = X (rows × k) Wᵀ, and how often a pass over the model has it."""
+
+    n: int
+    k: int
+    count: int
+
+
+def products(described: Architecture) -> tuple[list[Product], Product]:
+    """Those of the layers, and that of the logits."""
+    hidden, layer = described.embedding.shape[1], described.layers[0]
+    qkv = (described.heads + 2 * described.kv_heads) * described.head_size
+    inner = layer.gate.out_features
+    layers = len(described.layers)
+    shapes = ((qkv, hidden), (hidden, described.heads * described.head_size), (2 * inner, hidden), (hidden, inner))
+    return [Product(n, k, layers) for n, k in shapes], Product(described.embedding.shape[0], hidden, 1)
+
+
+def random_tokens(count: int, seed: int) -> list[int]:
+    return torch.randint(1000, 9000, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+def groups(prompts: int, samples: int, prompt: int, new: int) -> list[Group]:
+    return [
+        Group(random_tokens(prompt, i), [random_tokens(new, 1000 * i + j) for j in range(samples)])
+        for i in range(prompts)
+    ]
+
+
+def attention_arithmetic(described: Architecture, batch: Sequence[Group]) -> float:
+    """Scores and their use, forward: 4 H D for each pair of a query and what it sees."""
+    pairs = 0
+    for group in batch:
+        prompt = len(group.prompt_tokens)
+        pairs += prompt * (prompt + 1) // 2
+        for completion in group.completions:
+            own = len(completion) - 1
+            pairs += own * prompt + own * (own + 1) // 2
+    return 4.0 * described.heads * described.head_size * len(described.layers) * pairs
+
+
+def step_arithmetic(described: Architecture, batch: Sequence[Group]) -> float:
+    """Forward and backward, in floating-point operations."""
+    body, head = products(described)
+    computed = sum(group.computed_tokens for group in batch)
+    predicted = sum(group.predicted_tokens for group in batch)
+    forward = sum(2.0 * p.n * p.k * p.count for p in body) * computed + 2.0 * head.n * head.k * predicted
+    return 3 * (forward + attention_arithmetic(described, batch))
+
+
+def seconds(call: Callable[[], Any], repeats: int) -> float:
+    """Median, after one untimed call."""
+    call()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def matrix_rate(described: Architecture, dtype: torch.dtype, rows: int, logits: int, backward: bool) -> float:
+    """Operations a second over the model's shapes, weighted by their arithmetic in a pass over `rows` rows that needs
+    `logits` rows of logits."""
+    body, head = products(described)
+    arithmetic = taken = 0.0
+    for product, height, total in [*((p, rows, rows) for p in body), (head, min(HEAD_ROWS, logits), logits)]:
+        # As many weights as the layers have, so that none stays in a cache that it would not stay in.
+        weights = [torch.randn(product.n, product.k).to(dtype) for _ in range(min(product.count, 10))]
+        x, dy = torch.randn(height, product.k).to(dtype), torch.randn(height, product.n).to(dtype)
+        passes: list[Callable[[torch.Tensor], Any]] = [lambda w, x=x: x @ w.T]  # type: ignore[misc]
+        if backward:
+            passes += [lambda w, dy=dy: dy @ w, lambda w, dy=dy, x=x: dy.T @ x]  # type: ignore[misc]
+        for one in passes:
+            each = seconds(lambda one=one, weights=weights: [one(w) for w in weights], 3) / len(weights)  # type: ignore[misc]
+            arithmetic += 2.0 * product.n * product.k * product.count * total
+            taken += each * product.count * total / height
+    return arithmetic / taken
+
+
+def train(model: Any, optimizer: MasterAdamW, batch: Sequence[Group], max_tokens: int) -> None:
+    """One step: forward, backward, update."""
+    for part in micro_batches(batch, max_tokens):
+        logprobs, _ = completion_logprobs(model, pack(part))
+        (-logprobs.sum() / 1e4).backward()
+    optimizer.step(1e-9)
+
+
+def efficiency(loaded: Loaded, optimizer: MasterAdamW, repeats: int) -> list[tuple[str, ...]]:
+    """The share of the matrix rate that a training step and decoding get."""
+    model = loaded.model
+    described = architecture.read(model)
+    assert described is not None
+    batch, config = groups(PROMPTS, SAMPLES, PROMPT, NEW), optimizer.config
+    tokens, predicted = (sum(getattr(g, f"{kind}_tokens") for g in batch) for kind in ("computed", "predicted"))
+    train_s, train_rates = [], []
+    train(model, optimizer, batch, config.micro_batch_tokens)
+    for _ in range(repeats):  # alternating, so that both sides meet the same machine
+        started = time.perf_counter()
+        train(model, optimizer, batch, config.micro_batch_tokens)
+        train_s.append(time.perf_counter() - started)
+        train_rates.append(matrix_rate(described, model.dtype, tokens, predicted, backward=True))
+    step_s, rate = statistics.median(train_s), statistics.median(train_rates)
+    arithmetic = step_arithmetic(described, batch)
+    rows = [row("training", f"{PROMPTS} × ({PROMPT} + {SAMPLES} × {NEW})", tokens, step_s, arithmetic, rate, 0.70)]
+
+    policy = TorchPolicy(model, loaded.tokenizer, rows=GROUP, ends=False)
+    request = Request("case", "Solve the case.", " ".join(["The baker was in the loft."] * 24))
+    prompt = len(prompt_tokens(loaded.tokenizer, request))
+    policy.rollout([request], GROUP, Sampling(4))
+    decode_s, decode_rates = [], []
+    for repeat in range(repeats):
+        started = time.perf_counter()
+        policy.rollout([request], GROUP, Sampling(NEW, seed=(repeat,)))
+        decode_s.append(time.perf_counter() - started)
+        decode_rates.append(matrix_rate(described, model.dtype, GROUP, GROUP, backward=False))
+    body, head = products(described)
+    per_token = sum(2.0 * p.n * p.k * p.count for p in body)
+    arithmetic = (prompt + GROUP * (NEW - 1)) * per_token + (1 + GROUP * (NEW - 1)) * 2.0 * head.n * head.k
+    step_s, rate = statistics.median(decode_s), statistics.median(decode_rates)
+    rows.append(row("decoding", f"{prompt} + {GROUP} × {NEW}", GROUP * NEW, step_s, arithmetic, rate, 0.50))
+    return rows
+
+
+def row(
+    what: str, size: str, tokens: int, taken_s: float, arithmetic: float, rate: float, bar: float
+) -> tuple[str, ...]:
+    return (
+        what,
+        size,
+        f"{taken_s:.2f} s",
+        f"{tokens / taken_s:.0f}",
+        f"{arithmetic / taken_s / 1e9:.0f}",
+        f"{rate / 1e9:.0f}",
+        f"{arithmetic / taken_s / rate:.2f}",
+        f"at least {bar:.2f}",
+    )
+
+
+def growth(loaded: Loaded, optimizer: MasterAdamW, repeats: int) -> list[tuple[str, ...]]:
+    """Microseconds a token as one size grows and the others stay."""
+    rows = []
+    for name, sizes in (
+        ("prompt length", [(2, 4, 100 * f, 32) for f in (1, 2, 4, 8)]),
+        ("group", [(2, 4 * f, 100, 32) for f in (1, 2, 4, 8)]),
+        ("batch", [(2 * f, 4, 100, 32) for f in (1, 2, 4, 8)]),
+    ):
+        trained, sampled = [], []
+        for prompts, samples, prompt, new in sizes:
+            batch = groups(prompts, samples, prompt, new)
+            tokens = sum(group.computed_tokens for group in batch)
+            step_s = seconds(lambda batch=batch: train(loaded.model, optimizer, batch, 4096), repeats)  # type: ignore[misc]
+            trained.append(f"{step_s / tokens * 1e6:.0f}")
+            requests = [Request(f"{i}", "", " the" * (prompt - 20)) for i in range(prompts)]
+            policy = TorchPolicy(loaded.model, loaded.tokenizer, rows=256, ends=False)
+            roll_s = seconds(lambda p=policy, r=requests, s=samples, n=new: p.rollout(r, s, Sampling(n)), repeats)  # type: ignore[misc]
+            sampled.append(f"{roll_s / (prompts * (prompt + samples * new)) * 1e6:.0f}")
+        rows += [(name, "training", *trained), (name, "sampling", *sampled)]
+    return rows
+
+
+def peak_memory() -> str:
+    """Gigabytes at most of a process that makes a step of `PACKED_TOKENS` packed tokens."""
+    command = [sys.executable, __file__, "--only-step"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def only_step() -> None:
+    loaded = load_model(SMOLLM2, fast_dtype("cpu"), "cpu")
+    config = OptimizerConfig()
+    batch = groups(8, 25, PROMPT, NEW + 9)
+    assert abs(sum(group.computed_tokens for group in batch) - PACKED_TOKENS) < 200
+    train(loaded.model, MasterAdamW(loaded.model, config), batch, config.micro_batch_tokens)
+    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", type=Path, help="folder for the dated tables")
+    parser.add_argument("--only-step", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only_step:
+        return only_step()
+    loaded = load_model(SMOLLM2, fast_dtype("cpu"), "cpu")
+    optimizer = MasterAdamW(loaded.model, OptimizerConfig())
+    versions = f"{machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+
+    def table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+        write_table("efficiency", f"{title} ({versions})", head, rows, options.out)
+
+    head = ("what", "tokens", "time", "tokens/s", "GFLOP/s", "matrix rate, GFLOP/s", "ratio", "bar")
+    table("Share of the matrix rate", head, efficiency(loaded, optimizer, options.repeats))
+    head = ("what grows", "work", "1 ×", "2 ×", "4 ×", "8 ×")
+    table("Microseconds a token as it grows", head, growth(loaded, optimizer, options.repeats))
+    memory = [(f"{PACKED_TOKENS:,}", peak_memory(), "at most 4")]
+    table("Memory", ("packed tokens in a step", "peak memory of the process, GB", "bar"), memory)
+    return None
+
+
+if __name__ == "__main__":
+    main()
