@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from sleuth.errors import UserError
+
 
 class StopReason(StrEnum):
     """Why a completion ended."""
@@ -42,6 +44,18 @@ class Sampling:
     """0 is greedy decoding."""
     seed: tuple[int, ...] = (0,)
     """Run seed and step. A draw is a function of (seed, request key, sample index, position) and of nothing else."""
+    top_k: int = 0
+    """Only so many of the likeliest tokens are drawn from; 0: all."""
+    top_p: float = 1.0
+    """Only the fewest of the likeliest tokens that have this probability together, at the temperature and after
+    `top_k`; 1: all. Not for training: a token that is left out has no probability here, but one for the trainer."""
+
+    def __post_init__(self) -> None:
+        """Raises `UserError` for what no distribution has."""
+        if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
+            raise UserError("temperature and top-k are 0 or more, top-p is above 0 and at most 1")
+        if self.temperature == 0 and (self.top_k or self.top_p < 1):
+            raise UserError("top-k and top-p choose what is drawn from; without a temperature nothing is drawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +66,8 @@ class Rollout:
     tokens: tuple[int, ...]
     """New tokens, the end token included when there is one."""
     logprobs: tuple[float, ...]
-    """Natural log-probability of each new token under the policy as it sampled (at the sampling temperature; at
-    temperature 0, under temperature 1). Empty where the policy has none to tell (an API, a script)."""
+    """Natural log-probability of each new token under the policy as it sampled (at the sampling temperature, from what
+    `top_k` and `top_p` leave; at temperature 0, under temperature 1). Empty where the policy has none to tell (an API, a script)."""
     stop: StopReason
     text: str
     """The new tokens as text, without special tokens."""

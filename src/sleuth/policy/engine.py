@@ -23,7 +23,7 @@ from sleuth.policy.decoder import Decoder, TransformersDecoder, after_drop
 from sleuth.policy.fused import FusedDecoder
 from sleuth.policy.models import end_token_id, prompt_tokens
 from sleuth.policy.native import decoder as native
-from sleuth.policy.sampling import Draws, draw
+from sleuth.policy.sampling import Draws, draw, likeliest
 
 
 class TorchPolicy:
@@ -107,6 +107,8 @@ class TorchPolicy:
     def _extend(self, rows: list[_Row], logits_BV: torch.Tensor, sampling: Sampling) -> None:
         """Draws the next token of each row, and writes the rollout of those that end with it."""
         uniforms = [row.draws.at(len(row.tokens)) for row in rows] if sampling.temperature > 0 else None
+        if sampling.top_k or sampling.top_p < 1:
+            logits_BV = likeliest(logits_BV, sampling.temperature, sampling.top_k, sampling.top_p)
         tokens_B, logprobs_B = draw(logits_BV, uniforms, sampling.temperature)
         for row, token, logprob in zip(rows, tokens_B.tolist(), logprobs_B.tolist(), strict=True):
             row.tokens.append(token)

@@ -34,6 +34,19 @@ class Draws:
         return (int.from_bytes(state.digest(), "little") >> 11) * 2.0**-53
 
 
+def likeliest(logits_BV: torch.Tensor, temperature: float, top_k: int, top_p: float) -> torch.Tensor:
+    """The logits, minus infinity where `Sampling.top_k` and `top_p` leave a token out, so that `draw` draws from the
+    rest. Of equal ones, those of lower number are likelier. At least one token stays."""
+    sorted_BV, order_BV = logits_BV.sort(-1, descending=True, stable=True)
+    if top_k:
+        sorted_BV, order_BV = sorted_BV[:, :top_k], order_BV[:, :top_k]
+    if top_p < 1:
+        upto_BV = (sorted_BV.double() / temperature).softmax(-1).cumsum(-1)
+        before_BV = functional.pad(upto_BV[:, :-1], (1, 0))
+        sorted_BV = sorted_BV.masked_fill(before_BV >= top_p, -torch.inf)
+    return torch.full_like(logits_BV, -torch.inf).scatter_(-1, order_BV, sorted_BV)
+
+
 def draw(
     logits_BV: torch.Tensor, uniforms: list[float] | None, temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
