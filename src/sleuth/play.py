@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sleuth.grading.grade import grade
-from sleuth.puzzles.explain import explain
+from sleuth.puzzles.explain import explain, tell
 from sleuth.puzzles.family import get_family
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.solve import solve_text
@@ -25,22 +25,8 @@ def show(puzzle: Puzzle, solution: bool = False) -> str:
 
 
 def hints(puzzle: Puzzle) -> Iterator[str]:
-    """One step of the explanation after another."""
-    family = get_family(puzzle.family)
-    page = family.read_page(puzzle.prompt)
-    theory, grammar = family.theory(page.case), family.grammar(page.case)
-    style = str(puzzle.meta.get("style", family.styles[0]))
-    style = style if style in family.styles else family.styles[0]
-    told: set[str] = set(page.clue_texts)
-    explanation = explain(family, page.case, page.clues)
-    for step in explanation.steps:
-        facts = [family.fact(theory, index, explanation.world[index]) for index in step.facts]
-        new = [s for fact in facts if fact is not None and (s := grammar.sentence(fact, style)) not in told]
-        told.update(new)
-        if new:
-            source = "From all clues together" if step.clue is None else f"From “{page.clue_texts[step.clue]}”"
-            # One fact at a time where everything is needed: a hint should not be the solution.
-            yield f"{source}: {new[0] if step.clue is None else ' '.join(new)}"
+    """One step towards the answers after another."""
+    yield from tell(explain(puzzle, goal="questions"), "full", str(puzzle.meta.get("style", "plain")))
 
 
 def play(puzzle: Puzzle, read: Callable[[str], str], write: Callable[[str], None]) -> bool:

@@ -1,64 +1,187 @@
-"""A first explainer: what follows from one clue and the facts so far, found with the solver; the rest in one last step.
+"""How the clues lead to the world, in steps that a person can follow, and the same in words.
 
-A *fact* is the value of one variable. Every fact of a step is entailed by the rules, the facts before it and the clue
-that the step cites.
+`sleuth.logic.steps` finds the steps and knows no English; here they get a puzzle's own sentences. `difficulty` is read
+off the steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from sleuth.errors import UserError
+from sleuth.logic.clues import is_world
 from sleuth.logic.cnf import WorldSolver
-from sleuth.logic.formulas import Is, World
-from sleuth.puzzles.family import Family
-from sleuth.puzzles.statements import Statement
+from sleuth.logic.formulas import Not, World
+from sleuth.logic.optimal import solve_in_cheapest_steps
+from sleuth.logic.steps import Fact, Premises, Step, solve_in_steps
+from sleuth.puzzles.family import Family, PageText, get_family
+from sleuth.puzzles.puzzle import Puzzle
 
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Facts and what they come from."""
-
-    clue: int | None
-    """Index of the clue; None in the last step, where all clues are needed together."""
-    facts: tuple[int, ...]
-    """Indices of the variables whose values are now known."""
+Goal = Literal["world", "questions"]
+"""What a chain must reach: every variable's value, or what makes all answers certain. `difficulty` is of the whole
+world: which questions are asked is drawn last and says little about the clues."""
+Telling = Literal["short", "full", "numbered"]
+"""How steps are worded: a line for each, the clue and "So: …"; sentences that name everything a step uses; numbered
+steps that refer to clues and to one another by number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How the clues lead to the world."""
+    """A page's world, and the steps to it."""
 
+    family: Family[Any, Any]
+    page: PageText
     world: World
     steps: tuple[Step, ...]
+    rules: tuple[str, ...]
+    """Names of the groups of rules that steps cite."""
 
 
-def explain(family: Family[Any, Any], case: Any, clues: Sequence[Statement]) -> Explanation:
-    """Steps from the clues to the whole world. Raises `ValueError` if the clues do not leave exactly one world."""
-    theory = family.theory(case)
+@dataclass(frozen=True, slots=True)
+class Difficulty:
+    """What makes a puzzle hard for a person."""
+
+    steps: int
+    largest: int
+    """Most clues of one step."""
+    several: float
+    """Share of steps that need two clues or more."""
+    depth: int
+    """Suppositions within one another; 0: nothing had to be supposed."""
+
+
+def explain(puzzle: Puzzle, goal: Goal = "world", optimal: bool = False, prune: bool = True) -> Explanation:
+    """Steps to a puzzle's world, each proved by the solver and minimal in what it cites.
+
+    `optimal` finds the cheapest next step each time, for small puzzles only. Without `prune`, facts that nobody uses
+    are kept. Raises `UserError` if the clues do not leave exactly one world.
+    """
+    family = get_family(puzzle.family)
+    return explain_page(family, family.read_page(puzzle.prompt), goal, optimal, prune)
+
+
+def explain_page(
+    family: Family[Any, Any], page: PageText, goal: Goal = "world", optimal: bool = False, prune: bool = True
+) -> Explanation:
+    """As `explain`, of a page that was read."""
+    theory = family.theory(page.case)
+    formulas = [theory.formula(clue) for clue in page.clues]
     cnf = theory.cnf.copy()
+    for formula in formulas:
+        cnf.add(formula)
     with WorldSolver(cnf) as solver:
-        selectors = [solver.add_optional(theory.formula(clue)) for clue in clues]
-        world = solver.solve(selectors)
+        world = solver.solve()
         if world is None:
-            raise ValueError("no world obeys the clues")
-        atoms = [cnf.atom(Is(variable, world[variable.index])) for variable in theory.space]
-        if any(solver.satisfiable([*selectors, -atom]) for atom in atoms):
-            raise ValueError("several worlds obey the clues")
-        unknown = [variable.index for variable in theory.space if variable.size > 1]
-        known: list[int] = []
-        steps: list[Step] = []
-        stuck = False
-        while unknown and not stuck:
-            stuck = True
-            for number, selector in enumerate(selectors):
-                facts = tuple(i for i in unknown if not solver.satisfiable([*known, selector, -atoms[i]]))
-                if facts:
-                    stuck = False
-                    steps.append(Step(number, facts))
-                    known += [atoms[i] for i in facts]
-                    unknown = [i for i in unknown if i not in facts]
-        if unknown:
-            steps.append(Step(None, tuple(unknown)))
-        return Explanation(world, tuple(steps))
+            raise UserError("nothing to explain: no world obeys the clues")
+        solver.add(Not(is_world(cnf, world)))
+        if solver.satisfiable():
+            raise UserError("nothing to explain: several worlds obey the clues")
+    goals = None
+    if goal == "questions":
+        choices = [family.true_choice(page.case, theory, world, question) for question in page.questions]
+        goals = [theory.formula(q.fill(c)) for q, c in zip(page.questions, choices, strict=True) if c is not None]
+    premises = Premises.of(theory.grouped_cnf, formulas)
+    steps = (solve_in_cheapest_steps if optimal else solve_in_steps)(premises, world, goals, prune)
+    return Explanation(family, page, world, steps, tuple(theory.rule_groups()))
+
+
+def difficulty(explanation: Explanation) -> Difficulty:
+    """The difficulty of an explained puzzle; of a chain to the whole world without idle steps, to be comparable."""
+    steps = explanation.steps
+    return Difficulty(
+        steps=len(steps),
+        largest=max((len(step.clues) for step in steps), default=0),
+        several=sum(len(step.clues) > 1 for step in steps) / max(1, len(steps)),
+        depth=max((step.suppose.depth for step in steps if step.suppose), default=0),
+    )
+
+
+def tell(explanation: Explanation, telling: Telling = "full", style: str = "plain") -> list[str]:
+    """The steps in words, a text for each, in the family's sentences of a style."""
+    return list({"short": _short, "full": _full, "numbered": _numbered}[telling](_Words(explanation, style)))
+
+
+class _Words:
+    """An explanation's facts as sentences."""
+
+    def __init__(self, explanation: Explanation, style: str) -> None:
+        family, case = explanation.family, explanation.page.case
+        self.explanation = explanation
+        self.clues = explanation.page.clue_texts
+        self._family, self._theory = family, family.theory(case)
+        self._grammar = family.fact_grammar(case)
+        self._style = style if style in family.styles else family.styles[0]
+
+    def phrase(self, fact: Fact) -> str:
+        say = self._family.fact if fact.true else self._family.denial
+        statement = say(self._theory, fact.variable, fact.value)
+        assert statement is not None, fact
+        return self._grammar.write(statement, self._style)
+
+    def sentence(self, fact: Fact) -> str:
+        text = self.phrase(fact)
+        return f"{text[0].upper()}{text[1:]}."
+
+    def phrases(self, facts: Sequence[Fact]) -> str:
+        return _join([self.phrase(fact) for fact in facts])
+
+
+def _join(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _short(words: _Words) -> Iterator[str]:
+    """Each clue that a step uses, and what follows; what the clue says itself is not said again."""
+    for step in words.explanation.steps:
+        clues = [words.clues[i] for i in step.clues]
+        told = [sentence for fact in step.facts if (sentence := words.sentence(fact)) not in clues]
+        yield " ".join([*clues, *(["So:", *told] if told else [])])
+
+
+def _premises(words: _Words, step: Step) -> str:
+    parts = [f"clue {i + 1} (“{words.clues[i].removesuffix('.')}”)" for i in step.clues]
+    if step.rules:
+        parts.append("the rules")
+    return _join(parts) if parts else ""
+
+
+def _full(words: _Words) -> Iterator[str]:
+    for step in words.explanation.steps:
+        yield _full_step(words, step)
+
+
+def _full_step(words: _Words, step: Step) -> str:
+    source = _premises(words, step)
+    lead = f"By {source}" if source else "What is left"
+    if step.known:
+        lead += f", since {words.phrases(step.known)}"
+    if step.suppose is None:
+        return f"{lead}: {words.phrases(step.facts) if step.facts else 'a contradiction'}."
+    inner = " ".join(_full_step(words, one) for one in step.suppose.steps)
+    return f"{lead}. Suppose that {words.phrase(step.suppose.fact)}. {inner} So {words.phrases(step.facts)}."
+
+
+def _numbered(words: _Words) -> Iterator[str]:
+    origin: dict[Fact, str] = {}
+    for number, step in enumerate(words.explanation.steps, start=1):
+        yield from _numbered_step(words, step, str(number), origin)
+
+
+def _numbered_step(words: _Words, step: Step, number: str, origin: dict[Fact, str]) -> Iterator[str]:
+    sources = [f"clue {i + 1}" for i in step.clues]
+    sources += [f"rule {words.explanation.rules[i]}" for i in step.rules]
+    sources += dict.fromkeys(f"step {origin[fact]}" for fact in step.known)
+    cited = ", ".join(sources)
+    if step.suppose is None:
+        told = " ".join(words.sentence(fact) for fact in step.facts) or "That cannot be."
+        yield f"{number}. {told} [{cited}]"
+    else:
+        inner = dict(origin)
+        inner[step.suppose.fact] = f"{number}.0"
+        yield f"{number}.0. Suppose that {words.phrase(step.suppose.fact)}."
+        for place, one in enumerate(step.suppose.steps, start=1):
+            yield from _numbered_step(words, one, f"{number}.{place}", inner)
+        yield f"{number}. {' '.join(words.sentence(fact) for fact in step.facts)} [{cited}]"
+    origin.update((fact, number) for fact in step.facts)

@@ -20,6 +20,7 @@ from sleuth.config import nearest
 from sleuth.errors import UserError
 from sleuth.logic.cnf import Cnf
 from sleuth.logic.formulas import Formula, Space, World
+from sleuth.logic.steps import compile_groups
 from sleuth.puzzles.canonical import canonical_form
 from sleuth.puzzles.formal import FormalLanguage, FormalLexicon
 from sleuth.puzzles.prose import Grammar, Lexicon, Templates
@@ -44,8 +45,12 @@ class Theory(ABC):
     space: Space
 
     @abstractmethod
+    def rule_groups(self) -> Mapping[str, Sequence[Formula]]:
+        """What every world of the shape obeys, in groups that an explanation can name ("each is in one hut")."""
+
     def rules(self) -> Sequence[Formula]:
-        """What every world of the shape obeys."""
+        """All rules, in order."""
+        return [rule for group in self.rule_groups().values() for rule in group]
 
     @abstractmethod
     def formula(self, statement: Statement) -> Formula:
@@ -58,6 +63,11 @@ class Theory(ABC):
         for rule in self.rules():
             cnf.add(rule)
         return cnf
+
+    @cached_property
+    def grouped_cnf(self) -> tuple[Cnf, tuple[int, ...]]:
+        """The rules, each group behind a selector, and the selectors. Copy before adding to it."""
+        return compile_groups(self.space, self.rule_groups().values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,10 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     templates: ClassVar[Templates]
     question_templates: ClassVar[Templates]
     """As `templates`, with the hole's gap left out of the text."""
+    denials: ClassVar[Mapping[str, str]] = {}
+    """Kind of a fact to the kind that says the opposite, with the same arguments."""
+    denial_templates: ClassVar[Templates] = {}
+    """Templates of those denials that no clue is made of, by style."""
     roles: ClassVar[Mapping[str, str]] = {}
     """Sorts that stand for an entity of another sort by its index: sort to that sort."""
 
@@ -190,6 +204,18 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     def grammar(self, case: CaseT) -> Grammar:
         """Reads and writes the case's clue sentences."""
         return Grammar(self.lexicon(case), self.groups, self.templates, self.arity)
+
+    def denial(self, theory: TheoryT, index: int, value: int) -> Statement | None:
+        """The statement that variable `index` does not have this value, if there is a plain one."""
+        fact = self.fact(theory, index, value)
+        return None if fact is None or fact.kind not in self.denials else Statement(self.denials[fact.kind], fact.args)
+
+    def fact_grammar(self, case: CaseT) -> Grammar:
+        """Reads and writes the case's clue sentences, facts and denials."""
+        extra = self.denial_templates
+        templates = {style: {**kinds, **extra.get(style, {})} for style, kinds in self.templates.items()}
+        arity = {denial: self.arity[kind] for kind, denial in self.denials.items()}
+        return Grammar(self.lexicon(case), self.groups, templates, {**arity, **self.arity})
 
     def question_grammar(self, case: CaseT) -> Grammar:
         """Reads and writes the case's questions."""

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from sleuth.config import Mode
-from sleuth.puzzles.explain import explain
+from sleuth.puzzles.explain import explain, tell
 from sleuth.puzzles.family import get_family
 from sleuth.puzzles.puzzle import Puzzle
 
@@ -25,20 +25,6 @@ def target(puzzle: Puzzle, mode: Mode) -> str:
 
 
 def trace(puzzle: Puzzle) -> str:
-    """The explanation in words: each clue that is used, and what follows from it and from the lines above."""
-    family = get_family(puzzle.family)
-    page = family.read_page(puzzle.prompt)
-    theory, grammar = family.theory(page.case), family.grammar(page.case)
-    style = str(puzzle.meta.get("style", family.styles[0]))
-    explanation = explain(family, page.case, page.clues)
-    lines: list[str] = []
-    for step in explanation.steps:
-        facts = [family.fact(theory, index, explanation.world[index]) for index in step.facts]
-        told = [grammar.sentence(fact, style) for fact in facts if fact is not None]
-        if step.clue is None:
-            lines.append(" ".join(["From all clues together:", *told]))
-            continue
-        clue = page.clue_texts[step.clue]
-        rest = [sentence for sentence in told if sentence != clue]
-        lines.append(" ".join([clue, *(["So:", *rest] if rest else [])]))
-    return "\n".join(lines)
+    """The explanation of the answers in words: each clue that is used, and what follows from it and the lines above."""
+    explanation = explain(puzzle, goal="questions")
+    return "\n".join(tell(explanation, "short", str(puzzle.meta.get("style", explanation.family.styles[0]))))

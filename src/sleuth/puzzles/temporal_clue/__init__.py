@@ -47,6 +47,8 @@ class TemporalClue(Family[Case, TemporalTheory]):
     kinds = words.KINDS
     groups = words.GROUPED_KINDS
     templates = words.TEMPLATES
+    denials = words.DENIALS
+    denial_templates = words.DENIAL_TEMPLATES
     question_templates = words.QUESTION_TEMPLATES
     roles: ClassVar[Mapping[str, str]] = {"holder": "motive"}
 

@@ -8,7 +8,7 @@ the victim, and the murder weapon is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sleuth.logic.formulas import FALSE, And, Count, Formula, Iff, Is, Not, Or, implies, space, xor
@@ -114,8 +114,9 @@ class TemporalTheory(Theory):
 
     # Rules
 
-    def rules(self) -> Sequence[Formula]:
-        return [*self._movement(), *self._murder(), *self._motives()]
+    def rule_groups(self) -> Mapping[str, Sequence[Formula]]:
+        groups = {"movement": self._movement(), "murder": self._murder(), "motives": self._motives()}
+        return {name: rules for name, rules in groups.items() if rules}
 
     def _movement(self) -> list[Formula]:
         rules: list[Formula] = []
@@ -170,6 +171,8 @@ class TemporalTheory(Theory):
     # Meanings
 
     def formula(self, statement: Statement) -> Formula:
+        if statement.kind.startswith("not_"):
+            return Not(self.formula(Statement(statement.kind.removeprefix("not_"), statement.args)))
         meaning: Callable[..., Formula] = getattr(self, f"_mean_{statement.kind}")
         return meaning(*statement.args)
 
@@ -204,9 +207,6 @@ class TemporalTheory(Theory):
 
     def _mean_in(self, subject: Ref, room: Ref, time: Ref) -> Formula:
         return self._about(subject, lambda thing: self.at[thing][time.index][room.index])
-
-    def _mean_not_in(self, subject: Ref, room: Ref, time: Ref) -> Formula:
-        return Not(self._mean_in(subject, room, time))
 
     def _mean_motive(self, suspect: Ref, motive: Ref) -> Formula:
         return self.motive[suspect.index][motive.index]

@@ -104,6 +104,25 @@ _WITNESS = {
 }
 TEMPLATES = {"plain": _PLAIN, "terse": _PLAIN, "witness": _WITNESS}
 
+DENIALS = {kind: f"not_{kind}" for kind in ("in", "murderer", "weapon", "scene", "hour", "reason", "motive")}
+_PLAIN_DENIALS = {
+    "not_murderer": ("{0:suspect} did not commit the murder",),
+    "not_weapon": ("the murder was not committed with {0:weapon}",),
+    "not_scene": ("the murder was not committed {0:place}",),
+    "not_hour": ("the murder was not committed at {0:time}",),
+    "not_reason": ("the motive for the murder was not {0:motive}",),
+    "not_motive": ("{0:suspect} was not motivated by {1:motive}",),
+}
+_WITNESS_DENIALS = {
+    "not_murderer": ("{0:suspect} is not the murderer",),
+    "not_weapon": ("{0:weapon} is not the murder weapon",),
+    "not_scene": ("the victim did not die {0:place}",),
+    "not_hour": ("the victim did not die at {0:time}",),
+    "not_reason": ("the murderer did not act out of {0:motive}",),
+    "not_motive": ("{1:motive} did not drive {0:suspect}",),
+}
+DENIAL_TEMPLATES = {"plain": _PLAIN_DENIALS, "terse": _PLAIN_DENIALS, "witness": _WITNESS_DENIALS}
+
 _PLAIN_QUESTIONS = {
     "murderer": ("who committed the murder",),
     "weapon": ("what was the murder weapon",),

@@ -41,6 +41,7 @@ class Zebra(Family[Case, ZebraTheory]):
     kinds = words.KINDS
     groups = words.GROUPED_KINDS
     templates = words.TEMPLATES
+    denials = words.DENIALS
     question_templates = words.QUESTION_TEMPLATES
 
     def draw(self, level: str, rng: Random) -> tuple[Case, World]:

@@ -7,7 +7,7 @@ different houses. `between` and the like count houses, never values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sleuth.logic.formulas import And, Formula, Iff, Is, Not, Or, implies, space, xor
@@ -44,7 +44,7 @@ class ZebraTheory(Theory):
         """The values of an attribute."""
         return range(attribute * self.shape.houses, (attribute + 1) * self.shape.houses)
 
-    def rules(self) -> Sequence[Formula]:
+    def rule_groups(self) -> Mapping[str, Sequence[Formula]]:
         """In each house exactly one value of each attribute; in pairs, which the solver likes better than a count."""
         found: list[Formula] = []
         for attribute in range(self.shape.attributes):
@@ -52,7 +52,7 @@ class ZebraTheory(Theory):
                 here = [self.at[value][house] for value in self.members(attribute)]
                 found.append(Or(tuple(here)))
                 found += [Or((Not(one), Not(other))) for i, one in enumerate(here) for other in here[i + 1 :]]
-        return found
+        return {"houses": found}
 
     def formula(self, statement: Statement) -> Formula:
         match statement.kind, statement.args:

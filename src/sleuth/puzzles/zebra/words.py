@@ -33,6 +33,7 @@ KINDS: Mapping[str, Kind] = {
     "if": Kind(("fact", "fact")),
 }
 GROUPED_KINDS = {"fact": ("at", "same", "next")}
+DENIALS = {"at": "not_at"}
 QUESTION_KINDS = {"what": 3}
 """Kinds that only questions have, with their number of arguments. `what(attribute, owner, value)` is `at` where the
 owner is a house and else `same`; the attribute says what is asked for, which these two have no room for."""

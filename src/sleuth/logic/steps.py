@@ -1,0 +1,645 @@
+"""From clues to the world in small steps: "from these clues and these facts follows this fact", each proved.
+
+After Bogaerts, Gamba & Guns, "A framework for step-wise explaining how to solve constraint satisfaction problems"
+(Artificial Intelligence, 2021), with their order of costs: facts are cheap, rules dearer, clues dearest.
+
+Forward, what follows from little is found first: from the facts and one group of rules, from all rules, from a clue on
+its own, from a clue with the rules, from two clues, from three. "What follows" are the atoms that no world of these
+premises and the facts so far has; worlds that the solver found are kept, and most questions are answered by them.
+Only where nothing of this gives anything, a value is supposed and brought to a contradiction, in small steps again
+(their nested explanations). Backward, each fact that a later step needs is given a minimal unsatisfiable subset (MUS)
+of what was known before it; what nobody needs is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pysat.solvers import Solver
+
+from sleuth.logic.cnf import Clause, Cnf
+from sleuth.logic.formulas import And, Count, Formula, Iff, Is, Not, Or, Space, Variable, World
+
+FACT_COST, RULE_COST, CLUE_COST = 1, 60, 100
+"""What citing a fact, a group of rules, a clue costs: no number of facts that people can hold outweighs a clue."""
+MOST_DIRECT = 3
+"""Most clues of a step that supposes nothing."""
+MOST_TRIED = 120
+"""Atoms looked at for a step of several clues: those of the smallest domains. More than level 2 has."""
+MOST_SUPPOSED = 6
+"""Suppositions tried where nothing direct is left; the shortest is taken."""
+MOST_ALIKE = 20
+"""Later steps with the same clues and rules that a fact may join."""
+MOST_DEPTH = 2
+"""Suppositions within one another."""
+
+
+class Fact(NamedTuple):
+    """What is known of one variable: that it has a value, or that it does not."""
+
+    variable: int
+    value: int
+    true: bool
+
+    def formula(self, space: Space) -> Formula:
+        atom = Is(space[self.variable], self.value)
+        return atom if self.true else Not(atom)
+
+    def denied(self) -> Fact:
+        return Fact(self.variable, self.value, not self.true)
+
+
+@dataclass(frozen=True, slots=True)
+class Supposition:
+    """A value that is assumed, and the steps from it to a contradiction."""
+
+    fact: Fact
+    steps: tuple[Step, ...]
+    """They may also use what the step around them cites. The last gives no facts: it is the contradiction."""
+
+    @property
+    def depth(self) -> int:
+        return 1 + max((step.suppose.depth for step in self.steps if step.suppose), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """New facts, and all that is needed for them: without any one of these they would not follow."""
+
+    facts: tuple[Fact, ...]
+    clues: tuple[int, ...]
+    """Indices of the clues, in order."""
+    rules: tuple[int, ...]
+    """Indices of the groups of rules, in order. That a variable has one value goes without saying."""
+    known: tuple[Fact, ...]
+    """Facts of earlier steps."""
+    suppose: Supposition | None = None
+    """How the clues, rules and known facts lead there, where that takes more than a few clues."""
+
+    @property
+    def cost(self) -> int:
+        return CLUE_COST * len(self.clues) + RULE_COST * len(self.rules) + FACT_COST * len(self.known)
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """Groups of rules and clues behind selectors, over the atoms of a space."""
+
+    cnf: Cnf
+    rules: tuple[int, ...]
+    """The selector of each group."""
+    clues: tuple[int, ...]
+    formulas: tuple[Formula, ...]
+    """Of the clues."""
+
+    @classmethod
+    def of(cls, ruled: tuple[Cnf, tuple[int, ...]], clues: Sequence[Formula]) -> Premises:
+        """From rules that are compiled in groups (not changed) and the clues."""
+        cnf = ruled[0].copy()
+        selectors = []
+        for clue in clues:
+            selectors.append(cnf.new_literal())
+            cnf.add(clue, selectors[-1])
+        return cls(cnf, ruled[1], tuple(selectors), tuple(clues))
+
+    def literal(self, fact: Fact) -> int:
+        atom = self.cnf.base[fact.variable] + fact.value
+        return atom if fact.true else -atom
+
+
+def compile_groups(space: Space, groups: Iterable[Sequence[Formula]]) -> tuple[Cnf, tuple[int, ...]]:
+    """Rules, each group behind a selector of its own, and the selectors."""
+    cnf = Cnf(space)
+    selectors = []
+    for group in groups:
+        selectors.append(cnf.new_literal())
+        for rule in group:
+            cnf.add(rule, selectors[-1])
+    return cnf, tuple(selectors)
+
+
+def _moved(formula: Formula, home: dict[int, Variable], space: list[Variable]) -> Formula:
+    """The formula over variables of its own, which are added to `space` as they are met."""
+    match formula:
+        case Is(variable, value):
+            if variable.index not in home:
+                home[variable.index] = Variable(variable.name, len(space), variable.size)
+                space.append(home[variable.index])
+            return Is(home[variable.index], value)
+        case Not(part):
+            return Not(_moved(part, home, space))
+        case And(parts):
+            return And(tuple(_moved(part, home, space) for part in parts))
+        case Or(parts):
+            return Or(tuple(_moved(part, home, space) for part in parts))
+        case Iff(left, right):
+            return Iff(_moved(left, home, space), _moved(right, home, space))
+        case Count(parts, low, high):
+            return Count(tuple(_moved(part, home, space) for part in parts), low, high)
+
+
+class _Alone:
+    """One clue without rules: a small solver over the variables that it speaks of."""
+
+    def __init__(self, formula: Formula, base: Sequence[int]) -> None:
+        """`base` gives the first atom of each variable of the whole space."""
+        home: dict[int, Variable] = {}
+        space: list[Variable] = []
+        moved = _moved(formula, home, space)
+        cnf = Cnf(tuple(space))
+        cnf.add(moved)
+        self._atoms = [base[index] + value for index, variable in home.items() for value in range(variable.size)]
+        """The atom of the whole space behind each own one."""
+        self._scope = sum(1 << (atom - 1) for atom in self._atoms)
+        self._worlds: list[int] = []
+        self._solver = Solver(name="minisat22", bootstrap_with=cnf.clauses)
+
+    def close(self) -> None:
+        self._solver.delete()
+
+    def impossible(self, domain: int) -> int | None:
+        """As `_Chain._impossible`."""
+        outside = ~domain
+        open_ = domain & self._scope
+        some = False
+        for world in self._worlds:
+            if not world & outside:
+                some = True
+                open_ &= ~world
+        if some and not open_:
+            return 0
+        gone = [-own for own, atom in enumerate(self._atoms, start=1) if not domain >> (atom - 1) & 1]
+        if not some and not self._solver.solve(assumptions=gone):
+            return None
+        found = 0
+        for own, atom in enumerate(self._atoms, start=1):
+            bit = 1 << (atom - 1)
+            if not open_ & bit:
+                continue
+            if self._solver.solve(assumptions=[*gone, own]):
+                model = self._solver.get_model()
+                world = sum(1 << (at - 1) for at, literal in zip(self._atoms, model, strict=False) if literal > 0)
+                self._worlds.append(world)
+                open_ &= ~world
+            else:
+                found |= bit
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Premises that are unsatisfiable together with a denied fact, none of which can go."""
+
+    clues: tuple[int, ...]
+    rules: tuple[int, ...]
+    known: tuple[Fact, ...]
+
+
+class Citer:
+    """Finds what a fact needs."""
+
+    def __init__(self, premises: Premises) -> None:
+        self.premises = premises
+        self._solver = Solver(name="minisat22", bootstrap_with=premises.cnf.clauses)
+
+        self._alone: dict[int, _Alone] = {}
+
+    def close(self) -> None:
+        self._solver.delete()
+        for one in self._alone.values():
+            one.close()
+
+    def alone(self, clue: int) -> _Alone:
+        """A clue's own solver."""
+        if clue not in self._alone:
+            self._alone[clue] = _Alone(self.premises.formulas[clue], self.premises.cnf.base)
+        return self._alone[clue]
+
+    def follows(self, fact: Fact, citation: Citation) -> bool:
+        """Whether a citation gives a fact."""
+        return not self._solver.solve(assumptions=[*self._literals(citation), -self.premises.literal(fact)])
+
+    def _literals(self, citation: Citation) -> Iterator[int]:
+        yield from (self.premises.rules[i] for i in citation.rules)
+        yield from (self.premises.clues[i] for i in citation.clues)
+        yield from map(self.premises.literal, citation.known)
+
+    def cite(self, fact: Fact | None, rules: Sequence[int], clues: Sequence[int], known: Sequence[Fact]) -> Citation:
+        """A minimal subset of premises that gives the fact (None: a contradiction); the dearest are dropped first,
+        then the facts found last. The premises must give it."""
+        literal = self.premises.literal
+        goal = [] if fact is None else [-literal(fact)]
+        ranked = [self.premises.clues[i] for i in clues] + [self.premises.rules[i] for i in rules]
+        ranked += [literal(one) for one in reversed(known)]
+        # Earlier facts are assumed first, so that the solver's own core tends to be made of them.
+        needed = self._core(ranked[::-1], goal)
+        for candidate in ranked:
+            if candidate in needed:
+                rest = [one for one in reversed(ranked) if one in needed and one != candidate]
+                if not self._solver.solve(assumptions=[*rest, *goal]):
+                    needed &= set(self._solver.get_core() or ())
+                    needed.discard(candidate)
+        return Citation(
+            tuple(i for i in clues if self.premises.clues[i] in needed),
+            tuple(i for i in rules if self.premises.rules[i] in needed),
+            tuple(one for one in known if literal(one) in needed),
+        )
+
+    def _core(self, assumptions: list[int], goal: list[int]) -> set[int]:
+        found = self._solver.solve(assumptions=[*assumptions, *goal])
+        assert not found, "the premises do not give the fact"
+        return set(self._solver.get_core() or ())
+
+
+@dataclass(slots=True)
+class Entry:
+    """A fact in the order found, and what it surely follows from, together with the facts before it."""
+
+    fact: Fact | None
+    batch: int
+    rules: tuple[int, ...]
+    clues: tuple[int, ...]
+    proof: tuple[Citation, Supposition | None] | None = None
+
+
+class _Chain:
+    """The forward half. Worlds, domains, rules and clues are sets of bits: atom k is bit k - 1."""
+
+    def __init__(
+        self,
+        citer: Citer,
+        rules: tuple[int, ...],
+        clues: tuple[int, ...],
+        given: Sequence[Fact] = (),
+        depth: int = 0,
+    ) -> None:
+        self.citer, self.premises, self.depth = citer, citer.premises, depth
+        self.rules, self.clues = rules, clues
+        cnf = self.premises.cnf
+        self.atoms = cnf.base[-1] + cnf.variables[-1].size - 1
+        self.spans = [((1 << v.size) - 1) << (cnf.base[v.index] - 1) for v in cnf.variables]
+        self.everything = (1 << self.atoms) - 1
+        self.domain = self.everything
+        self.worlds: list[tuple[int, int]] = []
+        """Atoms of a world, and the premises that hold there: clue i is bit i, group i bit (number of clues + i)."""
+        self.given = list(given)
+        self.log: list[Entry] = []
+        self.batches = 0
+        self.contradiction = False
+        self._rule_bits = self._bits((), rules)
+        self._solver = Solver(name="minisat22", bootstrap_with=cnf.clauses)
+        self._solver.set_phases([*self.premises.clues, *self.premises.rules])
+        for fact in given:
+            bit = 1 << (self.premises.literal(fact._replace(true=True)) - 1)
+            self.domain &= ~(self.spans[fact.variable] & ~bit if fact.true else bit)
+            self._solver.add_clause([self.premises.literal(fact)])
+
+    def close(self) -> None:
+        self._solver.delete()
+
+    def run(self) -> None:
+        """To the whole world, or, from a supposition, to the contradiction."""
+        while not self.contradiction:
+            if self.depth == 0 and self.domain.bit_count() == len(self.spans):
+                return
+            if not self._small():
+                self._several()
+
+    def facts(self) -> list[Fact]:
+        """What is known so far."""
+        return self.given + [entry.fact for entry in self.log if entry.fact is not None]
+
+    # Worlds
+
+    def _bits(self, clues: Iterable[int], rules: Iterable[int]) -> int:
+        count, bits = len(self.premises.clues), 0
+        for clue in clues:
+            bits |= 1 << clue
+        for rule in rules:
+            bits |= 1 << (count + rule)
+        return bits
+
+    def _solve(self, rules: Iterable[int], clues: Iterable[int], atom: int | None = None) -> int | None:
+        """The atoms of a world within the domains, which is kept; None if there is none."""
+        assumed = [self.premises.rules[i] for i in rules] + [self.premises.clues[i] for i in clues]
+        if atom is not None:
+            assumed.append(atom)
+        if not self._solver.solve(assumptions=assumed):
+            return None
+        model: Clause = self._solver.get_model()
+        world = 0
+        for literal in model[: self.atoms]:
+            if literal > 0:
+                world |= 1 << (literal - 1)
+        holding = 0
+        for place, selector in enumerate((*self.premises.clues, *self.premises.rules)):
+            if model[selector - 1] > 0:
+                holding |= 1 << place
+        self.worlds.append((world, holding))
+        return world
+
+    def _impossible(self, rules: tuple[int, ...], clues: tuple[int, ...], scope: int | None = None) -> int | None:
+        """The atoms of `scope` (None: all) still in the domains that no world of the premises has; None if there is no
+        world at all."""
+        need = self._bits(clues, rules)
+        seen = 0
+        for world, holding in self.worlds:
+            if holding & need == need:
+                seen |= world
+        if not seen:
+            world_found = self._solve(rules, clues)
+            if world_found is None:
+                return None
+            seen = world_found
+        open_, found = self.domain & (self.everything if scope is None else scope) & ~seen, 0
+        while open_:
+            bit = open_ & -open_
+            another = self._solve(rules, clues, bit.bit_length())
+            if another is None:
+                found |= bit
+                open_ &= ~bit
+            else:
+                open_ &= ~another
+        return found
+
+    # Steps
+
+    def _small(self) -> bool:
+        """One batch of facts from at most one clue, the cheapest first, if there is any.
+
+        What one group of rules gives, all of them give, too; so single groups are asked only about what all gave.
+        """
+        by_rules = self._impossible(self.rules, ()) if self.rules else 0
+        if by_rules != 0:
+            groups = [((rule,), ()) for rule in self.rules] if by_rules and len(self.rules) > 1 else []
+            return any(self._take(*one, by_rules or 0) for one in groups) or self._take(self.rules, ())
+        alone = any(self._record(self.citer.alone(clue).impossible(self.domain), (), (clue,)) for clue in self.clues)
+        return alone or (bool(self.rules) and any(self._take(self.rules, (clue,)) for clue in self.clues))
+
+    def _take(self, rules: tuple[int, ...], clues: tuple[int, ...], scope: int | None = None) -> bool:
+        return self._record(self._impossible(rules, clues, scope), rules, clues)
+
+    def _record(self, gone: int | None, rules: tuple[int, ...], clues: tuple[int, ...]) -> bool:
+        """Logs what premises rule out (None: everything), and says whether that is anything."""
+        if gone is None:
+            self.contradiction = True
+            self.log.append(Entry(None, self.batches, rules, clues))
+        elif gone:
+            self._exclude(gone, rules, clues)
+        return gone != 0
+
+    def _exclude(
+        self,
+        gone: int,
+        rules: tuple[int, ...],
+        clues: tuple[int, ...],
+        proof: tuple[Citation, Supposition | None] | None = None,
+    ) -> None:
+        """Takes atoms from the domains and logs what is new: values that are left alone before values ruled out."""
+        self.domain &= ~gone
+        self.worlds = [(world, holding) for world, holding in self.worlds if not world & gone]
+        settled, ruled_out = [], []
+        for index, (span, base) in enumerate(zip(self.spans, self.premises.cnf.base, strict=True)):
+            here = gone & span
+            if not here:
+                continue
+            left = self.domain & span
+            single = left.bit_count() == 1
+            if single:
+                settled.append(Fact(index, left.bit_length() - base, True))
+            if not single or proof is not None:
+                while here:
+                    bit = here & -here
+                    ruled_out.append(Fact(index, bit.bit_length() - base, False))
+                    here &= ~bit
+        if proof is not None:
+            self.log += [Entry(fact, self.batches, (), (), proof) for fact in ruled_out]
+            # What is left is a step of its own: a variable has one value, and all others are ruled out.
+            self.log += [Entry(fact, self.batches, (), ()) for fact in settled]
+        else:
+            self.log += [Entry(fact, self.batches, rules, clues) for fact in settled + ruled_out]
+        self._solver.append_formula([[self.premises.literal(fact)] for fact in settled + ruled_out])
+        self.batches += 1
+
+    def _several(self) -> None:
+        """One batch from as few clues as can be, by supposition if that is more than `MOST_DIRECT`."""
+        targets = self._targets()
+        small = min(targets, key=lambda target: len(target[1]))[1]
+        for size in range(2, MOST_DIRECT + 1):
+            if len(small) <= size:
+                break
+            for atom, _ in targets:
+                chosen = self._hitting(atom, size)
+                if chosen is not None and len(chosen) < len(small):
+                    small = chosen
+                    break
+        if len(small) <= MOST_DIRECT or self.depth == MOST_DEPTH or not self._suppose(targets):
+            found = self._take(self.rules, small)
+            assert found, "the clues leave several worlds"
+
+    def _targets(self) -> list[tuple[int | None, tuple[int, ...]]]:
+        """Atoms that all clues together rule out, each with clues none of which can go, the fewest clues first."""
+        whole = self._solve(self.rules, self.clues)
+        found: list[tuple[int | None, tuple[int, ...]]] = []
+        if whole is None:
+            found.append((None, self._clue_core(None)))
+        sizes = [(self.domain & span).bit_count() for span in self.spans]
+        order = [
+            (size, base + value)
+            for size, base, variable in zip(sizes, self.premises.cnf.base, self.premises.cnf.variables, strict=True)
+            for value in range(variable.size)
+            if size > 1 and self.domain >> (base + value - 1) & 1 and not (whole or 0) >> (base + value - 1) & 1
+        ]
+        for _, atom in sorted(order)[:MOST_TRIED]:
+            if whole is None or self._solve(self.rules, self.clues, atom) is None:
+                core = self._clue_core(atom)
+                found.append((atom, core))
+                if len(core) <= 2:
+                    break
+        return sorted(found, key=lambda target: len(target[1]))
+
+    def _clue_core(self, atom: int | None) -> tuple[int, ...]:
+        needed = list(self.clues)
+        for clue in self.clues:
+            if clue in needed:
+                rest = [one for one in needed if one != clue]
+                assumed = [self.premises.rules[i] for i in self.rules] + [self.premises.clues[i] for i in rest]
+                if not self._solver.solve(assumptions=[*assumed, *([atom] if atom else [])]):
+                    core = set(self._solver.get_core() or ())
+                    needed = [one for one in rest if self.premises.clues[one] in core]
+        return tuple(needed)
+
+    def _hitting(self, atom: int | None, size: int) -> tuple[int, ...] | None:
+        """Up to `size` clues that with the rules rule an atom out, if there are any: a set that hits the clues which
+        are false in each world with the atom (Ignatiev et al., "Smallest MUS extraction with minimal hitting set
+        dualization", 2015)."""
+        wanted = 0 if atom is None else 1 << (atom - 1)
+        clue_bits = self._bits(self.clues, ())
+        false = [
+            clue_bits & ~holding
+            for world, holding in self.worlds
+            if world & wanted == wanted and holding & self._rule_bits == self._rule_bits
+        ]
+        while True:
+            chosen = _hit(false, size)
+            if chosen is None:
+                return None
+            clues = tuple(i for i in self.clues if chosen >> i & 1)
+            if self._solve(self.rules, clues, atom) is None:
+                return clues
+            false.append(clue_bits & ~self.worlds[-1][1])
+
+    def _suppose(self, targets: list[tuple[int | None, tuple[int, ...]]]) -> bool:
+        """Supposes the values that take the fewest clues to refute, and keeps the shortest refutation."""
+        tried: list[tuple[tuple[int, ...], int, Citation, Supposition]] = []
+        known = self.facts()
+        base = self.premises.cnf.base
+        for atom, core in targets[:MOST_SUPPOSED]:
+            if atom is None:
+                continue
+            variable = next(i for i in reversed(range(len(base))) if base[i] <= atom)
+            supposed = Fact(variable, atom - base[variable], True)
+            cited = self.citer.cite(supposed.denied(), self.rules, core, known)
+            steps = chain(self.citer, cited, supposed, self.depth + 1)
+            most = max(len(step.clues) for step in steps)
+            tried.append(
+                ((most, len(steps), sum(step.cost for step in steps)), atom, cited, Supposition(supposed, steps))
+            )
+        if not tried:
+            return False
+        _, atom, cited, supposition = min(tried, key=lambda one: one[:2])
+        self._exclude(1 << (atom - 1), (), (), (cited, supposition))
+        return True
+
+
+def _hit(sets: list[int], size: int) -> int | None:
+    """Up to `size` bits that meet every set."""
+    if not sets:
+        return 0
+    if size == 0:
+        return None
+    if size == 1:
+        common = sets[0]
+        for one in sets:
+            common &= one
+        return common & -common or None
+    options = min(sets, key=int.bit_count)
+    while options:
+        bit = options & -options
+        options &= ~bit
+        rest = _hit([one for one in sets if not one & bit], size - 1)
+        if rest is not None:
+            return bit | rest
+    return None
+
+
+def chain(citer: Citer, cited: Citation, supposed: Fact, depth: int) -> tuple[Step, ...]:
+    """Steps from a supposed fact to a contradiction, with nothing but what is cited."""
+    forward = _Chain(citer, cited.rules, cited.clues, [*cited.known, supposed], depth)
+    try:
+        forward.run()
+        assert forward.contradiction
+        return cite_back(citer, forward.log, forward.given, set(), prune=True)
+    finally:
+        forward.close()
+
+
+def solve_in_steps(
+    premises: Premises, world: World, goals: Sequence[Formula] | None = None, prune: bool = True
+) -> tuple[Step, ...]:
+    """Steps to the whole world, or to what makes the goals certain. The clues must leave just this world.
+
+    Without `prune`, facts that no later step needs are kept.
+    """
+    citer = Citer(premises)
+    forward = _Chain(citer, tuple(range(len(premises.rules))), tuple(range(len(premises.clues))))
+    try:
+        forward.run()
+        assert not forward.contradiction
+        known = forward.facts()
+        needed = whole_world(premises, world) if goals is None else goal_facts(premises, known, goals)
+        return cite_back(citer, forward.log, [], needed, prune)
+    finally:
+        forward.close()
+        citer.close()
+
+
+def whole_world(premises: Premises, world: World) -> set[Fact]:
+    """The value of every variable that has more than one."""
+    return {Fact(v.index, world[v.index], True) for v in premises.cnf.variables if v.size > 1}
+
+
+def goal_facts(premises: Premises, known: Sequence[Fact], goals: Sequence[Formula]) -> set[Fact]:
+    """Facts from which, with the rules, the goals follow."""
+    cnf = premises.cnf.copy()
+    denied = []
+    for goal in goals:
+        denied.append(cnf.new_literal())
+        cnf.add(Not(goal), denied[-1])
+    citer = Citer(Premises(cnf, premises.rules, tuple(denied), ()))
+    try:
+        rules = range(len(premises.rules))
+        return {fact for goal in range(len(goals)) for fact in citer.cite(None, rules, (goal,), known).known}
+    finally:
+        citer.close()
+
+
+def cite_back(
+    citer: Citer, log: Sequence[Entry], given: Sequence[Fact], needed: set[Fact], prune: bool
+) -> tuple[Step, ...]:
+    """The backward half: from the last entry to the first, what each needed fact needs.
+
+    A fact that follows from what a later step cites, too, joins that step, which then stands in its place.
+    """
+    goals = frozenset(needed)
+    known = [*given, *(entry.fact for entry in log if entry.fact is not None)]
+    place = {fact: number for number, fact in enumerate(known)}
+    steps: dict[int, tuple[Citation, Step]] = {}
+    """By the place of the first fact; so from the last step to the first."""
+    alike: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = {}
+    """Clues and rules to the places of the steps that cite just these."""
+    for index in reversed(range(len(log))):
+        entry = log[index]
+        here = len(given) + index
+        if entry.fact is None:
+            cited = citer.cite(None, entry.rules, entry.clues, known)
+            steps[here] = cited, Step((), cited.clues, cited.rules, cited.known)
+            needed = needed.union(cited.known)
+            continue
+        if prune and entry.fact not in needed:
+            continue
+        if entry.proof is not None:
+            cited, supposition = entry.proof
+        else:
+            cited, supposition = citer.cite(entry.fact, entry.rules, entry.clues, known[:here]), None
+        facts: tuple[Fact, ...] = (entry.fact,)
+        group = alike.setdefault((cited.clues, cited.rules), [])
+        for other in group[-MOST_ALIKE:] if supposition is None else ():
+            shared, step = steps[other]
+            early = all(place[fact] < here for fact in shared.known)
+            if step.suppose is None and early and (shared == cited or citer.follows(entry.fact, shared)):
+                cited, facts = shared, facts + step.facts
+                group.remove(other)
+                del steps[other]
+                break
+        if supposition is None:
+            known_here = {entry.fact, *cited.known}
+            for other in group[-MOST_ALIKE:]:
+                own, step = steps[other]
+                # The other way round: a later step that only adds this fact to what is cited here joins this one.
+                wanted = entry.fact in goals or sum(entry.fact in one.known for one, _ in steps.values()) > 1
+                if (
+                    wanted
+                    and step.suppose is None
+                    and known_here.issuperset(own.known)
+                    and all(citer.follows(fact, cited) for fact in step.facts)
+                ):
+                    facts += step.facts
+                    group.remove(other)
+                    del steps[other]
+        group.append(here)
+        steps[here] = cited, Step(facts, cited.clues, cited.rules, cited.known, supposition)
+        needed = needed.union(cited.known)
+    return tuple(step for _, step in reversed(steps.values()))
