@@ -28,7 +28,8 @@ from rollout import CASE, QUESTION
 from sleuth.config import OptimizerConfig
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.engine import TorchPolicy
-from sleuth.policy.models import SMOLLM2, Loaded, cache_folder, fast_dtype, load_model
+from sleuth.policy.machine import fast_dtype
+from sleuth.policy.models import SMOLLM2, Loaded, cache_folder, load_model
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import policy_loss
 from sleuth.training.optimizer import MasterAdamW

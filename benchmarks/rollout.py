@@ -20,7 +20,8 @@ import transformers
 from common import machine, write_table
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.engine import TorchPolicy
-from sleuth.policy.models import SMOLLM2, Loaded, fast_dtype, load_model, prompt_tokens
+from sleuth.policy.machine import fast_dtype
+from sleuth.policy.models import SMOLLM2, Loaded, load_model, prompt_tokens
 
 CASE = """On a stormy night at the old mill six guests were seen in the kitchen, the loft, the cellar and the yard.
 The miller was in the same room as the rope at midnight. Either the baker or the smith was in the loft at eleven, but

@@ -140,6 +140,13 @@ def test_play(puzzles: Path) -> None:
         (["train", "--resume", "missing"], "no run here"),
         (["train", str(RECIPES[0]), "--grpo.setps", "3"], "did you mean 'grpo.steps'"),
         (["train", str(RECIPES[0]), "--puzzles.family", "zebar"], "did you mean 'zebra'"),
+        (["train", str(RECIPES[0]), "--sampling.top_p", "0.9"], "would bias the ratio"),
+        (["train", str(RECIPES[0]), "--device", "gpu"], "unknown device 'gpu'"),
+        (["train", str(RECIPES[0]), "--device", "cuda:99"], "not to be had"),
+        (["train", "--resume", "missing", "--device", "cpu"], "the run's own settings"),
+        (["eval", "--device", "gpu", "--count", "1"], "unknown device 'gpu'"),
+        (["eval", "--count", "1", "--top-p", "0.9"], "without a temperature"),
+        (["eval", "--count", "1", "--max-new-tokens", "0"], "at least one token"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], said: str, tmp_path: Path) -> None:
@@ -162,6 +169,31 @@ def test_a_model_folder_without_weights_is_refused_and_the_run_can_go_on(tmp_pat
     done = sleuth("train", RECIPES[0], *keys(**{"model.name": str(empty)}), "--out", tmp_path / "run")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr and str(empty) in done.stderr.splitlines()[-1]
+
+
+def test_a_run_that_does_not_fit_into_memory_is_refused_and_leaves_nothing(tmp_path: Path, model: Path) -> None:
+    settings = keys(**{"model.name": str(model), "model.memory_gb": "0.2"})
+    done = sleuth("train", RECIPES[0], *settings, "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1 and "raise --model.memory_gb" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_decided_at_the_start_is_kept(tmp_path: Path, model: Path) -> None:
+    """Measured, written down, and used again, whatever a resumed run would measure."""
+    settings = keys(**{"model.name": str(model), "model.dtype": "auto", "model.threads": "0", "grpo.steps": "0"})
+    done = sleuth("train", RECIPES[0], *settings, "--device", "cpu", "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert "memory: about" in done.stderr
+    text = (tmp_path / "run" / "config.json").read_text()
+    decided = json.loads(text)["model"]
+    assert decided["device"] == "cpu" and decided["dtype"] in ("bfloat16", "float32") and decided["threads"] >= 1
+    for file in (tmp_path / "run" / "model").iterdir():
+        file.unlink()
+    done = sleuth("train", "--resume", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert f"{decided['dtype']}, {decided['threads']} threads, cpu" in done.stderr
+    assert (tmp_path / "run" / "config.json").read_text() == text
 
 
 def run_files(run: Path) -> dict[str, bytes]:
@@ -226,6 +258,11 @@ def test_eval_and_ask(puzzles: Path, model: Path, tmp_path: Path) -> None:
     done = sleuth("ask", puzzles, "--model", model, "--max-new-tokens", "4")
     assert done.returncode == 0, done.stderr
     assert "4 tokens" in done.stdout or "tokens)" in done.stdout
+    drawn = ["--temperature", "1", "--top-k", "5", "--top-p", "0.9", "--device", "cpu"]
+    done = sleuth("ask", puzzles, "--model", model, "--max-new-tokens", "4", *drawn)
+    assert done.returncode == 0, done.stderr
+    done = sleuth("eval", "--model", model, "--file", puzzles, "--max-new-tokens", "4", "--samples", "2", *drawn)
+    assert done.returncode == 0, done.stderr
 
 
 def test_help_explains_every_key() -> None:

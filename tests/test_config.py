@@ -44,6 +44,8 @@ def test_overrides() -> None:
         (["--grpo.steps", "-1"], "grpo.steps: Input should be greater than or equal to 0"),
         (["--mode", "dance"], "mode: Input should be 'answer', 'reason' or 'program'"),
         (["--grpo", "3"], "unknown key"),
+        (["--sampling.top_p", "0.9"], "sampling.top_p is for sleuth eval and ask, .* bias the ratio"),
+        (["--model.memory_gb", "0"], "memory_gb: Input should be greater than 0"),
     ],
 )
 def test_bad_overrides(tokens: list[str], said: str) -> None:
@@ -58,6 +60,7 @@ def test_bad_overrides(tokens: list[str], said: str) -> None:
         ("[grpo]\nstpes = 3", "unknown key 'grpo.stpes'; did you mean 'grpo.steps'"),
         ("[grpo]\nsteps = 'x'", "grpo.steps"),
         ("grpo = 3", "grpo: "),
+        ("[sampling]\ntop_k = 40", "sampling.top_k is for sleuth eval and ask, .* bias the ratio"),
         ("name = ", "not a TOML file"),
     ],
 )

@@ -222,7 +222,18 @@ def play(
 
 @app.command
 def ask(
-    file: Path, /, *, model: str = "smollm2-135m", number: int = 0, mode: Mode = "answer", max_new_tokens: int = 256
+    file: Path,
+    /,
+    *,
+    model: str = "smollm2-135m",
+    number: int = 0,
+    mode: Mode = "answer",
+    temperature: float = 0.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    seed: int = 0,
+    max_new_tokens: int = 256,
+    device: str = "auto",
 ) -> None:
     """Ask a model one case; its answer is shown as it writes, then marked.
 
@@ -236,13 +247,25 @@ def ask(
         Which puzzle of the file, from 0.
     mode
         `answer`, `reason` or `program`.
+    temperature
+        0 is greedy.
+    top_k
+        Draw only from so many of the likeliest tokens; 0 from all.
+    top_p
+        Draw only from the likeliest tokens that have this probability together.
+    seed
+        Seed of the draws.
     max_new_tokens
         Longest completion.
+    device
+        `cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one.
     """
     from sleuth.datasets.files import read_puzzle
+    from sleuth.policy.base import Sampling
     from sleuth.workbench import ask_model
 
-    ask_model(read_puzzle(file, number), model, mode, max_new_tokens)
+    sampling = Sampling(max_new_tokens, temperature, (seed,), top_k, top_p)
+    ask_model(read_puzzle(file, number), model, mode, sampling, device)
 
 
 @app.command(help_epilogue=KEY_TABLE)
@@ -252,6 +275,7 @@ def train(
     *key_values: Annotated[str, Parameter(allow_leading_hyphen=True)],
     out: Path | None = None,
     resume: Path | None = None,
+    device: str | None = None,
 ) -> None:
     """Train a model: warm start, GRPO (Group Relative Policy Optimization), evaluations, report.
 
@@ -265,17 +289,20 @@ def train(
         Folder of the run; by default runs/NAME.
     resume
         Go on with a run that was stopped.
+    device
+        Short for `--model.device`.
     """
     from sleuth.workbench import resume_run, start_run
 
     if resume is not None:
-        if recipe is not None or key_values or out is not None:
+        if recipe is not None or key_values or out is not None or device is not None:
             raise UserError("--resume takes the run's own settings; give it alone")
         resume_run(resume)
         return
     if recipe is None:
         raise UserError("name a recipe, e.g. sleuth train recipes/demo.toml, or a run to go on with: --resume RUN")
-    config = load_recipe(recipe, parse_overrides(key_values))
+    overrides = parse_overrides(key_values)
+    config = load_recipe(recipe, overrides if device is None else overrides | {"model.device": device})
     start_run(config, out or Path("runs") / config.name)
 
 
@@ -293,7 +320,10 @@ def eval_command(
     mode: Mode = "answer",
     samples: int = 1,
     temperature: float = 0.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
     max_new_tokens: int = 256,
+    device: str = "auto",
     out: Path | None = None,
 ) -> None:
     """Evaluate a model, with guessing and the solver beside it.
@@ -313,7 +343,7 @@ def eval_command(
     count
         How many puzzles.
     seed
-        Seed of the puzzles.
+        Seed of the puzzles and of the draws.
     file
         Take the puzzles from a file instead.
     mode
@@ -322,22 +352,30 @@ def eval_command(
         Completions per puzzle.
     temperature
         0 is greedy.
+    top_k
+        Draw only from so many of the likeliest tokens; 0 from all.
+    top_p
+        Draw only from the likeliest tokens that have this probability together.
     max_new_tokens
         Longest completion.
+    device
+        `cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one.
     out
         File for every completion: .parquet.
     """
     from sleuth.datasets.files import read_puzzles
     from sleuth.datasets.make import Order, make_puzzles
+    from sleuth.policy.base import Sampling
     from sleuth.workbench import evaluate_model
 
+    sampling = Sampling(max_new_tokens, temperature, (seed,), top_k, top_p)
     if file is not None:
         puzzles = read_puzzles(file)
     else:
         order = Order(family, level, split, seed, count, style)
         order.check()
         puzzles = list(track(make_puzzles(order), "making puzzles", count))
-    evaluate_model(puzzles, model, mode, samples, temperature, max_new_tokens, seed, out)
+    evaluate_model(puzzles, model, mode, samples, sampling, device, out)
 
 
 @app.command
@@ -355,17 +393,19 @@ def report(run: Path, /) -> None:
 
 
 @app.command
-def demo(*, out: Path = Path("runs/demo")) -> None:
+def demo(*, out: Path = Path("runs/demo"), device: str = "auto") -> None:
     """The main job, whole: puzzles, a real model failing at them, its training, and what it can do then.
 
     Parameters
     ----------
     out
         Folder of the run. If it was interrupted, it goes on.
+    device
+        `cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one.
     """
     from sleuth.workbench import run_demo
 
-    run_demo(out)
+    run_demo(out, device)
 
 
 def main(arguments: list[str] | None = None) -> None:

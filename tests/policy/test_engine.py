@@ -12,7 +12,9 @@ from sleuth.policy.base import Request, Rollout, Sampling, StopReason
 from sleuth.policy.decoder import TransformersDecoder
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.fused import FusedDecoder
-from sleuth.policy.models import prompt_tokens
+from sleuth.policy.models import Loaded, prompt_tokens
+from sleuth.policy.stream import stream
+from tests.devices import DEVICES
 from tests.policy.families import FAMILIES, tiny_family
 from tests.tiny import END, tiny_llama, tiny_tokenizer
 
@@ -94,7 +96,7 @@ def test_fused_path_is_taken_where_no_window_hides_a_token(family: str) -> None:
 def assert_greedy_equals_generate(model: Any) -> None:
     expected = []
     for request in REQUESTS:
-        prompt = torch.tensor([prompt_tokens(TOKENIZER, request)])
+        prompt = torch.tensor([prompt_tokens(TOKENIZER, request)], device=model.device)
         with torch.no_grad():
             expected.append(model.generate(prompt, max_new_tokens=24, do_sample=False)[0, prompt.shape[1] :].tolist())
     for samples in (1, 3):
@@ -102,9 +104,10 @@ def assert_greedy_equals_generate(model: Any) -> None:
         assert [[list(rollout.tokens) for rollout in group] for group in groups] == [[t] * samples for t in expected]
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_greedy_tokens_equal_generate(kind: str) -> None:
-    assert_greedy_equals_generate(model_of(kind))
+def test_greedy_tokens_equal_generate(kind: str, device: str) -> None:
+    assert_greedy_equals_generate(model_of(kind).to(device))
 
 
 @pytest.mark.parametrize("family", WINDOWS)
@@ -257,6 +260,34 @@ def test_interrupt_passes_and_the_policy_still_works() -> None:
         policy.rollout(REQUESTS, 2, Sampling(5), progress=interrupt)
     assert model.training
     assert len(policy.rollout(REQUESTS, 2, Sampling(5))) == 3
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_draws_from_the_likeliest_tokens_alone(device: str) -> None:
+    """Every token drawn is among the three likeliest, and its log-probability is that among them."""
+    model = tiny_llama().to(device)
+    groups = TorchPolicy(model, TOKENIZER).rollout(REQUESTS, 4, Sampling(12, temperature=1.5, top_k=3))
+    places = set()
+    for rollout in flat(groups):
+        tokens = torch.tensor([[*rollout.prompt_tokens, *rollout.tokens]], device=device)
+        with torch.no_grad():
+            logits = model(tokens).logits[0, len(rollout.prompt_tokens) - 1 : -1].cpu() / 1.5
+        best, order = logits.topk(3)
+        place = (order == torch.tensor(rollout.tokens)[:, None]).nonzero()[:, 1]
+        assert len(place) == len(rollout.tokens)
+        expected = best.log_softmax(-1).gather(1, place[:, None])[:, 0]
+        torch.testing.assert_close(torch.tensor(rollout.logprobs), expected, atol=1e-4, rtol=1e-4)
+        places |= set(place.tolist())
+    assert places == {0, 1, 2}
+
+
+def test_a_stream_is_the_rollout_piece_by_piece() -> None:
+    loaded = Loaded(tiny_llama(), TOKENIZER, "tiny", "", "")
+    pieces: list[str] = []
+    sampling = Sampling(30, temperature=1.0, seed=(3,))
+    rollout = stream(loaded, REQUESTS[1], sampling, pieces.append)
+    assert [[rollout]] == TorchPolicy(loaded.model, TOKENIZER).rollout([REQUESTS[1]], 1, sampling)
+    assert "".join(pieces) == rollout.text and len(rollout.text) > 3
 
 
 def test_no_requests_no_rollouts() -> None:

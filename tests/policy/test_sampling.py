@@ -6,10 +6,13 @@ import math
 
 import pytest
 import torch
+from transformers.generation import TopKLogitsWarper, TopPLogitsWarper
 
+from sleuth.errors import UserError
 from sleuth.policy import sampling
+from sleuth.policy.base import Sampling
 from sleuth.policy.native.library import library
-from sleuth.policy.sampling import CHUNK, Draws, draw
+from sleuth.policy.sampling import CHUNK, Draws, draw, likeliest
 
 
 @pytest.fixture(autouse=True, params=["torch", "C++"])
@@ -96,3 +99,65 @@ def test_draws_hang_on_every_part_of_their_key_alone() -> None:
     assert all(0 <= value < 1 for value in values)
     later = Draws((0,), "a", 0)
     assert [later.at(1), later.at(0)] == [values[5], values[0]]  # in any order
+
+
+def kept(probabilities: list[float], temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> list[int]:
+    left = likeliest(torch.tensor([probabilities], dtype=torch.float64).log(), temperature, top_k, top_p)[0]
+    return left.isfinite().nonzero().flatten().tolist()
+
+
+def test_what_top_k_and_top_p_leave() -> None:
+    assert kept([0.1, 0.4, 0.2, 0.3], top_k=2) == [1, 3]
+    assert kept([0.1, 0.4, 0.2, 0.3], top_k=9) == [0, 1, 2, 3]
+    assert kept([0.25, 0.25, 0.25, 0.25], top_k=3) == [0, 1, 2]  # of equals, the first
+    # 0.4 is less than 0.41, 0.4 + 0.3 is not; 0.69 and 0.71 lie on both sides of 0.7.
+    assert kept([0.1, 0.4, 0.2, 0.3], top_p=0.39) == [1]
+    assert kept([0.1, 0.4, 0.2, 0.3], top_p=0.41) == [1, 3]
+    assert kept([0.1, 0.4, 0.2, 0.3], top_p=0.69) == [1, 3]
+    assert kept([0.1, 0.4, 0.2, 0.3], top_p=0.71) == [1, 2, 3]
+    # Of the three likeliest, 4/9 and 3/9 of the probability are 0.78: top_p counts what top_k left.
+    assert kept([0.1, 0.4, 0.2, 0.3], top_k=3, top_p=0.77) == [1, 3]
+    assert kept([0.1, 0.4, 0.2, 0.3], top_p=0.77) == [1, 2, 3]
+    # At temperature 1/2 the weights are 16 : 9 : 4 : 1 of 30; the first two have 0.83.
+    assert kept([0.1, 0.4, 0.2, 0.3], temperature=0.5, top_p=0.82) == [1, 3]
+    assert kept([0.3, 0.0, 0.7], top_p=1e-9) == [2]
+
+
+def test_the_cut_is_transformers_own() -> None:
+    logits = torch.randn(50, 3 * CHUNK + 5, generator=torch.Generator().manual_seed(0)) * 3
+    expected = TopPLogitsWarper(0.8)(None, TopKLogitsWarper(40)(None, logits / 0.7)).isfinite()
+    assert torch.equal(likeliest(logits, 0.7, 40, 0.8).isfinite(), expected)
+    assert expected.sum(-1).float().std() > 0
+
+
+def test_frequencies_after_the_cut_follow_what_is_left() -> None:
+    """Pearson's chi-square statistic; the tokens left are drawn as their share of what is left, and told so."""
+    draws = 20_000
+    probabilities = torch.zeros(CHUNK + 1)
+    probabilities[[0, 3, 4, 100, CHUNK]] = torch.tensor([0.4, 0.25, 0.05, 0.1, 0.2])
+    left = likeliest(probabilities.log()[None], 1.0, 4, 0.9)
+    expected = torch.tensor([0.4, 0.25, 0.1, 0.2]) / 0.95
+    uniforms = [Draws((1, sample // 100), "puzzle", sample % 100).at(7) for sample in range(draws)]
+    tokens, logprobs = draw(left.expand(draws, -1), uniforms, 1.0)
+    places = [0, 3, 100, CHUNK]
+    counts = torch.bincount(tokens, minlength=CHUNK + 1)[places].double()
+    assert counts.sum() == draws
+    assert ((counts - expected * draws) ** 2 / (expected * draws)).sum() < 16.27  # once in a thousand, three degrees
+    torch.testing.assert_close(logprobs[tokens == CHUNK][0].exp(), expected[3])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"max_new_tokens": 0},
+        {"temperature": -0.1},
+        {"top_k": -1},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"temperature": 0.0, "top_k": 5},
+        {"temperature": 0.0, "top_p": 0.9},
+    ],
+)
+def test_settings_without_a_distribution_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(UserError):
+        Sampling(**{"max_new_tokens": 5} | settings)  # type: ignore[arg-type]

@@ -208,6 +208,22 @@ def test_evaluations_of_different_puzzles_and_of_other_names(empty_run: RunDirec
     assert "renamed" in page.text("th") and "empty" not in page.text("th")
 
 
+@pytest.mark.parametrize(
+    ("dtype", "metric", "bar"), [("bfloat16", "mismatch", 0.02), ("float32", "mismatch_max", 1e-4)]
+)
+def test_sampler_against_trainer(tmp_path: Path, dtype: str, metric: str, bar: float) -> None:
+    """In bfloat16 the mean counts, in float32 the largest difference."""
+    config = CONFIG.model_copy(update={"model": CONFIG.model.model_copy(update={"dtype": dtype})})
+    said = []
+    for name, factors in (("good", (0.5, 0.9, 0.2)), ("bad", (0.5, 1.5, 1.1))):
+        run = RunDirectory.create(tmp_path / name, config)
+        for step, factor in enumerate(factors, start=1):
+            run.log_metrics("grpo", step, {"mismatch": 7.0, "mismatch_max": 7.0} | {metric: factor * bar})
+        said.append(Page(render(run)).text("figcaption"))
+    assert f"It stayed under the bar of {bar:g} in all 3 steps." in said[0] and "exceeded" not in said[0]
+    assert f"The bar of {bar:g} was exceeded in 2 of 3 steps, most in step 2 with {1.5 * bar:.2g}" in said[1]
+
+
 def test_values_that_are_not_finite(empty_run: RunDirectory) -> None:
     for step, loss in ((1, 2.0), (2, float("nan")), (3, float("inf")), (4, 1.0)):
         empty_run.log_metrics("sft", step, {"loss": loss})
@@ -217,7 +233,9 @@ def test_values_that_are_not_finite(empty_run: RunDirectory) -> None:
 
 
 def test_recipe_reads_back(tmp_path: Path) -> None:
-    config = RunConfig.model_validate({"name": 'a "b" \\ é \n\x07', "seed": 3, "grpo": {"kl": 0.01}})
+    config = RunConfig.model_validate(
+        {"name": 'a "b" \\ é \n\x07', "seed": 3, "grpo": {"kl": 0.01}, "optimizer": {"activation_checkpointing": True}}
+    )
     (tmp_path / "again.toml").write_text(recipe(config), encoding="utf-8")
     assert load_recipe(tmp_path / "again.toml") == config
 

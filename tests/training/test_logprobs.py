@@ -16,6 +16,7 @@ from sleuth.policy.native.library import library
 from sleuth.training import attention, logprobs, stack
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.packing import Group, micro_batches, pack
+from tests.devices import DEVICES
 from tests.policy.families import FAMILIES, tiny_family
 from tests.tiny import tiny_llama
 from tests.training.groups import GROUPS
@@ -31,7 +32,7 @@ def _unpacked(model: PreTrainedModel, groups: list[Group], temperature: float) -
     logprobs, entropies = [], []
     for group in groups:
         for completion in group.completions:
-            row = torch.tensor([[*group.prompt_tokens, *completion]])
+            row = torch.tensor([[*group.prompt_tokens, *completion]], device=model.device)
             logits = model(input_ids=row).logits[0, len(group.prompt_tokens) - 1 : -1] / temperature
             logp = logits.log_softmax(-1)
             logprobs.append(logp.gather(1, row[0, len(group.prompt_tokens) :, None])[:, 0])
@@ -50,19 +51,21 @@ def _gradients(model: PreTrainedModel, loss: Tensor) -> dict[str, Tensor]:
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_packed_equals_unpacked(name: str, temperature: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packed_equals_unpacked(name: str, temperature: float, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logprobs, "CHUNK_TOKENS", 7)  # several chunks of logits, the last one shorter
-    model = MODELS[name]()
+    model = MODELS[name]().to(device)
     wanted_N, wanted_entropy_N = _unpacked(model, GROUPS, temperature)
-    wanted = _gradients(model, (wanted_N * _weights(len(wanted_N))).sum())
+    weights_N = _weights(len(wanted_N)).to(device)
+    wanted = _gradients(model, (wanted_N * weights_N).sum())
 
-    got_N, entropy_N = completion_logprobs(model, pack(GROUPS), temperature)
+    got_N, entropy_N = completion_logprobs(model, pack(GROUPS, device), temperature)
     assert got_N.dtype == entropy_N.dtype == torch.float32 and not entropy_N.requires_grad
     torch.testing.assert_close(got_N, wanted_N, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(entropy_N, wanted_entropy_N, rtol=1e-4, atol=1e-5)
-    got = _gradients(model, (got_N * _weights(len(got_N))).sum())
+    got = _gradients(model, (got_N * weights_N).sum())
     assert got.keys() == wanted.keys()
     for key, gradient in wanted.items():
         assert (got[key] - gradient).norm() <= 1e-4 * gradient.norm(), key
@@ -148,3 +151,41 @@ def test_logits_that_are_not_linear_are_refused() -> None:
     model.config.logits_scaling = 2.0
     with pytest.raises(UserError, match="logits_scaling"):
         completion_logprobs(model, pack(GROUPS))
+
+
+def _kept_bytes(model: PreTrainedModel, checkpointing: bool) -> tuple[int, dict[str, Tensor]]:
+    """What a forward pass keeps for the backward pass, parameters not counted, and the gradients of that pass."""
+    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        logprobs_N, _ = completion_logprobs(model, pack(GROUPS), 0.9, checkpointing)
+    return sum(kept.values()), _gradients(model, (logprobs_N * _weights(len(logprobs_N))).sum())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_checkpointing_keeps_less_and_the_gradient(family: str, dtype: torch.dtype) -> None:
+    """Every layer beyond the first costs what enters it, instead of all that it computes."""
+    costs, gradients = [], []
+    layers = {layers: tiny_family(family, num_hidden_layers=layers, **_deeper(family, layers)) for layers in (2, 6)}
+    for checkpointing in (False, True):
+        few, _ = _kept_bytes(layers[2].to(dtype), checkpointing)
+        many, gradient = _kept_bytes(layers[6].to(dtype), checkpointing)
+        costs.append((many - few) / 4)
+        gradients.append(gradient)
+    assert 0 < costs[1] < costs[0] / 4
+    assert all(torch.equal(gradients[0][name], gradients[1][name]) for name in gradients[0])
+
+
+def _deeper(family: str, layers: int) -> dict[str, object]:
+    """Settings of a family that hang on the number of its layers."""
+    if family == "Gemma3":
+        return {"layer_types": ["sliding_attention", "full_attention"] * (layers // 2)}
+    return {"no_rope_layers": [1, 0] * (layers // 2)} if family == "SmolLM3" else {}

@@ -25,6 +25,7 @@ from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.optimizer import MasterAdamW
 from sleuth.training.packing import Group, pack
 from sleuth.training.sft import encode, train_sft
+from tests.devices import DEVICES
 from tests.tiny import END, tiny_llama, tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()
@@ -109,9 +110,10 @@ def _mean_reward(groups: Sequence[ScoredGroup]) -> float:
     return statistics.fmean(score.reward for group in groups for score in group.scores)
 
 
-def test_grpo_learns_a_toy_task_from_a_random_start() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_grpo_learns_a_toy_task_from_a_random_start(device: str) -> None:
     config = _config(grpo={"steps": 12, "puzzles_per_step": 4, "samples": 16})
-    record = _grpo(config, tiny_llama(), tasks=functools.partial(_tasks, count=4))
+    record = _grpo(config, tiny_llama().to(device), tasks=functools.partial(_tasks, count=4))
     assert _mean_reward(record.groups[1]) < 0.45
     assert _mean_reward(record.groups[12]) > 0.8
 

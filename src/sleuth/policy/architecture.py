@@ -113,7 +113,7 @@ def read(model: Any) -> Architecture | None:
     return Architecture(
         layers=tuple(_layer(layer, gemma, config) for layer in body.layers),
         embedding=body.embed_tokens.weight,
-        embedding_scale=float(body.embed_tokens.embed_scale.to(model.dtype)) if gemma else 1.0,
+        embedding_scale=float(torch.tensor(body.embed_tokens.scalar_embed_scale, dtype=model.dtype)) if gemma else 1.0,
         embed=body.embed_tokens,
         norm=body.norm.weight,
         head=model.lm_head,

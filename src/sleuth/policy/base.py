@@ -51,7 +51,9 @@ class Sampling:
     `top_k`; 1: all. Not for training: a token that is left out has no probability here, but one for the trainer."""
 
     def __post_init__(self) -> None:
-        """Raises `UserError` for what no distribution has."""
+        """Raises `UserError` for what cannot be drawn."""
+        if self.max_new_tokens < 1:
+            raise UserError("a completion has at least one token")
         if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
             raise UserError("temperature and top-k are 0 or more, top-p is above 0 and at most 1")
         if self.temperature == 0 and (self.top_k or self.top_p < 1):
@@ -67,7 +69,8 @@ class Rollout:
     """New tokens, the end token included when there is one."""
     logprobs: tuple[float, ...]
     """Natural log-probability of each new token under the policy as it sampled (at the sampling temperature, from what
-    `top_k` and `top_p` leave; at temperature 0, under temperature 1). Empty where the policy has none to tell (an API, a script)."""
+    `top_k` and `top_p` leave; at temperature 0, under temperature 1). Empty where the policy has none to tell (an API,
+    a script)."""
     stop: StopReason
     text: str
     """The new tokens as text, without special tokens."""

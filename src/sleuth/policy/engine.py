@@ -30,11 +30,19 @@ class TorchPolicy:
     """A `Policy` that samples from `model`, a transformers causal language model, with its weights as they are when
     `rollout` is called: training may update them in between."""
 
-    def __init__(self, model: Any, tokenizer: Any, rows: int = 128, ends: bool = True) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        rows: int = 128,
+        ends: bool = True,
+        on_token: Callable[[int], None] | None = None,
+    ) -> None:
         """rows: how many completions are decoded side by side at most. ends: whether the end token ends a completion;
-        without, all have the length of the limit, for measurements."""
+        without, all have the length of the limit, for measurements. on_token: called with every new token; of use
+        where there is one row."""
         assert rows >= 1
-        self._model, self._tokenizer, self._rows = model, tokenizer, rows
+        self._model, self._tokenizer, self._rows, self._on_token = model, tokenizer, rows, on_token
         self._end = end_token_id(tokenizer) if ends else None
 
     def rollout(
@@ -113,6 +121,8 @@ class TorchPolicy:
         for row, token, logprob in zip(rows, tokens_B.tolist(), logprobs_B.tolist(), strict=True):
             row.tokens.append(token)
             row.logprobs.append(logprob)
+            if self._on_token is not None:
+                self._on_token(token)
             if token == self._end:
                 row.stop = StopReason.END
             elif len(row.tokens) == sampling.max_new_tokens:

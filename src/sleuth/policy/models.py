@@ -27,7 +27,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError, safe_open
 from tokenizers import pre_tokenizers
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from sleuth.errors import UserError
@@ -71,18 +71,11 @@ def load_model(name: str, dtype: torch.dtype, device: str) -> Loaded:
     """
     folder = _folder_of(name)
     files = _check(folder)
-    with _quiet():
-        try:
-            if files.gguf:
-                model, tokenizer = _read_gguf(files.gguf, dtype)
-            else:
-                model, tokenizer = _read_safetensors(folder, files.safetensors, dtype)
-        except READ_ERRORS as error:
-            reason = str(error).strip().partition("\n")[0][:200]
-            raise UserError(
-                f"The model in {folder} cannot be read ({type(error).__name__}: {reason}); "
-                "a file is damaged or missing: delete the folder and get the model again."
-            ) from error
+    with _reading(folder):
+        if files.gguf:
+            model, tokenizer = _read_gguf(files.gguf, dtype)
+        else:
+            model, tokenizer = _read_safetensors(folder, files.safetensors, dtype)
     config = model.config
     quantisation = getattr(config, QUANTISATION_KEY, "")
     if not quantisation and (quantised := getattr(config, "quantization_config", None)):
@@ -90,15 +83,17 @@ def load_model(name: str, dtype: torch.dtype, device: str) -> Loaded:
     return Loaded(model.to(device).eval(), tokenizer, name, str(folder), quantisation)
 
 
-def fast_dtype(device: str) -> torch.dtype:
-    """bfloat16 where the processor multiplies it faster than float32, else float32."""
-    if torch.device(device).type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    if torch.device(device).type == "cpu" and (
-        torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    ):
-        return torch.bfloat16
-    return torch.float32
+def load_shape(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    """A model without its weights, on the meta device, and its tokenizer. Raises `UserError` as `load_model` does, but
+    not for what is wrong within a file of weights."""
+    folder = _folder_of(name)
+    files = _check(folder)
+    source = {"gguf_file": files.gguf.name} if files.gguf else {}
+    with _reading(folder):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **source)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **source)
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config, dtype=dtype, trust_remote_code=False), tokenizer
 
 
 def prompt_tokens(tokenizer: Any, request: Request) -> list[int]:
@@ -260,6 +255,20 @@ def _smollm2() -> Path:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """What goes wrong within it is an error of the user's, in one line."""
+    with _quiet():
+        try:
+            yield
+        except READ_ERRORS as error:
+            reason = str(error).strip().partition("\n")[0][:200]
+            raise UserError(
+                f"The model in {folder} cannot be read ({type(error).__name__}: {reason}); "
+                "a file is damaged or missing: delete the folder and get the model again."
+            ) from error
 
 
 @contextmanager

@@ -37,7 +37,7 @@ class Draws:
 def likeliest(logits_BV: torch.Tensor, temperature: float, top_k: int, top_p: float) -> torch.Tensor:
     """The logits, minus infinity where `Sampling.top_k` and `top_p` leave a token out, so that `draw` draws from the
     rest. Of equal ones, those of lower number are likelier. At least one token stays."""
-    sorted_BV, order_BV = logits_BV.sort(-1, descending=True, stable=True)
+    sorted_BV, order_BV = logits_BV.sort(dim=-1, descending=True, stable=True)
     if top_k:
         sorted_BV, order_BV = sorted_BV[:, :top_k], order_BV[:, :top_k]
     if top_p < 1:

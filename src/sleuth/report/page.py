@@ -78,8 +78,9 @@ def render(run: RunDirectory) -> str:
 
 def recipe(config: RunConfig) -> str:
     """The configuration as a recipe (TOML) that `load_recipe` reads back."""
-    # A JSON string or number is a TOML one too, and the keys are plain words.
-    data = config.model_dump(mode="json")
+    # A JSON string or number is a TOML one too, and the keys are plain words. TOML has no null: None is left out, being
+    # the default wherever it is allowed.
+    data = config.model_dump(mode="json", exclude_none=True)
     lines = [f"{key} = {json.dumps(value)}" for key, value in data.items() if not isinstance(value, dict)]
     for section, content in data.items():
         if isinstance(content, dict):

@@ -1,6 +1,6 @@
 """The run directory: one folder with everything about one run, and the only truth about it.
 
-    config.json                     the configuration, complete
+    config.json                     the configuration, complete: with what was decided for the machine at the start
     environment.json                what it ran on
     metrics.jsonl                   one line per step and phase; equal runs have equal bytes
     timings.jsonl                   seconds and whatever else differs between equal runs
@@ -14,7 +14,8 @@ A line of metrics is `{"phase": "grpo", "step": 3, "reward": 0.61, ...}`. The na
     every phase      loss, grad_norm, learning_rate
     grpo and eval    reward (share of questions right), strict (share of puzzles wholly right), readable,
                      length_tokens, outcome/<outcome> (share of completions)
-    grpo             entropy (nats per token), mismatch (mean |log-probability sampled - recomputed|, nats per token)
+    grpo             entropy (nats per token), mismatch and mismatch_max (mean and largest
+                     |log-probability sampled - recomputed|, nats)
 
 A line of timings holds seconds, names ending in `_s`, which are disjoint: their sum is the time of the step. Phase
 `eval` counts GRPO steps; an evaluation of step n is made before the checkpoint of step n.
@@ -67,12 +68,7 @@ class RunDirectory:
     @classmethod
     def create(cls, path: Path, config: RunConfig) -> RunDirectory:
         """Starts a run in a new or empty folder. Raises `UserError` if there is something already."""
-        if (path / "config.json").exists():
-            raise UserError(f"{path}: there is a run already; resume it or choose another folder")
-        if path.exists() and not path.is_dir():
-            raise UserError(f"{path} is a file; choose a folder that is new or empty")
-        if path.exists() and any(path.iterdir()):
-            raise UserError(f"{path}: the folder holds something else; choose one that is new or empty")
+        cls.check_new(path)
         run = cls(path, config, current_environment())
         with writing(path):
             for folder in (path, run.rollouts, run.evaluations, run.checkpoints):
@@ -81,6 +77,16 @@ class RunDirectory:
         # Last, since it is what makes the folder a run.
         atomic_write(path / "config.json", _json(config.model_dump()))
         return run
+
+    @staticmethod
+    def check_new(path: Path) -> None:
+        """Raises `UserError` for a folder that can't become a run: one that holds something."""
+        if (path / "config.json").exists():
+            raise UserError(f"{path}: there is a run already; resume it or choose another folder")
+        if path.exists() and not path.is_dir():
+            raise UserError(f"{path} is a file; choose a folder that is new or empty")
+        if path.exists() and any(path.iterdir()):
+            raise UserError(f"{path}: the folder holds something else; choose one that is new or empty")
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:

@@ -13,12 +13,15 @@ tokens behind a shared prefix of P tokens.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 from transformers import AttentionInterface, PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from sleuth.errors import UserError
 from sleuth.training.packing import Block, Packed
@@ -157,3 +160,23 @@ def packed_attention(model: PreTrainedModel) -> Iterator[None]:
         yield
     finally:
         model.set_attn_implementation(before)
+
+
+@contextmanager
+def checkpointed_layers(model: PreTrainedModel) -> Iterator[None]:
+    """Within it, what a layer of the model computes is not kept for the backward pass but computed again there, from
+    what entered the layer. Raises `UserError` for a model whose layers transformers does not mark as such."""
+
+    def again() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        return nullcontext(), packed_attention(model)  # the model's own attention is back by then
+
+    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    if not layers:
+        raise UserError(f"{type(model).__name__} has no layers to checkpoint; unset optimizer.activation_checkpointing")
+    for layer in layers:
+        layer.forward = partial(checkpoint, layer.forward, use_reentrant=False, context_fn=again)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward

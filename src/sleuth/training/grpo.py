@@ -28,7 +28,7 @@ from sleuth.training.advantages import group_advantages
 from sleuth.training.boundary import StepBoundary
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import policy_loss
-from sleuth.training.optimizer import MasterAdamW, constant_rate
+from sleuth.training.optimizer import MasterAdamW, linear_rate
 from sleuth.training.packing import Group, micro_batches, pack
 
 
@@ -97,7 +97,7 @@ def train_grpo(
             groups, timings = _sample(policy, tasks(step), config, step)
 
             sampled_s = time.perf_counter()
-            rate = constant_rate(step - 1, grpo.learning_rate, grpo.warmup_steps)
+            rate = linear_rate(step - 1, grpo.learning_rate, grpo.warmup_steps, grpo.steps)
             trained = _train(model, reference, optimizer, groups, config, rate, boundary)
 
             metrics = _sampling_metrics(groups) | trained.metrics() | {"learning_rate": rate}
@@ -257,7 +257,13 @@ def _plan(scored: Sequence[ScoredGroup], max_tokens: int) -> list[_MicroBatch]:
 
 
 def _logprobs(model: PreTrainedModel, micro_batch: _MicroBatch, config: RunConfig) -> tuple[Tensor, Tensor]:
-    return completion_logprobs(model, pack(micro_batch.groups, model.device), config.sampling.temperature)
+    packed = pack(micro_batch.groups, model.device)
+    return completion_logprobs(
+        model,
+        packed,
+        config.sampling.temperature,
+        config.optimizer.activation_checkpointing and torch.is_grad_enabled(),
+    )
 
 
 def _sampling_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:

@@ -8,6 +8,7 @@ Shapes: T tokens computed, N completion tokens predicted, V vocabulary, E hidden
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from transformers import PreTrainedModel
 from sleuth.errors import UserError
 from sleuth.policy import architecture
 from sleuth.training import kernels, stack
-from sleuth.training.attention import packed_attention
+from sleuth.training.attention import checkpointed_layers, packed_attention
 from sleuth.training.packing import Packed
 
 CHUNK_TOKENS = 1024
@@ -86,9 +87,12 @@ def _logprobs_backward(
     logits_CV.copy_(dlogits)
 
 
-def completion_logprobs(model: PreTrainedModel, packed: Packed, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
+def completion_logprobs(
+    model: PreTrainedModel, packed: Packed, temperature: float = 1.0, checkpointing: bool = False
+) -> tuple[Tensor, Tensor]:
     """Natural log-probabilities of the N completion tokens at the temperature, and the entropies (in nats, without
-    gradient) of the distributions they were drawn from; both float32, in the order of `packed.targets`.
+    gradient) of the distributions they were drawn from; both float32, in the order of `packed.targets`. checkpointing:
+    the backward pass computes each layer again instead of finding its activations in memory.
 
     Works with every causal model that goes through transformers' attention interface; raises `UserError` for one that
     does more to its logits than a linear map.
@@ -98,9 +102,9 @@ def completion_logprobs(model: PreTrainedModel, packed: Packed, temperature: flo
             raise UserError(f"training does not know {key!r} of {type(model).__name__}; take another model")
     described = architecture.read(model)
     if described is not None and stack.fits(described, packed):
-        hidden_TE = stack.hidden_states(described, packed)
+        hidden_TE = stack.hidden_states(described, packed, checkpointing)
     else:
-        with packed_attention(model):
+        with packed_attention(model), checkpointed_layers(model) if checkpointing else nullcontext():
             hidden_TE = model.base_model(
                 input_ids=packed.tokens[None], position_ids=packed.positions[None], use_cache=False, packed=packed
             ).last_hidden_state[0]

@@ -123,19 +123,10 @@ class _Accumulate:
         parameter.grad = None
 
 
-def warm_up(step: int, warmup_steps: int) -> float:
-    """Share of the highest learning rate in step 0, 1, …: 1/(w + 1), 2/(w + 1), …, and 1 from step w on."""
-    return min(1.0, (step + 1) / (warmup_steps + 1))
-
-
-def constant_rate(step: int, peak: float, warmup_steps: int) -> float:
-    """GRPO's learning rate: warm-up, then the highest."""
-    return peak * warm_up(step, warmup_steps)
-
-
 def linear_rate(step: int, peak: float, warmup_steps: int, total_steps: int) -> float:
-    """The supervised learning rate: warm-up, then a straight line down to a tenth of it in the last step."""
+    """The learning rate of step 0, 1, …: 1/(w + 1), 2/(w + 1), … of the peak, the peak after w = `warmup_steps`, then a
+    straight line down to a tenth of it in the last step."""
     if step < warmup_steps:
-        return peak * warm_up(step, warmup_steps)
+        return peak * (step + 1) / (warmup_steps + 1)
     span = max(1, total_steps - 1 - warmup_steps)
     return peak * (1 - 0.9 * (step - warmup_steps) / span)

@@ -23,7 +23,8 @@ from sleuth.evaluation.summary import summarise
 from sleuth.policy.asking import ask
 from sleuth.policy.base import Sampling
 from sleuth.policy.engine import TorchPolicy
-from sleuth.policy.models import Loaded, fast_dtype, load_model
+from sleuth.policy.machine import choose_device, fast_dtype, fast_threads
+from sleuth.policy.models import Loaded, load_model, load_shape
 from sleuth.progress import bar, clock, say, track
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.targets import target
@@ -31,12 +32,15 @@ from sleuth.runs.directory import Phase, RunDirectory
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 from sleuth.training import checkpoints
 from sleuth.training.grpo import ScoredGroup, Task, frozen_copy, train_grpo
+from sleuth.training.memory import Lengths, fitted
 from sleuth.training.optimizer import MasterAdamW
 from sleuth.training.packing import Group
 from sleuth.training.sft import encode, train_sft
 
 MODEL = "model"
 """Folder of the finished model in a run."""
+LENGTH_MARGIN = 1.25
+"""The longest puzzle of a level over one of them."""
 
 
 def puzzle_order(puzzles: PuzzlesConfig, split: str, seed: int, count: int) -> Order:
@@ -45,18 +49,39 @@ def puzzle_order(puzzles: PuzzlesConfig, split: str, seed: int, count: int) -> O
 
 
 def settled(config: RunConfig) -> RunConfig:
-    """The configuration with what this machine decides filled in: number format and threads."""
-    dtype = config.model.dtype
+    """The configuration with what this machine decides filled in: device, number format and threads. Raises `UserError`
+    for a device that it has not."""
+    device, dtype = choose_device(config.model.device), config.model.dtype
     if dtype == "auto":
-        dtype = "bfloat16" if fast_dtype(config.model.device) is torch.bfloat16 else "float32"
-    threads = config.model.threads or torch.get_num_threads()
-    return config.model_copy(update={"model": config.model.model_copy(update={"dtype": dtype, "threads": threads})})
+        dtype = "bfloat16" if fast_dtype(device) is torch.bfloat16 else "float32"
+    threads = config.model.threads or fast_threads(getattr(torch, dtype))
+    chosen = {"device": device, "dtype": dtype, "threads": threads}
+    return config.model_copy(update={"model": config.model.model_copy(update=chosen)})
 
 
 def start(config: RunConfig, path: Path) -> RunDirectory:
-    """A new run directory. Raises `UserError` for puzzles that can't be made or a folder that is not empty."""
+    """A new run directory, with all that is decided at the start in its configuration.
+
+    Raises `UserError` for puzzles that can't be made, a folder that is not empty, a device or a model that is not to be
+    had, and a run that does not fit into memory.
+    """
     puzzle_order(config.puzzles, "train", config.puzzles.seed, 1).check()
-    return RunDirectory.create(path, settled(config))
+    RunDirectory.check_new(path)
+    config = settled(config)
+    model, tokenizer = load_shape(config.model.name, getattr(torch, config.model.dtype))
+    config, said = fitted(config, model, _lengths(config, tokenizer))
+    for line in said:
+        say(line)
+    return RunDirectory.create(path, config)
+
+
+def _lengths(config: RunConfig, tokenizer: Any) -> Lengths:
+    """Judged from the first puzzle, with something to spare: others are longer."""
+    puzzle = puzzle_order(config.puzzles, "train", config.puzzles.seed, 1).make(0).puzzle
+    example = encode(tokenizer, ask(puzzle, config.mode), target(puzzle, config.mode))
+    return Lengths(
+        prompt=int(LENGTH_MARGIN * len(example.prompt_tokens)), target=int(LENGTH_MARGIN * example.predicted_tokens)
+    )
 
 
 def train(run: RunDirectory) -> None:
@@ -97,7 +122,10 @@ class _Training:
     def finish(self) -> None:
         sft, grpo = self.sft_steps, self.config.grpo.steps
         about = f" ({self.loaded.quantisation} weights)" if self.loaded.quantisation else ""
-        say(f"{self.loaded.name}{about}, {self.config.model.dtype}, {self.config.model.threads} threads")
+        say(
+            f"{self.loaded.name}{about}, {self.config.model.dtype}, "
+            f"{self.config.model.threads} threads, {self.config.model.device}"
+        )
         puzzles, batch = self.config.puzzles, f"{self.config.grpo.puzzles_per_step} x {self.config.grpo.samples}"
         say(
             f"{puzzles.family} level {puzzles.level}, mode {self.config.mode}: {sft} warm-start steps of "

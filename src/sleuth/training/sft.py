@@ -53,7 +53,9 @@ def train_sft(
             optimizer.forget_gradient()
             loss_sum = 0.0
             for part in micro_batches(batch, optimizer.config.micro_batch_tokens):
-                logprobs_N, _ = completion_logprobs(model, pack(part, model.device))
+                logprobs_N, _ = completion_logprobs(
+                    model, pack(part, model.device), checkpointing=optimizer.config.activation_checkpointing
+                )
                 loss = sft_loss(logprobs_N, tokens)
                 loss.backward()  # type: ignore[no-untyped-call]
                 loss_sum += float(loss.detach())

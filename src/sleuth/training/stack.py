@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from sleuth.policy.architecture import Architecture, Layer
 from sleuth.training import kernels
@@ -29,8 +30,9 @@ def fits(architecture: Architecture, packed: Packed) -> bool:
     )
 
 
-def hidden_states(architecture: Architecture, packed: Packed) -> Tensor:
-    """T × E, behind the last norm, with gradient."""
+def hidden_states(architecture: Architecture, packed: Packed, checkpointing: bool = False) -> Tensor:
+    """T × E, behind the last norm, with gradient. checkpointing: the backward pass computes each layer again, from what
+    entered it."""
     tables = {
         name: tuple(table[:, : architecture.head_size // 2].float().contiguous() for table in pair)
         for name, pair in architecture.rope(int(packed.positions.max()) + 1).items()
@@ -40,17 +42,35 @@ def hidden_states(architecture: Architecture, packed: Packed) -> Tensor:
     normed_TE = kernels.norm(x_TE, architecture.factor(architecture.layers[0].norm), epsilon)
     next_norms = [*(layer.norm for layer in architecture.layers[1:]), architecture.norm]
     for layer, next_norm in zip(architecture.layers, next_norms, strict=True):
-        y_TE = _attention(architecture, layer, normed_TE, packed, tables)
-        if layer.after_attention is not None:
-            y_TE = kernels.norm(y_TE, architecture.factor(layer.after_attention), epsilon)
-        x_TE, normed_TE = kernels.add_norm(x_TE, y_TE, architecture.factor(layer.mlp_norm), epsilon)
-
-        gate_up_T2F = _linear(normed_TE, layer.gate, layer.up)
-        y_TE = _linear(kernels.gated(gate_up_T2F, architecture.activation == "tanh"), layer.down)
-        if layer.after_mlp is not None:
-            y_TE = kernels.norm(y_TE, architecture.factor(layer.after_mlp), epsilon)
-        x_TE, normed_TE = kernels.add_norm(x_TE, y_TE, architecture.factor(next_norm), epsilon)
+        arguments = architecture, layer, next_norm, packed, tables, x_TE, normed_TE
+        if checkpointing:
+            x_TE, normed_TE = checkpoint(_layer, *arguments, use_reentrant=False, preserve_rng_state=False)
+        else:
+            x_TE, normed_TE = _layer(*arguments)
     return normed_TE
+
+
+def _layer(
+    architecture: Architecture,
+    layer: Layer,
+    next_norm: Tensor,
+    packed: Packed,
+    tables: dict[str, tuple[Tensor, ...]],
+    x_TE: Tensor,
+    normed_TE: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """One layer, up to the norm that the next one begins with: the residual stream, and what it is under the norm."""
+    epsilon = architecture.epsilon
+    y_TE = _attention(architecture, layer, normed_TE, packed, tables)
+    if layer.after_attention is not None:
+        y_TE = kernels.norm(y_TE, architecture.factor(layer.after_attention), epsilon)
+    x_TE, normed_TE = kernels.add_norm(x_TE, y_TE, architecture.factor(layer.mlp_norm), epsilon)
+
+    gate_up_T2F = _linear(normed_TE, layer.gate, layer.up)
+    y_TE = _linear(kernels.gated(gate_up_T2F, architecture.activation == "tanh"), layer.down)
+    if layer.after_mlp is not None:
+        y_TE = kernels.norm(y_TE, architecture.factor(layer.after_mlp), epsilon)
+    return kernels.add_norm(x_TE, y_TE, architecture.factor(next_norm), epsilon)
 
 
 def _attention(

@@ -39,15 +39,19 @@ MOST_THREADS = 64
 
 def fits(architecture: Architecture) -> bool:
     """Whether this processor and this model are what `decode.cpp` is made for."""
-    weight, layer = architecture.embedding, architecture.layers[0]
-    plain = all(part.bias is None for part in (layer.out, layer.gate, layer.up, layer.down, architecture.head))
+    weight = architecture.embedding
+    in_place = weight.device.type == "cpu" and weight.dtype == torch.bfloat16
+    return in_place and suits(architecture) and library() is not None
+
+
+def suits(architecture: Architecture) -> bool:
+    """Whether the model's parts and sizes are, wherever its weights are."""
+    layer = architecture.layers[0]
+    sizes = architecture.head_size, architecture.embedding.shape[1], layer.gate.out_features
     return (
-        weight.device.type == "cpu"
-        and weight.dtype == torch.bfloat16
-        and plain
-        and all(size % 16 == 0 for size in (architecture.head_size, *weight.shape[1:], layer.gate.out_features))
+        all(part.bias is None for part in (layer.out, layer.gate, layer.up, layer.down, architecture.head))
+        and all(size % 16 == 0 for size in sizes)
         and architecture.head_size <= LARGEST_HEAD
-        and library() is not None
     )
 
 

@@ -1,0 +1,67 @@
+"""What is chosen at the start of a run: devices by name, number format and threads by what was measured."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sleuth.errors import UserError
+from sleuth.policy import machine
+from sleuth.policy.machine import choose_device, fast_dtype, fast_threads, rounds_s
+
+
+def test_devices() -> None:
+    assert choose_device("cpu") == "cpu"
+    assert choose_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gpu", "unknown device 'gpu'"),
+        ("cuda:99", "not to be had"),
+        ("meta", "not supported"),
+    ],
+)
+def test_devices_that_are_not_there_are_refused(name: str, said: str) -> None:
+    with pytest.raises(UserError, match=said) as refused:
+        choose_device(name)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("bfloat16_s", "float32_s", "chosen"),
+    [
+        ([0.9, 0.1], [0.2, 0.3], torch.bfloat16),  # the quickest count: half of the other
+        ([0.15, 0.9], [0.2, 0.9], torch.float32),  # faster, but not by enough
+        ([0.3], [0.1], torch.float32),
+    ],
+)
+def test_bfloat16_where_it_is_much_faster(
+    bfloat16_s: list[float], float32_s: list[float], chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {torch.bfloat16: bfloat16_s, torch.float32: float32_s}
+    monkeypatch.setattr(machine, "rounds_s", lambda device, dtype: found[dtype])
+    assert fast_dtype("cpu") is chosen
+
+
+@pytest.mark.parametrize(
+    ("cores", "mean_s", "chosen"),
+    [
+        (2, {1: 1.0, 2: 0.6}, 2),
+        (2, {1: 1.0, 2: 0.98}, 1),  # not worth a core
+        (6, {1: 1.0, 2: 0.6, 4: 0.5, 6: 0.3}, 6),
+        (6, {1: 1.0, 2: 0.6, 4: 0.5, 6: 0.8}, 4),
+        (1, {1: 1.0}, 1),
+    ],
+)
+def test_threads_that_pay(cores: int, mean_s: dict[int, float], chosen: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
+    monkeypatch.setattr(machine, "rounds_s", lambda device, dtype: [mean_s[torch.get_num_threads()]])
+    before = torch.get_num_threads()
+    assert fast_threads(torch.float32) == chosen
+    assert torch.get_num_threads() == before
+
+
+def test_a_measurement() -> None:
+    assert min(rounds_s("cpu", torch.float32)) > 0
