@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from common import machine, write_table
+from sleuth.logic.citations import CLUE_COST, FACT_COST, RULE_COST, Fact, Premises
 from sleuth.logic.optimal import cheapest_step
-from sleuth.logic.steps import CLUE_COST, FACT_COST, RULE_COST, Fact, Premises
 from sleuth.puzzles.explain import Explanation, difficulty, explain
 from sleuth.puzzles.family import get_family
 from sleuth.puzzles.generate import make_puzzle

@@ -8,19 +8,10 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sleuth.logic.citations import CLUE_COST, FACT_COST, RULE_COST, Citation, Fact, Premises, Step, compile_groups
 from sleuth.logic.formulas import Formula, Iff, Is, Not, Or, Space, World, implies, space, worlds, xor
 from sleuth.logic.optimal import cheapest_step, solve_in_cheapest_steps
-from sleuth.logic.steps import (
-    CLUE_COST,
-    FACT_COST,
-    RULE_COST,
-    Citation,
-    Fact,
-    Premises,
-    Step,
-    compile_groups,
-    solve_in_steps,
-)
+from sleuth.logic.steps import solve_in_steps
 from tests.logic.random_formulas import formula_lists, spaces, true_worlds
 from tests.logic.test_clues import made_true
 

@@ -16,9 +16,9 @@ from functools import cache
 import pytest
 
 from sleuth.errors import UserError
+from sleuth.logic.citations import Fact, Step
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import And, Formula, Not, holds
-from sleuth.logic.steps import Fact, Step
 from sleuth.puzzles.explain import Explanation, Goal, difficulty, explain, explain_page, tell
 from sleuth.puzzles.family import Theory, family_names, get_family
 from sleuth.puzzles.generate import make_puzzle

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sleuth.errors import UserError
+from sleuth.logic.citations import Fact, Premises, Step
 from sleuth.logic.clues import is_world
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Not, World
 from sleuth.logic.optimal import solve_in_cheapest_steps
-from sleuth.logic.steps import Fact, Premises, Step, solve_in_steps
+from sleuth.logic.steps import solve_in_steps
 from sleuth.puzzles.family import Family, PageText, get_family
 from sleuth.puzzles.puzzle import Puzzle
 

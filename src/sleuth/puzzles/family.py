@@ -18,9 +18,9 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from sleuth.config import nearest
 from sleuth.errors import UserError
+from sleuth.logic.citations import compile_groups
 from sleuth.logic.cnf import Cnf
 from sleuth.logic.formulas import Formula, Space, World
-from sleuth.logic.steps import compile_groups
 from sleuth.puzzles.canonical import canonical_form
 from sleuth.puzzles.formal import FormalLanguage, FormalLexicon
 from sleuth.puzzles.prose import Grammar, Lexicon, Templates
