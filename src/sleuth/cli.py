@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from sleuth.config import Mode, keys, load_recipe, parse_overrides
+from sleuth.config import Mode, Until, keys, load_recipe, parse_overrides
 from sleuth.errors import UserError
 from sleuth.progress import say, track
+
+if TYPE_CHECKING:
+    from sleuth.policy.base import Sampling
 
 KEY_TABLE = "Keys of a recipe, each also an option here:\n\n" + "\n\n".join(
     f"`--{name}` ({kind}, default {default}): {text}" for name, kind, default, text in keys()
@@ -23,6 +27,34 @@ app = App(
     help_format="markdown",
     version_flags=["--version"],
 )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """How a model's completions are drawn: the options that the verbs which ask a model share."""
+
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_k: int = 0
+    """Draw only from so many of the likeliest tokens; 0 from all."""
+    top_p: float = 1.0
+    """Draw only from the likeliest tokens that have this probability together."""
+    max_new_tokens: int = 256
+    """Longest completion."""
+    until: Until = "end"
+    """What ends a completion: the model's `end` token only, or also complete `answers`."""
+    device: str = "auto"
+    """`cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one."""
+
+    def sampling(self, seed: int) -> Sampling:
+        """Raises `UserError` for what cannot be drawn."""
+        from sleuth.policy.base import Sampling
+
+        return Sampling(self.max_new_tokens, self.temperature, (seed,), self.top_k, self.top_p, self.until)
+
+
+GREEDY = Drawing()
 
 
 @app.command(name="make")
@@ -228,12 +260,8 @@ def ask(
     model: str = "smollm2-135m",
     number: int = 0,
     mode: Mode = "answer",
-    temperature: float = 0.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
     seed: int = 0,
-    max_new_tokens: int = 256,
-    device: str = "auto",
+    drawing: Drawing = GREEDY,
 ) -> None:
     """Ask a model one case; its answer is shown as it writes, then marked.
 
@@ -247,25 +275,14 @@ def ask(
         Which puzzle of the file, from 0.
     mode
         `answer`, `reason` or `program`.
-    temperature
-        0 is greedy.
-    top_k
-        Draw only from so many of the likeliest tokens; 0 from all.
-    top_p
-        Draw only from the likeliest tokens that have this probability together.
     seed
         Seed of the draws.
-    max_new_tokens
-        Longest completion.
-    device
-        `cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one.
     """
     from sleuth.datasets.files import read_puzzle
-    from sleuth.policy.base import Sampling
     from sleuth.workbench import ask_model
 
-    sampling = Sampling(max_new_tokens, temperature, (seed,), top_k, top_p)
-    ask_model(read_puzzle(file, number), model, mode, sampling, device)
+    sampling = drawing.sampling(seed)
+    ask_model(read_puzzle(file, number), model, mode, sampling, drawing.device)
 
 
 @app.command(help_epilogue=KEY_TABLE)
@@ -319,11 +336,7 @@ def eval_command(
     file: Path | None = None,
     mode: Mode = "answer",
     samples: int = 1,
-    temperature: float = 0.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
-    max_new_tokens: int = 256,
-    device: str = "auto",
+    drawing: Drawing = GREEDY,
     out: Path | None = None,
 ) -> None:
     """Evaluate a model, with guessing and the solver beside it.
@@ -350,32 +363,21 @@ def eval_command(
         `answer`, `reason` or `program`.
     samples
         Completions per puzzle.
-    temperature
-        0 is greedy.
-    top_k
-        Draw only from so many of the likeliest tokens; 0 from all.
-    top_p
-        Draw only from the likeliest tokens that have this probability together.
-    max_new_tokens
-        Longest completion.
-    device
-        `cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one.
     out
         File for every completion: .parquet.
     """
     from sleuth.datasets.files import read_puzzles
     from sleuth.datasets.make import Order, make_puzzles
-    from sleuth.policy.base import Sampling
     from sleuth.workbench import evaluate_model
 
-    sampling = Sampling(max_new_tokens, temperature, (seed,), top_k, top_p)
+    sampling = drawing.sampling(seed)
     if file is not None:
         puzzles = read_puzzles(file)
     else:
         order = Order(family, level, split, seed, count, style)
         order.check()
         puzzles = list(track(make_puzzles(order), "making puzzles", count))
-    evaluate_model(puzzles, model, mode, samples, sampling, device, out)
+    evaluate_model(puzzles, model, mode, samples, sampling, drawing.device, out)
 
 
 @app.command

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sleuth.errors import UserError
 
 Mode = Literal["answer", "reason", "program"]
+Until = Literal["end", "answers"]
 
 
 class Section(BaseModel):
@@ -97,6 +98,12 @@ class SamplingConfig(Section):
     """Longest completion, in tokens."""
     temperature: float = Field(1.0, gt=0)
     """Temperature in training. Evaluation is greedy."""
+    until: Until = "end"
+    """What ends a completion: `end`, the model's end token alone; `answers`, also a last block that answers every
+    question, on finished lines (modes `answer` and `reason`)."""
+    token_budget: int = Field(0, ge=0)
+    """Once a GRPO step has sampled so many tokens it begins no further puzzle; those begun are written to their end. 0:
+    no limit."""
     rows: int = Field(128, ge=1)
     """Completions decoded side by side; fewer where memory is short."""
 

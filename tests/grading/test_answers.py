@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sleuth.grading import Outcome, grade
-from sleuth.grading.answers import last_block, normal, read_answers
+from sleuth.grading.answers import answers_all, last_block, normal, read_answers
 from sleuth.puzzles.puzzle import Puzzle, Question
 
 QUESTIONS = (
@@ -110,3 +110,13 @@ def test_what_stands_before_the_last_block_counts_for_nothing(noise: str) -> Non
 
 def test_last_block_keeps_its_order() -> None:
     assert last_block("x\nA. 1\n\nB. 2\ny") == [("A", "1"), ("B", "2")]
+
+
+def test_all_is_answered_once_the_last_line_is_finished() -> None:
+    lines = GOLD.splitlines()
+    assert answers_all(f"I think so.\n{GOLD.strip()}\n", QUESTIONS)
+    assert answers_all(f"{GOLD.strip()} \n\n ", QUESTIONS)
+    assert not answers_all(GOLD.strip(), QUESTIONS)  # its last line may go on
+    assert not answers_all("\n".join(lines[:-1]) + "\n", QUESTIONS)
+    assert not answers_all(f"{GOLD.strip()}\nBut no.\n{lines[0]}\n", QUESTIONS)  # another block has begun
+    assert not answers_all("", QUESTIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -292,3 +293,30 @@ def test_a_stream_is_the_rollout_piece_by_piece() -> None:
 
 def test_no_requests_no_rollouts() -> None:
     assert TorchPolicy(tiny_llama(), TOKENIZER).rollout([], 3, Sampling(5)) == []
+
+
+def test_a_completion_ends_with_the_line_that_answers_all() -> None:
+    """Two lines are enough here: what follows them is not written, and nothing before changes."""
+    requests = [dataclasses.replace(REQUESTS[0], answered=lambda text: text.count("\n") >= 2), REQUESTS[1]]
+    policy, sampling = TorchPolicy(tiny_llama(), TOKENIZER), Sampling(300, temperature=3.0)
+    whole = policy.rollout(requests, 8, sampling)
+    cut = policy.rollout(requests, 8, dataclasses.replace(sampling, until="answers"))
+    assert_same(cut[1:], whole[1:])
+    answered = [rollout for rollout in cut[0] if rollout.stop is StopReason.ANSWERED]
+    assert answered
+    for before, after in zip(whole[0], cut[0], strict=True):
+        if after.stop is StopReason.ANSWERED:
+            assert before.tokens[: len(after.tokens)] == after.tokens and len(after.tokens) < len(before.tokens)
+            assert TOKENIZER.decode(after.tokens).count("\n") >= 2 > TOKENIZER.decode(after.tokens[:-1]).count("\n")
+        else:
+            assert after.tokens == before.tokens
+
+
+def test_a_spent_budget_begins_no_further_group_and_finishes_what_was_begun() -> None:
+    policy, sampling = TorchPolicy(tiny_llama(), TOKENIZER, rows=4), Sampling(20)
+    whole = policy.rollout(REQUESTS, 6, sampling)
+    first = sum(len(rollout.tokens) for rollout in whole[0])
+    for budget, begun in ((1, 1), (first // 2, 1), (first + 1, 2), (10**9, 3)):
+        groups = policy.rollout(REQUESTS, 6, dataclasses.replace(sampling, token_budget=budget))
+        assert [len(group) for group in groups] == [6] * begun + [0] * (3 - begun)
+        assert_same(groups[:begun], whole[:begun])

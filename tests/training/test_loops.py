@@ -186,6 +186,16 @@ def test_groups_without_spread_are_left_out_but_counted() -> None:
         torch.testing.assert_close(left_out.state_dict()[name], weight, rtol=1e-3, atol=1e-4)
 
 
+def test_a_token_budget_leaves_out_whole_groups() -> None:
+    """With a budget that the first group spends, a batch of three is a batch of one."""
+    one, three = tiny_llama(), tiny_llama()
+    first = _grpo(_config(), one, tasks=lambda step: _tasks(step, 1))
+    policy = TorchPolicy(three, TOKENIZER, rows=_config().grpo.samples)
+    second = _grpo(_config(sampling={"token_budget": 1}), three, policy=policy)
+    assert second.metrics == first.metrics
+    assert all(metrics["groups"] == 1 for metrics in second.metrics.values())
+
+
 def test_a_batch_without_any_spread_changes_nothing() -> None:
     model = tiny_llama()
     before = {name: weight.clone() for name, weight in model.state_dict().items()}

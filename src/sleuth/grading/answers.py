@@ -56,6 +56,13 @@ def read_answers(text: str, questions: Sequence[Question]) -> dict[str, str | No
     return {question.letter: _choice(question, block) for question in questions}
 
 
+def answers_all(text: str, questions: Sequence[Question]) -> bool:
+    """Whether the last block has a line for every question, all finished: the text so far ends with a line's end."""
+    if not text.rstrip(" \t").endswith("\n"):
+        return False
+    return {letter for letter, _ in last_block(text)} >= {question.letter for question in questions}
+
+
 def _choice(question: Question, block: Sequence[tuple[str, str]]) -> str | None:
     values = [value for letter, value in block if letter == question.letter]
     if len(values) != 1:

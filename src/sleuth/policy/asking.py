@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 from sleuth.config import Mode
+from sleuth.grading.answers import answers_all
 from sleuth.policy.base import Request
 from sleuth.puzzles.puzzle import Puzzle
 
@@ -17,4 +20,5 @@ format."""
 
 def ask(puzzle: Puzzle, mode: Mode) -> Request:
     """The request that asks a puzzle in a mode."""
-    return Request(key=puzzle.id, system=INSTRUCTIONS[mode], user=puzzle.prompt)
+    answered = None if mode == "program" else functools.partial(answers_all, questions=puzzle.questions)
+    return Request(key=puzzle.id, system=INSTRUCTIONS[mode], user=puzzle.prompt, answered=answered)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from sleuth.config import Until
 from sleuth.errors import UserError
 
 
@@ -21,6 +22,8 @@ class StopReason(StrEnum):
     """The model wrote its end token (it is the last of the rollout's tokens)."""
     LENGTH = "length"
     """The limit of new tokens was reached."""
+    ANSWERED = "answered"
+    """All questions were answered, and `Sampling.until` says that this is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Request:
     """Instructions of the mode."""
     user: str
     """The puzzle's text."""
+    answered: Callable[[str], bool] | None = None
+    """Whether a completion that stands so far answers all; None where that cannot be said before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +54,18 @@ class Sampling:
     top_p: float = 1.0
     """Only the fewest of the likeliest tokens that have this probability together, at the temperature and after
     `top_k`; 1: all. Not for training: a token that is left out has no probability here, but one for the trainer."""
+    until: Until = "end"
+    """`answers`: a completion ends with the line that makes it `Request.answered`, too."""
+    token_budget: int = 0
+    """Once so many new tokens were drawn for a batch, no further group is begun; those begun are written to their end.
+    A group's being begun hangs on the groups before it and never on its own length, so no group is biased. 0: none."""
 
     def __post_init__(self) -> None:
         """Raises `UserError` for what cannot be drawn."""
         if self.max_new_tokens < 1:
             raise UserError("a completion has at least one token")
+        if self.token_budget < 0:
+            raise UserError("a token budget is 0 (none) or more")
         if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
             raise UserError("temperature and top-k are 0 or more, top-p is above 0 and at most 1")
         if self.temperature == 0 and (self.top_k or self.top_p < 1):
@@ -86,6 +98,6 @@ class Policy(Protocol):
         sampling: Sampling,
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Rollout]]:
-        """`samples` rollouts of every request; `progress` is called with the number of rollouts finished since
-        its last call."""
+        """`samples` rollouts of every request, none of those that `sampling.token_budget` left out; `progress` is
+        called with the number of rollouts finished since its last call."""
         ...

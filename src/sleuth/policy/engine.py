@@ -72,7 +72,7 @@ class TorchPolicy:
                 self._decode(decoder, groups, sampling, progress or (lambda finished: None))
         finally:
             self._model.train(training)
-        return [[group.finished[sample] for sample in range(samples)] for group in groups]
+        return [[group.finished[sample] for sample in range(group.begun)] for group in groups]
 
     def _decoder(self, rows: int, prompt: int, new: int, samples: int) -> Decoder[Any]:
         described = architecture.read(self._model)
@@ -85,16 +85,20 @@ class TorchPolicy:
     def _decode(
         self, decoder: Decoder[Any], groups: list[_Group], sampling: Sampling, progress: Callable[[int], None]
     ) -> None:
-        waiting, live = deque(groups), list[_Row]()
+        waiting, live, drawn = deque(groups), list[_Row](), 0
         while waiting or live:
             finished = 0
             while waiting and (room := decoder.room()):
                 group = waiting[0]
+                if group.begun == 0 and 0 < sampling.token_budget <= drawn:
+                    waiting.clear()
+                    break
                 if group.prefix is None:
                     group.prefix, group.logits = decoder.prefill(group.prompt)
                 assert group.logits is not None
                 newcomers = group.next_rows(room, sampling.seed)
                 self._extend(newcomers, group.logits.expand(len(newcomers), -1), sampling)
+                drawn += len(newcomers)
                 staying = [row for row in newcomers if row.stop is None]
                 finished += len(newcomers) - len(staying)
                 if staying:
@@ -104,6 +108,7 @@ class TorchPolicy:
                     group.prefix = group.logits = None  # the decoder keeps it while rows need it
                     waiting.popleft()
             if live:
+                drawn += len(live)
                 self._extend(live, decoder.step([row.tokens[-1] for row in live]), sampling)
                 if ended := [slot for slot, row in enumerate(live) if row.stop]:
                     decoder.drop(ended)
@@ -125,6 +130,8 @@ class TorchPolicy:
                 self._on_token(token)
             if token == self._end:
                 row.stop = StopReason.END
+            elif sampling.until == "answers" and self._answered(row):
+                row.stop = StopReason.ANSWERED
             elif len(row.tokens) == sampling.max_new_tokens:
                 row.stop = StopReason.LENGTH
             if row.stop:
@@ -135,6 +142,13 @@ class TorchPolicy:
                     stop=row.stop,
                     text=self._tokenizer.decode(row.tokens, skip_special_tokens=True),
                 )
+
+    def _answered(self, row: _Row) -> bool:
+        """Looked at when a line ends, since reading a completion costs more than writing its next token."""
+        answered = row.group.request.answered
+        if answered is None or "\n" not in self._tokenizer.decode(row.tokens[-1:]):
+            return False
+        return answered(self._tokenizer.decode(row.tokens, skip_special_tokens=True))
 
 
 @dataclass(eq=False, slots=True)

@@ -9,7 +9,7 @@ from sleuth.report import text
 from sleuth.report.facts import OUTCOMES, STAGES, Facts
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 
-STOPS = {"end": "ended by itself", "length": "stopped at the length limit"}
+STOPS = {"end": "ended by itself", "length": "stopped at the length limit", "answered": "stopped when all was answered"}
 
 PUZZLES_SHOWN = 3
 COMPLETIONS_SHOWN = 6

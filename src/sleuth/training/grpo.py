@@ -114,18 +114,24 @@ def _sample(
 ) -> tuple[list[ScoredGroup], dict[str, float]]:
     """Sample, score, advantage."""
     started_s = time.perf_counter()
-    sampling = Sampling(config.sampling.max_new_tokens, config.sampling.temperature, (config.seed, step))
-    rollouts_BG = policy.rollout([task.request for task in tasks], config.grpo.samples, sampling)
+    drawn = config.sampling
+    sampling = Sampling(
+        drawn.max_new_tokens,
+        drawn.temperature,
+        (config.seed, step),
+        until=drawn.until,
+        token_budget=drawn.token_budget,
+    )
+    every_BG = policy.rollout([task.request for task in tasks], config.grpo.samples, sampling)
+    begun = [(task, rollouts) for task, rollouts in zip(tasks, every_BG, strict=True) if rollouts]
     sampled_s = time.perf_counter()
-    scores_BG = [
-        [task.score(rollout) for rollout in rollouts] for task, rollouts in zip(tasks, rollouts_BG, strict=True)
-    ]
+    scores_BG = [[task.score(rollout) for rollout in rollouts] for task, rollouts in begun]
     advantages_BG, spread_B = group_advantages(
         torch.tensor([[score.reward for score in scores] for scores in scores_BG], dtype=torch.float32)
     )
     groups = [
-        ScoredGroup(*row)
-        for row in zip(tasks, rollouts_BG, scores_BG, advantages_BG.tolist(), spread_B.tolist(), strict=True)
+        ScoredGroup(*sampled, *scored)
+        for sampled, *scored in zip(begun, scores_BG, advantages_BG.tolist(), spread_B.tolist(), strict=True)
     ]
     return groups, {"sample_s": sampled_s - started_s, "score_s": time.perf_counter() - sampled_s}
 
@@ -274,5 +280,6 @@ def _sampling_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
         "reward_std": statistics.pstdev(rewards),
         "truncated": statistics.fmean(rollout.stop is StopReason.LENGTH for rollout in rollouts),
         "groups_without_spread": statistics.fmean(not group.spread for group in groups),
+        "groups": float(len(groups)),
         "tokens_sampled": float(sum(group.tokens for group in groups)),
     }

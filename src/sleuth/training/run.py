@@ -153,7 +153,7 @@ class _Training:
         return list(track(make_puzzles(order), f"making {split} puzzles", count))
 
     def _sampling(self) -> Sampling:
-        return Sampling(self.config.sampling.max_new_tokens, temperature=0.0)
+        return Sampling(self.config.sampling.max_new_tokens, temperature=0.0, until=self.config.sampling.until)
 
     def _store(self, name: str, rows: Sequence[EvaluationRow]) -> None:
         summary = summarise(rows)
