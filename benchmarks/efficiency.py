@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import torch
 
 from common import machine, write_table
@@ -183,26 +184,54 @@ def row(
     )
 
 
-def growth(loaded: Loaded, optimizer: MasterAdamW, repeats: int) -> list[tuple[str, ...]]:
-    """Microseconds a token as one size grows and the others stay."""
+FACTORS = (1, 2, 4, 8)
+GROWING = {
+    "prompt length": [(2, 4, 100 * f, 32) for f in FACTORS],
+    "group": [(2, 4 * f, 100, 32) for f in FACTORS],
+    "batch": [(2 * f, 4, 100, 32) for f in FACTORS],
+}
+"""(prompts, samples, prompt tokens, new tokens) at each factor."""
+
+
+def growth(loaded: Loaded, optimizer: MasterAdamW, repeats: int) -> list[tuple[str, str, list[float]]]:
+    """Microseconds a token as one size grows and the others stay: (what grows, work, one at each factor)."""
     rows = []
-    for name, sizes in (
-        ("prompt length", [(2, 4, 100 * f, 32) for f in (1, 2, 4, 8)]),
-        ("group", [(2, 4 * f, 100, 32) for f in (1, 2, 4, 8)]),
-        ("batch", [(2 * f, 4, 100, 32) for f in (1, 2, 4, 8)]),
-    ):
+    for name, sizes in GROWING.items():
         trained, sampled = [], []
         for prompts, samples, prompt, new in sizes:
             batch = groups(prompts, samples, prompt, new)
             tokens = sum(group.computed_tokens for group in batch)
             step_s = seconds(lambda batch=batch: train(loaded.model, optimizer, batch, 4096), repeats)  # type: ignore[misc]
-            trained.append(f"{step_s / tokens * 1e6:.0f}")
+            trained.append(step_s / tokens * 1e6)
             requests = [Request(f"{i}", "", " the" * (prompt - 20)) for i in range(prompts)]
             policy = TorchPolicy(loaded.model, loaded.tokenizer, rows=256, ends=False)
             roll_s = seconds(lambda p=policy, r=requests, s=samples, n=new: p.rollout(r, s, Sampling(n)), repeats)  # type: ignore[misc]
-            sampled.append(f"{roll_s / (prompts * (prompt + samples * new)) * 1e6:.0f}")
-        rows += [(name, "training", *trained), (name, "sampling", *sampled)]
+            sampled.append(roll_s / (prompts * (prompt + samples * new)) * 1e6)
+        rows += [(name, "training", trained), (name, "sampling", sampled)]
     return rows
+
+
+def plot(rows: list[tuple[str, str, list[float]]], path: Path) -> None:
+    """One panel for each kind of work, one line for each size that grows."""
+    data = [
+        {"what grows": name, "work": work, "times as much": factor, "microseconds a token": value}
+        for name, work, values in rows
+        for factor, value in zip(FACTORS, values, strict=True)
+    ]
+    chart = (
+        alt.Chart(alt.Data(values=data))
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("times as much:Q", scale=alt.Scale(type="log", base=2), axis=alt.Axis(values=FACTORS)),
+            y=alt.Y("microseconds a token:Q", scale=alt.Scale(zero=True)),
+            color="what grows:N",
+        )
+        .properties(width=260, height=200)
+        .facet("work:N")
+        .resolve_scale(y="independent")
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    chart.save(path)
 
 
 def peak_memory() -> str:
@@ -239,7 +268,11 @@ def main() -> None:
     head = ("what", "tokens", "time", "tokens/s", "GFLOP/s", "matrix rate, GFLOP/s", "ratio", "bar")
     table("Share of the matrix rate", head, efficiency(loaded, optimizer, options.repeats))
     head = ("what grows", "work", "1 ×", "2 ×", "4 ×", "8 ×")
-    table("Microseconds a token as it grows", head, growth(loaded, optimizer, options.repeats))
+    grown = growth(loaded, optimizer, options.repeats)
+    rows = [(name, work, *(f"{value:.0f}" for value in values)) for name, work, values in grown]
+    table("Microseconds a token as it grows", head, rows)
+    if options.out is not None:
+        plot(grown, options.out / "growth.svg")
     memory = [(f"{PACKED_TOKENS:,}", peak_memory(), "at most 4")]
     table("Memory", ("packed tokens in a step", "peak memory of the process, GB", "bar"), memory)
     return None
