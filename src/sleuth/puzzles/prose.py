@@ -47,6 +47,11 @@ def compile_template(template: str) -> tuple[str | Gap, ...]:
     return tuple(parts)
 
 
+def _longest_literal(parts: tuple[str | Gap, ...]) -> str:
+    """What a text must have somewhere to be this template's: most templates are ruled out by it."""
+    return max((part for part in parts if isinstance(part, str)), key=len, default="")
+
+
 class Grammar:
     """The sentences of one case: writes a statement, reads a sentence."""
 
@@ -68,11 +73,12 @@ class Grammar:
             gap: [(wording, argument) for argument, wordings in entries for wording in wordings]
             for gap, entries in lexicon.items()
         }
-        self._by_kind: dict[str, list[tuple[str | Gap, ...]]] = {}
+        self._by_kind: dict[str, list[tuple[tuple[str | Gap, ...], str]]] = {}
         for kinds in templates.values():
             for kind, options in kinds.items():
                 known = self._by_kind.setdefault(kind, [])
-                known += [parts for parts in map(compile_template, options) if parts not in known]
+                new = [(parts, _longest_literal(parts)) for parts in map(compile_template, options)]
+                known += [one for one in new if one not in known]
 
     def write(self, statement: Statement, style: str) -> str:
         """The statement in words, neither capitalised nor stopped. Raises `KeyError` where the case has no words."""
@@ -114,9 +120,8 @@ class Grammar:
         return found.pop()
 
     def _match_kind(self, kind: str, text: str, start: int) -> Iterator[tuple[Statement, int]]:
-        for parts in self._by_kind.get(kind, ()):
-            first = parts[0]
-            if isinstance(first, str) and not text.startswith(first, start):
+        for parts, needed in self._by_kind.get(kind, ()):
+            if text.find(needed, start) < 0:
                 continue
             slots = range(self._arity[kind])
             for bound, end in self._match_parts(parts, 0, text, start, {}):
