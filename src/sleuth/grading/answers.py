@@ -33,6 +33,11 @@ def normal(value: str) -> str:
     return _ARTICLE.sub("", text, count=1) if _ARTICLE.match(text) else text
 
 
+def is_answer_line(line: str) -> bool:
+    """Whether a line looks like `LETTER. value`."""
+    return _LINE.fullmatch(line) is not None
+
+
 def last_block(text: str) -> list[tuple[str, str]]:
     """The lines of the last run of answer lines, as (letter, value); empty if there is none."""
     block: list[tuple[str, str]] = []

@@ -8,14 +8,12 @@ accept any program that settles the questions would reward leaving clues out (do
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
+from sleuth.grading.reading import Reading, read_puzzle
 from sleuth.grading.score import Outcome
 from sleuth.logic.clues import is_world
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Not
-from sleuth.puzzles.family import Family, PageText, get_family
 from sleuth.puzzles.formal import FormalError, FormalLanguage
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.statements import Statement
@@ -33,27 +31,6 @@ class Execution:
     """None: it answers every question."""
     answers: dict[str, str]
     detail: str = ""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A puzzle's page, read: what a program is run against."""
-
-    family: Family[Any, Any]
-    page: PageText
-    language: FormalLanguage
-
-
-@lru_cache(maxsize=512)
-def _read(family_id: str, prompt: str) -> Reading:
-    family = get_family(family_id)
-    page = family.read_page(prompt)
-    return Reading(family, page, family.formal(page.case))
-
-
-def read_puzzle(puzzle: Puzzle) -> Reading:
-    """The puzzle's page, read from its text (and remembered)."""
-    return _read(puzzle.family, puzzle.prompt)
 
 
 def read_program(language: FormalLanguage, text: str) -> list[Statement]:

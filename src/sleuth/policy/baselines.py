@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sleuth.grading.program import read_puzzle, solve_statements
+from sleuth.grading.program import solve_statements
+from sleuth.grading.reading import read_puzzle
 from sleuth.policy.base import Request
 from sleuth.policy.scripted import ScriptedPolicy
 from sleuth.puzzles.generate import rng_of

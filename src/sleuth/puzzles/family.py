@@ -229,12 +229,12 @@ class Family(ABC, Generic[CaseT, TheoryT]):
 
     def canonical_form(self, case: CaseT, clues: Sequence[Statement]) -> str:
         """The puzzle's text without names and order, equal for puzzles that differ in nothing else."""
-        told = [*self.relations(case), *(variant for clue in clues for variant in self._orders(clue))]
+        told = [*self.relations(case), *(variant for clue in clues for variant in self.orders(clue))]
         return canonical_form(self.shape(case), self.renamable_entities(case), told, self.roles)
 
-    def _orders(self, statement: Statement) -> list[Statement]:
+    def orders(self, statement: Statement) -> list[Statement]:
         """The statement in every order of its interchangeable arguments, so that the order it came in plays no part."""
-        options = [self._orders(arg) if isinstance(arg, Statement) else [arg] for arg in statement.args]
+        options = [self.orders(arg) if isinstance(arg, Statement) else [arg] for arg in statement.args]
         orders = [Statement(statement.kind, args) for args in itertools.product(*options)]
         spec = self.kinds.get(statement.kind)
         if spec is None or spec.symmetric is None:

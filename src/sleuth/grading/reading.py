@@ -1,0 +1,33 @@
+"""A puzzle's page, read from its text: what programs are run against and sentences are judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sleuth.puzzles.family import Family, PageText, get_family
+from sleuth.puzzles.formal import FormalLanguage
+from sleuth.puzzles.puzzle import Puzzle
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A page and its languages."""
+
+    family: Family[Any, Any]
+    page: PageText
+    language: FormalLanguage
+
+
+@lru_cache(maxsize=512)
+def read_page(family_id: str, prompt: str) -> Reading:
+    """A page of a family, read from its text (and remembered). Raises `UserError` where it is none."""
+    family = get_family(family_id)
+    page = family.read_page(prompt)
+    return Reading(family, page, family.formal(page.case))
+
+
+def read_puzzle(puzzle: Puzzle) -> Reading:
+    """As `read_page`, of a puzzle."""
+    return read_page(puzzle.family, puzzle.prompt)

@@ -1,0 +1,142 @@
+"""The claims that a completion makes: its sentences, found and read by a grammar.
+
+A completion is anybody's text. Its lines are cut into sentences (names with full stops stay whole), lead-ins such as
+"So:", numbers and citations in brackets are left out, and a sentence that no template reads is tried in parts ("X and
+Y", "Y, since X"). What stands under a supposition is not claimed, and neither is what is asked. Every claim has its
+place in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from sleuth.grading.answers import is_answer_line
+from sleuth.puzzles.statements import Statement
+
+Read = Callable[[str], Statement | None]
+"""A sentence to what it says; None where no template reads it."""
+
+LONGEST_TEXT = 200_000
+"""Characters at the beginning of a completion that are looked at."""
+LONGEST_SENTENCE = 1_000
+"""Characters; what is longer is not read."""
+_END = re.compile(r"[.!?]+[\"”’)*_]*(?=\s|$)")
+_LEAD = re.compile(
+    r"(?:[\s>*_•“\"-]+|\d+(?:\.\d+)*[.):]\s|(?:step|clue) \d+(?:\.\d+)*[.:,]?\s"
+    r"|(?:so|therefore|thus|hence|then|consequently|finally|next|first|now|also|and|but|because|since|given|we know"
+    r"|it follows|this means|that means|this implies|we can conclude)\b(?: that)?[,:]?\s)",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(r"\s*(?:\[[^\]]*\]|\([^)]*\))?[.!*_”\"\s]*$")
+_BECAUSE = re.compile(r"(?P<then>.+?),? (?:because|since) (?P<first>.+)")
+_AND = re.compile(r", and |, so |, but |; | and |, ")
+_SUPPOSE = re.compile(r"\W*(?:suppose|assume|if we (?:suppose|assume)|imagine)\b", re.IGNORECASE)
+_CONCLUSION = re.compile(r"\W*(?:so|therefore|thus|hence)\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\s*(\d+)\.\d+")
+_NUMBERS = re.compile(r"^\W*\d+(?:\.\d+)*\.(?=\s)|(?<=\d)\.(?=\d)")
+_STAND_IN = "\N{ONE DOT LEADER}"
+"""Instead of a full stop that ends no sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence of a completion, or a part of one."""
+
+    start: int
+    """Its first character in the completion."""
+    end: int
+    """One past its last."""
+    statement: Statement | None
+    """None: nobody knows what it says."""
+
+
+class SentenceFinder:
+    """Finds the claims of completions about one case."""
+
+    def __init__(self, read: Read, words: Iterable[str]) -> None:
+        """`words` are the names of the case: full stops inside them end no sentence."""
+        self._read = read
+        stopped = sorted({word for word in words if "." in word.rstrip(".")}, key=len, reverse=True)
+        self._stopped = re.compile("|".join(map(re.escape, stopped))) if stopped else None
+
+    def claims(self, text: str) -> Iterator[Claim]:
+        """In the order in which a reader takes them in: a reason before what it is the reason for."""
+        place, supposed = 0, ""
+        for line in text[:LONGEST_TEXT].splitlines(keepends=True):
+            begin, place = place, place + len(line)
+            number = _NUMBER.match(line)
+            if supposed and not (number and number[1] == supposed):
+                supposed = ""
+            if len(line) <= LONGEST_SENTENCE and is_answer_line(line.strip()) and self._read(line.strip()) is None:
+                continue
+            for start, end in self._sentences(line):
+                sentence = line[start:end]
+                if len(sentence) > LONGEST_SENTENCE:
+                    yield Claim(begin + start, begin + end, None)
+                elif _SUPPOSE.match(_unnumbered(sentence)):
+                    supposed = number[1] if number else "here"
+                elif supposed and _CONCLUSION.match(sentence):
+                    supposed = ""
+                    yield from self._claims(sentence, begin + start)
+                elif not supposed:
+                    yield from self._claims(sentence, begin + start)
+
+    def _sentences(self, line: str) -> Iterator[tuple[int, int]]:
+        hidden = line
+        if self._stopped is not None:
+            hidden = self._stopped.sub(lambda found: found[0][:-1].replace(".", _STAND_IN) + found[0][-1], line)
+        hidden = _NUMBERS.sub(lambda found: found[0].replace(".", _STAND_IN), hidden)
+        start = 0
+        for found in _END.finditer(hidden):
+            yield start, found.end()
+            start = found.end()
+        if hidden[start:].strip():
+            yield start, len(line.rstrip())
+
+    def _claims(self, sentence: str, place: int) -> Iterator[Claim]:
+        start, end = _core(sentence, 0, len(sentence))
+        if not re.search(r"\w", sentence[start:end]) or sentence.rstrip('*_”"\n ').endswith("?"):
+            return
+        parts = self._parts(sentence, start, end)
+        if parts is not None:
+            yield from (Claim(place + first, place + last, said) for first, last, said in parts)
+        else:
+            yield Claim(place + start, place + end, None)
+
+    def _parts(self, sentence: str, start: int, end: int) -> list[tuple[int, int, Statement]] | None:
+        """What it says, if all of it can be read: as it stands, after a colon, or in parts."""
+        said = self._read(sentence[start:end])
+        if said is not None:
+            return [(start, end, said)]
+        colon = sentence.rfind(": ", start, end)
+        if colon >= 0:
+            return self._parts(sentence, *_core(sentence, colon + 2, end))
+        if reason := _BECAUSE.fullmatch(sentence, start, end):
+            because = self._parts(sentence, *_core(sentence, *reason.span("first")))
+            then = self._parts(sentence, *_core(sentence, *reason.span("then")))
+            return because + then if because is not None and then is not None else None
+        found = []
+        while start < end:
+            for cut in [*(part.span() for part in _AND.finditer(sentence, start, end)), (end, end)]:
+                first, last = _core(sentence, start, cut[0])
+                if (said := self._read(sentence[first:last])) is not None:
+                    found.append((first, last, said))
+                    start = cut[1]
+                    break
+            else:
+                return None
+        return found
+
+
+def _unnumbered(sentence: str) -> str:
+    return re.sub(r"^\s*\d+(?:\.\d+)*[.):]?\s*", "", sentence)
+
+
+def _core(sentence: str, start: int, end: int) -> tuple[int, int]:
+    """What is left without lead-ins and what follows the last word."""
+    while (found := _LEAD.match(sentence, start, end)) and found.end() > start:
+        start = found.end()
+    tail = _TAIL.search(sentence, start, end)
+    return start, tail.start() if tail else end

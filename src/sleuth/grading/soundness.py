@@ -1,0 +1,227 @@
+"""What a completion says on the way: true or false, repeated or derived, judged by the solver.
+
+Every true sentence follows from all clues together, so truth alone proves no reasoning. A sentence is *derived* when it
+follows from at most `CLUES_AT_ONCE` clues, the rules and the derived sentences before it, and is neither a clue nor
+said before. Which clues: a search over sets of clues that branches on those that a counterexample violates, one of
+which must be in any set that works (hitting sets: Reiter, "A theory of diagnosis from first principles", 1987).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from sleuth.grading.reading import Reading, read_page
+from sleuth.grading.sentences import Claim, SentenceFinder
+from sleuth.logic.cnf import WorldSolver
+from sleuth.logic.formulas import Not, World, holds
+from sleuth.puzzles.prose import ReadError
+from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.statements import Statement
+
+CLUES_AT_ONCE = 3
+"""Most clues that a derived sentence may need besides the derived ones before it."""
+CONFLICTS = 2_000
+"""Solver conflicts of one question: a bound on work, the same on every machine."""
+QUESTIONS = 300
+"""Questions to the solver about one sentence; what is not shown by then counts as not derived."""
+MOST_SENTENCES = 1_000
+"""Sentences of a completion that are judged."""
+_REMEMBERED = 20_000
+"""Sentences and statements that a judge remembers before it starts anew."""
+
+
+class Verdict(StrEnum):
+    """What is known of a sentence."""
+
+    DERIVED = "derived"
+    """True, new, and it follows from few clues and what was derived before."""
+    LUCKY = "lucky"
+    """True and new, but it does not follow from what was said and few clues."""
+    REPEATED = "repeated"
+    """A clue, or said before."""
+    EMPTY = "empty"
+    """True in every world that obeys the rules: it says nothing."""
+    FALSE = "false"
+    """Not so in the puzzle's world."""
+    UNREAD = "unread"
+    """No template reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A sentence with its verdict."""
+
+    start: int
+    """Its first character in the completion."""
+    end: int
+    """One past its last."""
+    verdict: Verdict
+    clues: tuple[int, ...] = ()
+    """Of a derived one: indices of clues that are enough, none of which can go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Soundness:
+    """A completion's sentences in figures; None where there is nothing to count."""
+
+    read: int
+    unread: int
+    true: float | None
+    """Share of the read ones that is true."""
+    derived: float | None
+    """Share of the read ones that is derived."""
+    first_false: int | None
+    """How many were read before the first false one; None: none is false."""
+
+
+def soundness(judgements: Sequence[Judgement]) -> Soundness:
+    """The figures of a completion's judgements."""
+    read = [one.verdict for one in judgements if one.verdict is not Verdict.UNREAD]
+    count = len(read)
+    return Soundness(
+        read=count,
+        unread=len(judgements) - count,
+        true=1 - read.count(Verdict.FALSE) / count if count else None,
+        derived=read.count(Verdict.DERIVED) / count if count else None,
+        first_false=read.index(Verdict.FALSE) if Verdict.FALSE in read else None,
+    )
+
+
+def judge(puzzle: Puzzle, completion: str, most: int = CLUES_AT_ONCE) -> list[Judgement]:
+    """The sentences of a completion, in the order in which a reader takes them in, with their verdicts.
+
+    `most` is how many clues a derived sentence may need. Never raises on a completion, whatever it holds; raises
+    `UserError` where the puzzle's text is no page of its family.
+    """
+    return _judge_of(puzzle.family, puzzle.prompt).judge(completion, most)
+
+
+@lru_cache(maxsize=64)
+def _judge_of(family: str, prompt: str) -> Judge:
+    return Judge(read_page(family, prompt))
+
+
+class Judge:
+    """Judges completions of one puzzle."""
+
+    def __init__(self, reading: Reading) -> None:
+        family, page = reading.family, reading.page
+        self._family, self._theory = family, family.theory(page.case)
+        self._formulas = [self._theory.formula(clue) for clue in page.clues]
+        self._grammar = family.fact_grammar(page.case)
+        self._said_by_clues = {self._key(clue) for clue in page.clues}
+        words = [word for entries in family.lexicon(page.case).values() for _, wordings in entries for word in wordings]
+        self._finder = SentenceFinder(self._read, words)
+        self._asked = 0
+        self._start()
+        world = self._solver.solve(self._clues)
+        assert world is not None, "a puzzle has a world"
+        self._world = world
+
+    def _start(self) -> None:
+        self._solver = WorldSolver(self._theory.cnf.copy())
+        self._clues = [self._solver.add_optional(formula) for formula in self._formulas]
+        self._literals: dict[Statement, tuple[int, int]] = {}
+        self._statements: dict[str, Statement | None] = {}
+
+    def judge(self, completion: str, most: int) -> list[Judgement]:
+        """As `soundness.judge`."""
+        if len(self._statements) + len(self._literals) > _REMEMBERED:
+            self._start()
+        said, derived, judgements = set(self._said_by_clues), list[int](), list[Judgement]()
+        for claim in self._finder.claims(completion):
+            if len(judgements) == MOST_SENTENCES:
+                break
+            judgements.append(self._verdict(claim, said, derived, most))
+        return judgements
+
+    def _verdict(self, claim: Claim, said: set[Statement], derived: list[int], most: int) -> Judgement:
+        """`said` and `derived` (selectors of derived sentences) grow by what is claimed."""
+        start, end, statement = claim.start, claim.end, claim.statement
+        if statement is None:
+            return Judgement(start, end, Verdict.UNREAD)
+        if not holds(self._theory.formula(statement), self._world):
+            return Judgement(start, end, Verdict.FALSE)
+        key = self._key(statement)
+        if key in said:
+            return Judgement(start, end, Verdict.REPEATED)
+        said.add(key)
+        affirmed, denied = self._selectors(statement)
+        self._asked = 0
+        try:
+            clues = self._derivation(denied, derived, most)
+            if clues is None:
+                return Judgement(start, end, Verdict.LUCKY)
+            if not clues and self._counterexample([denied]) is None:
+                return Judgement(start, end, Verdict.EMPTY)
+        except TimeoutError:
+            return Judgement(start, end, Verdict.LUCKY)
+        derived.append(affirmed)
+        return Judgement(start, end, Verdict.DERIVED, clues)
+
+    def _read(self, sentence: str) -> Statement | None:
+        if sentence not in self._statements:
+            try:
+                self._statements[sentence] = self._grammar.read(sentence)
+            except ReadError:
+                self._statements[sentence] = None
+        return self._statements[sentence]
+
+    def _key(self, statement: Statement) -> Statement:
+        """Equal for statements that differ in the order of interchangeable arguments alone."""
+        return min(self._family.orders(statement), key=repr)
+
+    def _selectors(self, statement: Statement) -> tuple[int, int]:
+        """Literals that switch the statement on, and its denial."""
+        if statement not in self._literals:
+            formula = self._theory.formula(statement)
+            self._literals[statement] = self._solver.add_optional(formula), self._solver.add_optional(Not(formula))
+        return self._literals[statement]
+
+    def _derivation(self, denied: int, derived: Sequence[int], most: int) -> tuple[int, ...] | None:
+        """Indices of at most `most` clues that give what is denied; none of them can go. None: there are no such."""
+        fixed = [denied, *derived]
+        if self._counterexample([*fixed, *self._clues]) is None:
+            core = set(self._solver.core())
+            chosen = [clue for clue in self._clues if clue in core]
+            if (small := self._smallest(fixed, chosen, most)) is not None:
+                return small
+        tried = set[frozenset[int]]()
+        counterexamples: list[list[int]] = []
+
+        def search(chosen: frozenset[int]) -> frozenset[int] | None:
+            """Depth first: a set that gives it contains a clue that the counterexample to `chosen` violates."""
+            if chosen in tried:
+                return None
+            tried.add(chosen)
+            violated = next((one for one in counterexamples if chosen.isdisjoint(one)), None)
+            if violated is None:
+                world = self._counterexample([*fixed, *(self._clues[i] for i in sorted(chosen))])
+                if world is None:
+                    return chosen
+                violated = [i for i, formula in enumerate(self._formulas) if not holds(formula, world)]
+                counterexamples.append(violated)
+            if len(chosen) == most:
+                return None
+            return next((found for i in violated if (found := search(chosen | {i})) is not None), None)
+
+        found = search(frozenset())
+        return None if found is None else self._smallest(fixed, [self._clues[i] for i in sorted(found)], most)
+
+    def _smallest(self, fixed: Sequence[int], chosen: list[int], most: int) -> tuple[int, ...] | None:
+        """Without the clues that can go; None if more than `most` stay."""
+        for clue in list(chosen):
+            rest = [other for other in chosen if other != clue]
+            if self._counterexample([*fixed, *rest]) is None:
+                chosen = rest
+        return tuple(self._clues.index(clue) for clue in chosen) if len(chosen) <= most else None
+
+    def _counterexample(self, assumed: Sequence[int]) -> World | None:
+        """A world in which all of this is so; None if there is none. Raises `TimeoutError` over the bounds."""
+        self._asked += 1
+        if self._asked > QUESTIONS:
+            raise TimeoutError(f"no decision within {QUESTIONS} questions")
+        return self._solver.solve(assumed, CONFLICTS)
