@@ -224,7 +224,8 @@ def test_recipes_run(recipe: Path, tmp_path: Path, model: Path) -> None:
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "killed"])
 def test_a_stopped_run_ends_with_the_same_bytes(kill: signal.Signals, tmp_path: Path, model: Path) -> None:
     demo = ROOT / "recipes" / "demo.toml"
-    settings = keys(**{"model.name": str(model), "grpo.kl": "0.01"})
+    knobs = {"grpo.kl": "0.01", "reward.parts": "0.5", "sampling.token_budget": "1"}
+    settings = keys(**{"model.name": str(model)}, **knobs)
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert sleuth("train", demo, *settings, "--out", whole).returncode == 0
     command = [sys.executable, "-m", "sleuth", "train", str(demo), *settings, "--out", str(stopped)]

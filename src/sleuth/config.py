@@ -91,6 +91,17 @@ class GrpoConfig(Section):
     """Optimizer updates on each batch, over equal parts of its groups; 1 is strictly on-policy."""
 
 
+class RewardConfig(Section):
+    """What a completion earns in training."""
+
+    answers: float = Field(1.0, ge=0)
+    """Weight of the share of questions answered right, which is of the whole completion."""
+    parts: float = Field(0.0, ge=0)
+    """Weight of the parts of a completion, each compared with those at its place in the other completions and credited
+    to its own tokens: lines of a program that say what a clue says, sentences of reasoning that are derived from few
+    clues and what was derived before."""
+
+
 class SamplingConfig(Section):
     """How completions are drawn."""
 
@@ -162,6 +173,7 @@ class RunConfig(Section):
     puzzles: PuzzlesConfig = PuzzlesConfig()
     sft: SftConfig = SftConfig()
     grpo: GrpoConfig = GrpoConfig()
+    reward: RewardConfig = RewardConfig()
     sampling: SamplingConfig = SamplingConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     eval: EvalConfig = EvalConfig()

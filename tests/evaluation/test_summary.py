@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -78,3 +79,31 @@ def test_difference_is_second_minus_first_on_the_same_puzzles() -> None:
 def test_nothing_to_summarise() -> None:
     with pytest.raises(ValueError, match="no completions"):
         summarise([])
+
+
+def parted(puzzle: str, *verdicts: str, sample: int = 0) -> EvaluationRow:
+    parts = tuple((place, place + 1, verdict) for place, verdict in enumerate(verdicts))
+    return dataclasses.replace(row(puzzle, Outcome.WRONG, 0.0, sample=sample), parts=parts)
+
+
+def test_sentences() -> None:
+    rows = [
+        parted("a", "derived", "repeated", "false", "unread"),  # of three read: 2/3 true, 1/3 derived
+        parted("a", "derived", sample=1),
+        parted("b", "unread"),
+        row("c", Outcome.WRONG, 0.0),
+    ]
+    parts = summarise(rows).parts
+    assert list(parts) == ["sentences_true", "sentences_derived", "nothing_false", "sentences_read", "sentences_unread"]
+    assert parts["sentences_true"].mean == pytest.approx((2 / 3 + 1) / 2) and parts["sentences_true"].n == 1
+    assert parts["sentences_derived"].mean == pytest.approx((1 / 3 + 1) / 2)
+    assert parts["nothing_false"].mean == 0.5
+    assert parts["sentences_read"].mean == pytest.approx(1.0)  # puzzle a: (3 + 1) / 2, puzzle b: 0
+    assert parts["sentences_unread"].mean == pytest.approx((0.5 + 1) / 2)
+    assert summarise(rows).as_metrics()["parts/nothing_false"] == 0.5
+
+
+def test_lines() -> None:
+    parts = summarise([parted("a", "right", "wrong", "wrong", "right"), parted("b", "right")]).parts
+    assert {name: interval.mean for name, interval in parts.items()} == {"lines_right": 0.75}
+    assert json.loads(json.dumps(summarise([parted("a", "right")]).as_json(), allow_nan=False))["parts"]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleuth.grading.reading import read_puzzle
-from sleuth.grading.soundness import Judgement, Verdict, judge, soundness
+from sleuth.grading.soundness import Soundness, Verdict, judge, soundness
 from sleuth.logic.clues import is_world
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Not, World, holds
@@ -40,6 +40,10 @@ CASE = TEMPLATE.model_copy(update={"prompt": PAGE, "clues": (), "questions": (),
 
 def verdicts(puzzle: Puzzle, text: str, most: int = 3) -> list[tuple[str, str]]:
     return [(text[one.start : one.end], str(one.verdict)) for one in judge(puzzle, text, most)]
+
+
+def figures(puzzle: Puzzle, text: str) -> Soundness:
+    return soundness([one.verdict for one in judge(puzzle, text)])
 
 
 @pytest.mark.parametrize(
@@ -96,12 +100,9 @@ def test_too_many_clues_at_once_prove_no_reasoning() -> None:
 
 
 def test_figures() -> None:
-    def of(*verdicts: Verdict) -> list[Judgement]:
-        return [Judgement(0, 1, verdict) for verdict in verdicts]
-
-    found = soundness(of(Verdict.REPEATED, Verdict.UNREAD, Verdict.DERIVED, Verdict.FALSE, Verdict.LUCKY))
+    found = soundness(["repeated", "unread", "derived", "false", "lucky"])
     assert (found.read, found.unread, found.true, found.derived, found.first_false) == (4, 1, 0.75, 0.25, 2)
-    found = soundness(of(Verdict.UNREAD))
+    found = soundness(["unread"])
     assert (found.read, found.unread, found.true, found.derived, found.first_false) == (0, 1, None, None, None)
 
 
@@ -166,11 +167,11 @@ def test_as_plain_enumeration_says(family: str, level: str, style: str, index: i
 def test_our_own_traces_are_sound(family: str, level: str) -> None:
     for index in range(3):
         puzzle = make_puzzle(family, level, "train", 6, index).puzzle
-        found = soundness(judge(puzzle, target(puzzle, "reason")))
+        found = figures(puzzle, target(puzzle, "reason"))
         assert found.unread == 0 and found.true == 1 and found.derived is not None and found.derived > 0.5
         for telling in ("full", "numbered"):
             text = "\n".join(tell(explain(puzzle), telling))  # type: ignore[arg-type]
-            assert soundness(judge(puzzle, text)).true == 1
+            assert figures(puzzle, text).true == 1
 
 
 @settings(max_examples=200, deadline=None)

@@ -195,6 +195,21 @@ def test_only_the_evaluation_before(empty_run: RunDirectory) -> None:
     assert "What changed" not in page.text()
 
 
+def test_parts_are_marked_where_they_stand(empty_run: RunDirectory) -> None:
+    said = "\nIt was Ada. It was Ada. It was not <b>."
+    parts = ((1, 12, "derived"), (13, 24, "repeated"), (25, 39, "false"))
+    rows = [replace(row, completion=said, parts=parts) for row in evaluation(0.1, 2, 1)]
+    strange = ((-5, 3, "derived"), (2, 10**6, "<script>"))  # from a file that somebody else wrote
+    rows[1] = replace(rows[1], parts=strange)
+    empty_run.write_evaluation("before", rows, summarise(rows[:1]).as_json())
+    html = render(empty_run)
+    page = Page(html)
+    marked = [data for tag, data in page.texts if tag == "mark"]
+    assert marked[:3] == ["It was Ada.", "It was Ada.", "It was not <b>"]
+    assert page.values("class").count("false") == 1 and "<script>" not in html
+    assert "Sentences that are true" in page.text("th") and "83.3\u202f%" in page.text("td")  # 2/3 and 2/2
+
+
 def test_evaluations_of_different_puzzles_and_of_other_names(empty_run: RunDirectory) -> None:
     for name, rows in (
         ("before", evaluation(0.1, 7, 1)),

@@ -15,10 +15,11 @@ from transformers import LlamaForCausalLM
 
 from sleuth.config import RunConfig, SftConfig
 from sleuth.errors import UserError
-from sleuth.grading.score import Outcome, Score
+from sleuth.grading.score import Outcome, Part, Score
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason
 from sleuth.policy.engine import TorchPolicy
 from sleuth.training import checkpoints
+from sleuth.training.advantages import part_advantages
 from sleuth.training.boundary import StepBoundary
 from sleuth.training.grpo import ScoredGroup, Task, frozen_copy, train_grpo
 from sleuth.training.logprobs import completion_logprobs
@@ -194,6 +195,33 @@ def test_a_token_budget_leaves_out_whole_groups() -> None:
     second = _grpo(_config(sampling={"token_budget": 1}), three, policy=policy)
     assert second.metrics == first.metrics
     assert all(metrics["groups"] == 1 for metrics in second.metrics.values())
+
+
+def test_parts_are_credited_to_their_own_tokens() -> None:
+    """A part is here every second token, worth 1 if divisible by 4: nothing else moves, and parts get better."""
+
+    def score(rollout: Rollout) -> Score:
+        parts = tuple(
+            Part(t, t + 1, "wrong" if token % 4 else "right") for t, token in enumerate(rollout.tokens) if t % 2 == 0
+        )
+        return Score(Outcome.WRONG, 0.0, False, {}, {}, parts=parts)
+
+    def tasks(step: int) -> list[Task]:
+        return [Task(Request(f"{step}/{i}", "", f"{step * i}"), score) for i in range(3)]
+
+    def ends(rollout: Rollout) -> list[int]:
+        return list(range(1, len(rollout.tokens) + 1))
+
+    model, config = tiny_llama(), _config(reward={"parts": 2.0}, grpo={"steps": 25})
+    record = _grpo(config, model, tasks=tasks, ends=ends)
+    for group in record.groups[1]:
+        values = [[float(part.verdict == "right") for part in one.parts] for one in group.scores]
+        for advantages, own in zip(group.token_advantages, part_advantages(values), strict=True):
+            assert advantages[1::2] == [0] * len(advantages[1::2])
+            assert advantages[::2] == pytest.approx([2 * one for one in own])
+        assert not any(group.advantages)
+    parts = {step: [p.value for g in record.groups[step] for s in g.scores for p in s.parts] for step in (1, 25)}
+    assert statistics.fmean(parts[25]) > statistics.fmean(parts[1]) + 0.2  # type: ignore[type-var]
 
 
 def test_a_batch_without_any_spread_changes_nothing() -> None:

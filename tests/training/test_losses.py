@@ -7,27 +7,40 @@ import math
 import pytest
 import torch
 
-from sleuth.training.advantages import EPSILON, group_advantages
+from sleuth.training.advantages import EPSILON, group_advantages, part_advantages
 from sleuth.training.losses import policy_loss, sft_loss
 
 
 def test_advantages_of_two_groups() -> None:
     # Rewards 1 0 0 1: mean 1/2, every deviation 1/2, so population std 1/2 and advantages ±(1/2) / (1/2 + eps).
     # Rewards 1 0 0 0: mean 1/4; variance (9/16 + 3 · 1/16) / 4 = 3/16, std √3/4; 3/4 / (√3/4) = √3 and −1/√3.
-    advantages_BG, spread_B = group_advantages(torch.tensor([[1.0, 0, 0, 1], [1, 0, 0, 0]]))
+    advantages_BG = group_advantages(torch.tensor([[1.0, 0, 0, 1], [1, 0, 0, 0]]))
     half = 0.5 / (0.5 + EPSILON)
     std = math.sqrt(3) / 4
     wanted = [[half, -half, -half, half], [0.75 / (std + EPSILON)] + [-0.25 / (std + EPSILON)] * 3]
     torch.testing.assert_close(advantages_BG, torch.tensor(wanted))
     assert abs(advantages_BG[1, 0] - math.sqrt(3)) < 1e-3
-    assert spread_B.tolist() == [True, True]
 
 
 def test_equal_rewards_give_exact_zeros() -> None:
     # 0.1 is no binary fraction: its mean over 7 is rounded, and a deviation of 1e-9 must not become an advantage.
-    advantages_BG, spread_B = group_advantages(torch.tensor([[0.1] * 7, [0.0] * 7]))
+    advantages_BG = group_advantages(torch.tensor([[0.1] * 7, [0.0] * 7]))
     assert advantages_BG.tolist() == [[0.0] * 7, [0.0] * 7]
-    assert spread_B.tolist() == [False, False]
+
+
+def test_advantages_of_parts_at_their_places() -> None:
+    # First parts 1 1 0: mean 2/3, so 1/3, 1/3, −2/3. Second parts 0 and 1 (the third completion has none): mean 1/2.
+    # Deviation of the five differences: squares 1/9 + 1/9 + 4/9 + 1/4 + 1/4 = 7/6, over 5: 7/30.
+    deviation = math.sqrt(7 / 30) + EPSILON
+    found = part_advantages([[1, 0], [1, 1], [0]])
+    wanted = [[1 / 3, -1 / 2], [1 / 3, 1 / 2], [-2 / 3]]
+    for found_K, wanted_K in zip(found, wanted, strict=True):
+        assert found_K == pytest.approx([value / deviation for value in wanted_K])
+
+
+def test_equal_parts_and_no_parts_give_exact_zeros() -> None:
+    assert part_advantages([[1, 0], [1, 0], [1]]) == [[0, 0], [0, 0], [0]]
+    assert part_advantages([[], []]) == [[], []]
 
 
 def test_clipped_ratio_by_hand() -> None:

@@ -55,6 +55,7 @@ def completion(puzzle: Puzzle, mode: Mode, rollout: Rollout, sample: int, score:
         "right": score.right,
         "gold": dict(puzzle.answers),
         "detail": score.detail,
+        "parts": tuple((part.start, part.end, part.verdict) for part in score.parts),
     }
 
 

@@ -16,8 +16,20 @@ from sleuth.evaluation.statistics import (
     share_interval,
 )
 from sleuth.grading.score import Outcome
+from sleuth.grading.soundness import soundness
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 
+PARTS = {
+    "lines_right": "Lines of the program that say what a clue says",
+    "sentences_true": "Sentences that are true",
+    "sentences_derived": "Sentences that follow from few clues and what was derived before",
+    "nothing_false": "Completions without a false sentence",
+    "sentences_read": "Sentences that can be read, in a completion",
+    "sentences_unread": "Sentences that cannot be read, in a completion",
+}
+"""What is said of parts (`sleuth.grading.score.Part`)."""
+COUNTED_PARTS = frozenset({"sentences_read", "sentences_unread"})
+"""Those that are numbers; the others are shares."""
 UNREAD = frozenset({Outcome.UNREADABLE, Outcome.TRUNCATED})
 """Outcomes that mean that nothing could be read."""
 
@@ -38,6 +50,8 @@ class EvaluationSummary:
     outcomes: dict[Outcome, float]
     """Share of completions, of every outcome, in the order of `Outcome`."""
     completions: int
+    parts: dict[str, Interval]
+    """What the parts of completions are worth, by name in `PARTS`; only what there is something to say of."""
 
     def as_metrics(self) -> dict[str, float]:
         """The means under the names of metrics.jsonl."""
@@ -47,13 +61,15 @@ class EvaluationSummary:
             "readable": self.readable.mean,
             "length_tokens": self.length_tokens.mean,
         }
+        means |= {f"parts/{name}": interval.mean for name, interval in self.parts.items()}
         return means | {f"outcome/{outcome}": share for outcome, share in self.outcomes.items()}
 
     def as_json(self) -> dict[str, Any]:
         """Plain data; null where an interval is not known."""
         data = asdict(self)
         for name in ("share", "strict", "readable", "length_tokens"):
-            data[name] = {key: None if math.isnan(value) else value for key, value in data[name].items()}
+            data[name] = _plain(data[name])
+        data["parts"] = {name: _plain(interval) for name, interval in data["parts"].items()}
         return data | {"outcomes": {str(outcome): share for outcome, share in self.outcomes.items()}}
 
 
@@ -79,6 +95,7 @@ def summarise(rows: Rows) -> EvaluationSummary:
         length_tokens=mean_interval(_by_puzzle(rows, _length)),
         outcomes={outcome: counts[outcome] / len(rows) for outcome in Outcome},
         completions=len(rows),
+        parts=_parts(rows),
     )
 
 
@@ -94,6 +111,38 @@ def compare(first: Rows, second: Rows) -> EvaluationDifference:
         readable=paired_difference(*both(_readable)),
         length_tokens=paired_mean_difference(*both(_length)),
     )
+
+
+def _plain(interval: dict[str, float]) -> dict[str, float | None]:
+    return {key: None if math.isnan(value) else value for key, value in interval.items()}
+
+
+def _parts(rows: Rows) -> dict[str, Interval]:
+    """A completion counts where it has such parts at all."""
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in PARTS}
+
+    def note(name: str, row: EvaluationRow | RolloutRow, value: float) -> None:
+        found[name].setdefault(row.puzzle_id, []).append(value)
+
+    for row in rows:
+        verdicts = [verdict for _, _, verdict in row.parts]
+        if not verdicts:
+            continue
+        if verdicts[0] in ("right", "wrong"):
+            note("lines_right", row, verdicts.count("right") / len(verdicts))
+            continue
+        figures = soundness(verdicts)
+        note("sentences_unread", row, figures.unread)
+        note("sentences_read", row, figures.read)
+        if figures.true is not None and figures.derived is not None:
+            note("sentences_true", row, figures.true)
+            note("sentences_derived", row, figures.derived)
+            note("nothing_false", row, figures.first_false is None)
+    return {
+        name: (mean_interval if name in COUNTED_PARTS else share_interval)(values)
+        for name, values in found.items()
+        if values
+    }
 
 
 def _by_puzzle(rows: Rows, value: Callable[[EvaluationRow | RolloutRow], float]) -> dict[str, list[float]]:

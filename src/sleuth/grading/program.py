@@ -7,6 +7,7 @@ accept any program that settles the questions would reward leaving clues out (do
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sleuth.grading.reading import Reading, read_puzzle
@@ -33,17 +34,27 @@ class Execution:
     detail: str = ""
 
 
+def program_lines(text: str) -> Iterator[tuple[int, int, int]]:
+    """The lines that are to be statements, blank ones and code fences aside: (number from 1, start, end with the line
+    break)."""
+    start = 0
+    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+        end = start + len(line)
+        if line.strip() and not line.strip().startswith("```"):
+            yield number, start, end
+        start = end
+
+
 def read_program(language: FormalLanguage, text: str) -> list[Statement]:
     """The statements of a program. Raises `FormalError` naming the line."""
     statements: list[Statement] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip() and not line.strip().startswith("```"):
-            if len(statements) >= MOST_LINES:
-                raise FormalError(f"line {number}: more than {MOST_LINES} statements")
-            try:
-                statements.append(language.read(line.strip()))
-            except FormalError as error:
-                raise FormalError(f"line {number}: {error}") from None
+    for number, start, end in program_lines(text):
+        if len(statements) >= MOST_LINES:
+            raise FormalError(f"line {number}: more than {MOST_LINES} statements")
+        try:
+            statements.append(language.read(text[start:end].strip()))
+        except FormalError as error:
+            raise FormalError(f"line {number}: {error}") from None
     if not statements:
         raise FormalError("no statement")
     return statements

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -27,6 +27,28 @@ class Outcome(StrEnum):
     """The token limit was reached before anything could be read."""
 
 
+_VALUES = {"right": 1.0, "wrong": 0.0, "derived": 1.0, "lucky": 0.0, "empty": 0.0, "false": 0.0}
+"""What repeats something, or cannot be read, has no value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a completion that is judged by itself: a line of a program, a sentence of reasoning."""
+
+    start: int
+    """Its first character in the completion."""
+    end: int
+    """One past its last."""
+    verdict: str
+    """Of a line: `right` where it says what a clue says and no line before it said, else `wrong`. Of a sentence: a
+    `sleuth.grading.soundness.Verdict`."""
+
+    @property
+    def value(self) -> float | None:
+        """How good it is, 0 … 1; None where it is neither good nor bad."""
+        return _VALUES.get(self.verdict)
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """The grade of one completion."""
@@ -42,5 +64,5 @@ class Score:
     """Letter to whether it is right."""
     detail: str = ""
     """For people: what was wrong, e.g. the first unreadable line."""
-    components: dict[str, float] = field(default_factory=dict)
-    """Parts of the reward, each on its own."""
+    parts: tuple[Part, ...] = ()
+    """Lines in mode `program`, sentences in mode `reason`."""

@@ -8,7 +8,7 @@ which must be in any set that works (hitting sets: Reiter, "A theory of diagnosi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -77,13 +77,13 @@ class Soundness:
     """How many were read before the first false one; None: none is false."""
 
 
-def soundness(judgements: Sequence[Judgement]) -> Soundness:
-    """The figures of a completion's judgements."""
-    read = [one.verdict for one in judgements if one.verdict is not Verdict.UNREAD]
+def soundness(verdicts: Sequence[str]) -> Soundness:
+    """The figures of a completion's verdicts, in order."""
+    read = [verdict for verdict in verdicts if verdict != Verdict.UNREAD]
     count = len(read)
     return Soundness(
         read=count,
-        unread=len(judgements) - count,
+        unread=len(verdicts) - count,
         true=1 - read.count(Verdict.FALSE) / count if count else None,
         derived=read.count(Verdict.DERIVED) / count if count else None,
         first_false=read.index(Verdict.FALSE) if Verdict.FALSE in read else None,
@@ -96,11 +96,12 @@ def judge(puzzle: Puzzle, completion: str, most: int = CLUES_AT_ONCE) -> list[Ju
     `most` is how many clues a derived sentence may need. Never raises on a completion, whatever it holds; raises
     `UserError` where the puzzle's text is no page of its family.
     """
-    return _judge_of(puzzle.family, puzzle.prompt).judge(completion, most)
+    return judge_of(puzzle.family, puzzle.prompt).judge(completion, most)
 
 
 @lru_cache(maxsize=64)
-def _judge_of(family: str, prompt: str) -> Judge:
+def judge_of(family: str, prompt: str) -> Judge:
+    """The judge of a page (remembered). Raises `UserError` where the text is no page of the family."""
     return Judge(read_page(family, prompt))
 
 
@@ -112,7 +113,7 @@ class Judge:
         self._family, self._theory = family, family.theory(page.case)
         self._formulas = [self._theory.formula(clue) for clue in page.clues]
         self._grammar = family.fact_grammar(page.case)
-        self._said_by_clues = {self._key(clue) for clue in page.clues}
+        self._clue_keys = [self._key(clue) for clue in page.clues]
         words = [word for entries in family.lexicon(page.case).values() for _, wordings in entries for word in wordings]
         self._finder = SentenceFinder(self._read, words)
         self._asked = 0
@@ -124,19 +125,44 @@ class Judge:
     def _start(self) -> None:
         self._solver = WorldSolver(self._theory.cnf.copy())
         self._clues = [self._solver.add_optional(formula) for formula in self._formulas]
+        self._denied_clues = [self._solver.add_optional(Not(formula)) for formula in self._formulas]
         self._literals: dict[Statement, tuple[int, int]] = {}
         self._statements: dict[str, Statement | None] = {}
 
     def judge(self, completion: str, most: int) -> list[Judgement]:
         """As `soundness.judge`."""
-        if len(self._statements) + len(self._literals) > _REMEMBERED:
-            self._start()
-        said, derived, judgements = set(self._said_by_clues), list[int](), list[Judgement]()
+        self._forget()
+        said, derived, judgements = set(self._clue_keys), list[int](), list[Judgement]()
         for claim in self._finder.claims(completion):
             if len(judgements) == MOST_SENTENCES:
                 break
             judgements.append(self._verdict(claim, said, derived, most))
         return judgements
+
+    def clue_that_says(self, statement: Statement, besides: Collection[int]) -> int | None:
+        """Index of a clue, not among `besides`, that is true in the same worlds as the statement, by the rules."""
+        left = [i for i in range(len(self._clues)) if i not in besides]
+        key = self._key(statement)
+        for i in left:
+            if self._clue_keys[i] == key:
+                return i
+        self._forget()
+        if not holds(self._theory.formula(statement), self._world):
+            return None
+        affirmed, denied = self._selectors(statement)
+        self._asked = 0
+        try:
+            for i in left:
+                says_no_more = self._counterexample([self._clues[i], denied]) is None
+                if says_no_more and self._counterexample([affirmed, self._denied_clues[i]]) is None:
+                    return i
+        except TimeoutError:
+            pass
+        return None
+
+    def _forget(self) -> None:
+        if len(self._statements) + len(self._literals) > _REMEMBERED:
+            self._start()
 
     def _verdict(self, claim: Claim, said: set[Statement], derived: list[int], most: int) -> Judgement:
         """`said` and `derived` (selectors of derived sentences) grow by what is claimed."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from sleuth.evaluation.statistics import Interval
-from sleuth.evaluation.summary import EvaluationSummary
+from sleuth.evaluation.summary import PARTS, EvaluationSummary
 from sleuth.report import charts, text
 from sleuth.report.charts import Series
 from sleuth.report.facts import OUTCOMES, POLICIES, Facts, within
@@ -26,6 +26,13 @@ class Figure:
     legend: Sequence[tuple[str, str, str]]
     """Name, colour and kind (`line`, `dots`, `level`, `part`) of each series; empty for a single one."""
     svg: Markup
+
+
+PART_CAPTIONS = {
+    "lines_right": "Lines that mean the same as a clue that no line before them said, as a share of all lines.",
+    "sentences_derived": "As a share of the sentences that can be read; luck and repetition do not count.",
+    "sentences_true": "As a share of the sentences that can be read.",
+}
 
 
 def figures_of(facts: Facts) -> list[Figure]:
@@ -46,6 +53,10 @@ def figures_of(facts: Facts) -> list[Figure]:
             "Puzzles solved completely",
             "Completions with every question right.",
             lambda summary: summary.strict,
+        ),
+        *(
+            _curve(facts, name.replace("_", "-"), f"parts/{name}", PARTS[name], caption)
+            for name, caption in PART_CAPTIONS.items()
         ),
         _outcome_figure(facts),
         _curve(
@@ -100,7 +111,7 @@ def _curve(
             if baseline in facts.summaries and not (baseline == "guessing" and metric == "length_tokens"):
                 value = level(facts.summaries[baseline]).mean
                 series.append(Series(within(POLICIES[baseline]), [(0, value)], colour, "level"))
-    percent = metric in ("reward", "strict")
+    percent = metric in ("reward", "strict") or metric.startswith("parts/")
     show = text.percent if percent else "{:.3g}".format
     label = f"{title}: {show(course[0][1])} at step {course[0][0]}, {show(course[-1][1])} at step {course[-1][0]}"
     x_title = "step of the warm start" if phase == "sft" else "GRPO step"

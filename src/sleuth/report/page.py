@@ -15,7 +15,7 @@ from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined
 
 from sleuth.config import RunConfig
-from sleuth.evaluation.summary import compare
+from sleuth.evaluation.summary import COUNTED_PARTS, PARTS, EvaluationSummary, compare
 from sleuth.files import atomic_write
 from sleuth.report import text
 from sleuth.report.facts import OUTCOMES, POLICIES, STAGES, Facts, read_facts, within
@@ -62,6 +62,8 @@ def render(run: RunDirectory) -> str:
         stage=within(STAGES[facts.stages[-1]]) if facts.stages else "",
         suite_size=max((summary.strict.n for summary in facts.summaries.values()), default=0),
         policies=[_policy_row(facts, name) for name in facts.summaries],
+        headings=["Puzzles solved completely", "Questions answered right", "Readable", "Length"],
+        parts=_parts(facts),
         differences=_differences(facts),
         overview=_overview(facts),
         measures=MEASURES.values(),
@@ -102,6 +104,27 @@ def _unfinished(facts: Facts) -> list[str]:
     elif config.grpo.steps and "after-grpo" not in facts.stages:
         missing.append("the final evaluation is not there yet")
     return missing
+
+
+def _parts(facts: Facts) -> dict[str, Any]:
+    """The table of parts: a column for each thing that there is something to say of."""
+    summaries = [facts.summaries[name] for name in facts.stages]
+    names = [name for name in PARTS if any(name in summary.parts for summary in summaries)]
+
+    def cell(summary: EvaluationSummary, name: str) -> tuple[str, str]:
+        interval = summary.parts.get(name)
+        if interval is None:
+            return "–", ""
+        if name in COUNTED_PARTS:
+            return f"{interval.mean:.1f}", text.number_range(interval)
+        return text.percent(interval.mean), text.percent_range(interval)
+
+    rows = [
+        {"name": STAGES[stage], "cells": [cell(facts.summaries[stage], name) for name in names]}
+        for stage in facts.stages
+        if names
+    ]
+    return {"names": [PARTS[name] for name in names], "rows": rows}
 
 
 def _headlines(facts: Facts) -> list[dict[str, str]]:

@@ -9,6 +9,17 @@ from sleuth.report import text
 from sleuth.report.facts import OUTCOMES, STAGES, Facts
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 
+VERDICTS = {
+    "right": "says what a clue says",
+    "wrong": "says what no clue says, or one that was said",
+    "derived": "true, new, and follows from few clues and what was derived before",
+    "lucky": "true and new, but does not follow from few clues and what was derived before",
+    "repeated": "a clue, or said before",
+    "empty": "true in every world",
+    "false": "not so",
+    "unread": "no template reads it",
+}
+"""What the parts of a completion are marked with."""
 STOPS = {"end": "ended by itself", "length": "stopped at the length limit", "answered": "stopped when all was answered"}
 
 PUZZLES_SHOWN = 3
@@ -44,7 +55,8 @@ def shown_puzzle(row: EvaluationRow | RolloutRow) -> dict[str, Any]:
 
 def _completion(row: EvaluationRow | RolloutRow, where: str) -> dict[str, Any]:
     """A completion with its marks; `where` heads it and says who wrote it."""
-    shown, cut = text.clip(row.completion.strip("\n"), COMPLETION_LIMIT)
+    left = len(row.completion) - len(row.completion.lstrip("\n"))
+    stripped = row.completion.strip("\n")
     questions = []
     for letter, gold in row.gold.items():
         read = row.answers.get(letter)
@@ -59,8 +71,10 @@ def _completion(row: EvaluationRow | RolloutRow, where: str) -> dict[str, Any]:
     meaning, colour, sign = OUTCOMES[row.outcome]
     return {
         "where": where,
-        "text": shown,
-        "cut": cut,
+        "pieces": _pieces(
+            stripped[:COMPLETION_LIMIT], [(start - left, end - left, say) for start, end, say in row.parts]
+        ),
+        "cut": max(0, len(stripped) - COMPLETION_LIMIT),
         "outcome": str(row.outcome),
         "meaning": meaning,
         "colour": colour,
@@ -71,6 +85,19 @@ def _completion(row: EvaluationRow | RolloutRow, where: str) -> dict[str, Any]:
         "questions": questions,
         "detail": text.clip(row.detail, 300)[0],
     }
+
+
+def _pieces(completion: str, parts: Sequence[tuple[int, int, str]]) -> list[dict[str, str]]:
+    """A completion cut at its parts: text with the verdict of the part, if it is one."""
+    pieces, place = [], 0
+    for start, end, verdict in sorted(parts):
+        for until, said in ((start, ""), (end, verdict)):
+            if place < until and (piece := completion[place:until]):
+                pieces.append({"text": text.visible(piece), "verdict": said, "meaning": VERDICTS.get(said, "")})
+            place = max(place, until)
+    if rest := completion[place:]:
+        pieces.append({"text": text.visible(rest), "verdict": "", "meaning": ""})
+    return pieces
 
 
 def before_and_after(facts: Facts) -> list[dict[str, Any]]:

@@ -48,6 +48,8 @@ class _Completion:
     """Letter to the right answer."""
     detail: str = ""
     """For people: what was wrong."""
+    parts: tuple[tuple[int, int, str], ...] = ()
+    """(start, end, verdict) of each `sleuth.grading.score.Part`, in characters of the completion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,7 @@ class EvaluationRow(_Completion):
 
 Row = TypeVar("Row", RolloutRow, EvaluationRow)
 
-_JSON_COLUMNS = ("answers", "right", "gold")
+_JSON_COLUMNS = ("answers", "right", "gold", "parts")
 
 
 def _schema(row_type: type[Row]) -> pa.Schema:
@@ -137,6 +139,7 @@ def read_parquet(row_type: type[Row], path: Path) -> list[Row]:
     for record in table.to_pylist():
         for name in _JSON_COLUMNS:
             record[name] = json.loads(record[name])
+        record["parts"] = tuple((start, end, verdict) for start, end, verdict in record["parts"])
         for name in ("tokens", "logprobs"):
             if name in record:
                 record[name] = tuple(record[name])

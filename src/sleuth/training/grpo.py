@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import statistics
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -20,11 +21,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from sleuth.config import RunConfig
+from sleuth.config import RewardConfig, RunConfig
 from sleuth.errors import UserError
 from sleuth.grading.score import Score
 from sleuth.policy.base import Policy, Request, Rollout, Sampling, StopReason
-from sleuth.training.advantages import group_advantages
+from sleuth.training.advantages import group_advantages, part_advantages
 from sleuth.training.boundary import StepBoundary
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import policy_loss
@@ -48,8 +49,14 @@ class ScoredGroup:
     rollouts: Sequence[Rollout]
     scores: Sequence[Score]
     advantages: Sequence[float]
-    spread: bool
-    """Whether the rewards differ; if not, the group has nothing to teach."""
+    """Of the whole completions."""
+    token_advantages: Sequence[Sequence[float]]
+    """Of their tokens: what the loss takes."""
+
+    @property
+    def spread(self) -> bool:
+        """Whether any token is better or worse than others; if not, the group has nothing to teach."""
+        return any(any(advantages) for advantages in self.token_advantages)
 
     @property
     def tokens(self) -> int:
@@ -57,6 +64,8 @@ class ScoredGroup:
         return sum(len(rollout.tokens) for rollout in self.rollouts)
 
 
+TokenEnds = Callable[[Rollout], Sequence[int]]
+"""A rollout to the length of its text after each of its tokens, in characters."""
 OnStep = Callable[[int, dict[str, float], dict[str, float], Sequence[ScoredGroup]], None]
 
 
@@ -77,6 +86,7 @@ def train_grpo(
     evaluate: Callable[[int], None],
     save: Callable[[int], None],
     reference: PreTrainedModel | None = None,
+    ends: TokenEnds | None = None,
     start_step: int = 0,
 ) -> None:
     """Trains `model`, whose weights `policy` samples with, for `config.grpo.steps` steps.
@@ -84,17 +94,18 @@ def train_grpo(
     Steps are numbered from 1; `start_step` have been made already. A step takes `tasks(step)`; then come
     `on_step(step, metrics, timings, groups)`; every `config.eval.every` steps, before the first and after the last,
     `evaluate(step)`; every `config.checkpoint.every` steps, after the last, and on Ctrl-C between steps, `save(step)`.
-    `reference` is the model as it was before step 1, needed if `config.grpo.kl` is above 0.
+    `reference` is the model as it was before step 1, needed if `config.grpo.kl` is above 0; `ends` places parts of
+    completions, needed if `config.reward.parts` is.
     """
     grpo = config.grpo
     if grpo.updates_per_batch > grpo.puzzles_per_step:
         raise UserError("grpo.updates_per_batch is above grpo.puzzles_per_step; a batch has no so many parts")
-    assert reference is not None or grpo.kl == 0
+    assert (reference is not None or grpo.kl == 0) and (ends is not None or config.reward.parts == 0)
     if start_step == 0 and config.eval.every:
         evaluate(0)
     with StepBoundary(start_step, grpo.steps, config.checkpoint.every, save) as boundary:
         for step in range(start_step + 1, grpo.steps + 1):
-            groups, timings = _sample(policy, tasks(step), config, step)
+            groups, timings = _sample(policy, tasks(step), config, step, ends)
 
             sampled_s = time.perf_counter()
             rate = linear_rate(step - 1, grpo.learning_rate, grpo.warmup_steps, grpo.steps)
@@ -110,7 +121,7 @@ def train_grpo(
 
 
 def _sample(
-    policy: Policy, tasks: Sequence[Task], config: RunConfig, step: int
+    policy: Policy, tasks: Sequence[Task], config: RunConfig, step: int, ends: TokenEnds | None
 ) -> tuple[list[ScoredGroup], dict[str, float]]:
     """Sample, score, advantage."""
     started_s = time.perf_counter()
@@ -126,14 +137,37 @@ def _sample(
     begun = [(task, rollouts) for task, rollouts in zip(tasks, every_BG, strict=True) if rollouts]
     sampled_s = time.perf_counter()
     scores_BG = [[task.score(rollout) for rollout in rollouts] for task, rollouts in begun]
-    advantages_BG, spread_B = group_advantages(
+    advantages_BG = group_advantages(
         torch.tensor([[score.reward for score in scores] for scores in scores_BG], dtype=torch.float32)
     )
     groups = [
-        ScoredGroup(*sampled, *scored)
-        for sampled, *scored in zip(begun, scores_BG, advantages_BG.tolist(), spread_B.tolist(), strict=True)
+        ScoredGroup(task, rollouts, scores, whole, _token_advantages(rollouts, scores, whole, config.reward, ends))
+        for (task, rollouts), scores, whole in zip(begun, scores_BG, advantages_BG.tolist(), strict=True)
     ]
     return groups, {"sample_s": sampled_s - started_s, "score_s": time.perf_counter() - sampled_s}
+
+
+def _token_advantages(
+    rollouts: Sequence[Rollout],
+    scores: Sequence[Score],
+    advantages: Sequence[float],
+    weights: RewardConfig,
+    ends: TokenEnds | None,
+) -> list[list[float]]:
+    """Those of whole completions on all their tokens, and those of parts on the tokens that begin in them."""
+    by_token = [
+        [weights.answers * one] * len(rollout.tokens) for rollout, one in zip(rollouts, advantages, strict=True)
+    ]
+    if weights.parts > 0:
+        assert ends is not None
+        parts_GK = [[(part, part.value) for part in score.parts if part.value is not None] for score in scores]
+        advantages_GK = part_advantages([[value for _, value in parts_K] for parts_K in parts_GK])
+        for rollout, advantages_T, parts_K, own_K in zip(rollouts, by_token, parts_GK, advantages_GK, strict=True):
+            starts = [0, *ends(rollout)[:-1]]
+            for (part, _), advantage in zip(parts_K, own_K, strict=True):
+                for t in range(bisect_left(starts, part.start), bisect_left(starts, part.end)):
+                    advantages_T[t] += weights.parts * advantage
+    return by_token
 
 
 @dataclass(slots=True)
@@ -250,13 +284,13 @@ class _MicroBatch:
 def _plan(scored: Sequence[ScoredGroup], max_tokens: int) -> list[_MicroBatch]:
     """Micro-batches keep the order of groups and completions, so a completion's values are dealt out along with it."""
     groups = [Group(g.rollouts[0].prompt_tokens, [rollout.tokens for rollout in g.rollouts]) for g in scored]
-    values = iter([pair for g in scored for pair in zip(g.rollouts, g.advantages, strict=True)])
+    values = iter([pair for g in scored for pair in zip(g.rollouts, g.token_advantages, strict=True)])
     plan = []
     for part in micro_batches(groups, max_tokens):
         micro_batch = _MicroBatch(part, [], [])
         for _ in range(sum(len(group.completions) for group in part)):
-            rollout, advantage = next(values)
-            micro_batch.advantages += [advantage] * len(rollout.tokens)
+            rollout, advantages = next(values)
+            micro_batch.advantages += advantages
             micro_batch.sampled_logprobs += rollout.logprobs
         plan.append(micro_batch)
     return plan

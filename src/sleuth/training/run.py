@@ -21,7 +21,7 @@ from sleuth.datasets.make import Order, make_puzzles
 from sleuth.evaluation.evaluate import completion, evaluate, evaluate_baselines, graded
 from sleuth.evaluation.summary import summarise
 from sleuth.policy.asking import ask
-from sleuth.policy.base import Sampling
+from sleuth.policy.base import Rollout, Sampling
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import choose_device, fast_dtype, fast_threads
 from sleuth.policy.models import Loaded, load_model, load_shape
@@ -245,6 +245,13 @@ class _Training:
             for puzzle in self.asked
         ]
 
+    def _ends(self, rollout: Rollout) -> list[int]:
+        tokens = rollout.tokens
+        texts = self.tokenizer.batch_decode(
+            [tokens[:count] for count in range(1, len(tokens) + 1)], skip_special_tokens=True
+        )
+        return [len(text) for text in texts]
+
     def _reinforce(self) -> None:
         total = self.config.grpo.steps
         if self.done == self.sft_steps:
@@ -279,6 +286,7 @@ class _Training:
                 evaluate=self._evaluate_during,
                 save=lambda step: self._save(self.sft_steps + step),
                 reference=reference,
+                ends=self._ends,
                 start_step=self.done - self.sft_steps,
             )
         self.done = self.sft_steps + total
@@ -290,16 +298,17 @@ class _Training:
         self.run.log_metrics("eval", step, summarise(rows).as_metrics())
 
     def _rollout_rows(self, step: int, groups: Sequence[ScoredGroup]) -> list[RolloutRow]:
+        asked = {puzzle.id: puzzle for puzzle in self.asked}
         return [
             RolloutRow(
-                **completion(puzzle, self.config.mode, rollout, number, score),
+                **completion(asked[group.task.request.key], self.config.mode, rollout, number, score),
                 phase="grpo",
                 step=step,
                 tokens=rollout.tokens,
                 logprobs=rollout.logprobs,
-                advantage=advantage if group.spread else None,
+                advantage=advantage if any(group.advantages) else None,
             )
-            for puzzle, group in zip(self.asked, groups, strict=True)
+            for group in groups
             for number, (rollout, score, advantage) in enumerate(
                 zip(group.rollouts, group.scores, group.advantages, strict=True)
             )
