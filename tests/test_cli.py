@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -81,6 +82,15 @@ def test_make_audit_show_solve_grade(puzzles: Path, tmp_path: Path) -> None:
     done = sleuth("grade", puzzles, tmp_path / "c.jsonl")
     assert json.loads(done.stdout)["outcome"] == "correct"
     assert "100.0% of answers right" in done.stderr
+
+
+def test_explain(puzzles: Path) -> None:
+    numbered = sleuth("explain", puzzles, "--number", "2")
+    assert numbered.returncode == 0 and numbered.stdout.startswith("1. ") and "[clue " in numbered.stdout
+    assert re.search(r"\nsteps: \d+; most clues in a step: \d+; ", numbered.stdout)
+    short = sleuth("explain", puzzles, "--telling", "short", "--goal", "questions", "--optimal")
+    assert short.returncode == 0 and "So: " in short.stdout
+    assert sleuth("explain", puzzles, "--number", "99").returncode == 2
 
 
 def test_made_files_do_not_depend_on_hash_seed_or_workers(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from sleuth.config import Mode, Until, keys, load_recipe, parse_overrides
+from sleuth.config import Goal, Mode, Telling, Until, keys, load_recipe, parse_overrides
 from sleuth.errors import UserError
 from sleuth.progress import say, track
 
@@ -137,6 +137,45 @@ def solve(file: str = "-", /) -> None:
         print(f"{letter}. {answer}")
     print()
     print(solution.board())
+
+
+@app.command
+def explain(
+    file: Path,
+    /,
+    *,
+    number: int = 0,
+    telling: Telling = "numbered",
+    goal: Goal = "world",
+    optimal: bool = False,
+) -> None:
+    """Explain a puzzle: steps to its solution, each proved, and minimal in what it cites.
+
+    Parameters
+    ----------
+    file
+        A file of puzzles.
+    number
+        Which puzzle, from 0.
+    telling
+        `numbered` steps that refer to clues and steps, `full` sentences, or `short` lines as a model is shown.
+    goal
+        Where the steps lead: the whole `world`, or what settles the `questions`.
+    optimal
+        Take the cheapest next step each time, not only a cheap one: for small puzzles.
+    """
+    from sleuth.datasets.files import read_puzzle
+    from sleuth.puzzles.explain import difficulty, tell
+    from sleuth.puzzles.explain import explain as explained
+
+    puzzle = read_puzzle(file, number)
+    explanation = explained(puzzle, goal, optimal)
+    print("\n".join(tell(explanation, telling, str(puzzle.meta.get("style", "plain")))))
+    found = difficulty(explanation)
+    print(
+        f"\nsteps: {found.steps}; most clues in a step: {found.largest}; steps with two clues or more: "
+        f"{found.several:.0%}; suppositions within one another: {found.depth}"
+    )
 
 
 @app.command

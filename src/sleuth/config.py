@@ -19,6 +19,11 @@ from sleuth.errors import UserError
 
 Mode = Literal["answer", "reason", "program"]
 Until = Literal["end", "answers"]
+Goal = Literal["world", "questions"]
+"""What a chain of steps must reach: every variable's value, or what makes all answers certain."""
+Telling = Literal["short", "full", "numbered"]
+"""How steps are worded: a line for each, the clue and "So: …"; sentences that name everything a step uses; numbered
+steps that refer to clues and to one another by number."""
 
 
 class Section(BaseModel):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from sleuth.config import Goal, Telling
 from sleuth.errors import UserError
 from sleuth.logic.citations import Fact, Premises, Step
 from sleuth.logic.clues import is_world
@@ -19,13 +20,6 @@ from sleuth.logic.optimal import solve_in_cheapest_steps
 from sleuth.logic.steps import solve_in_steps
 from sleuth.puzzles.family import Family, PageText, get_family
 from sleuth.puzzles.puzzle import Puzzle
-
-Goal = Literal["world", "questions"]
-"""What a chain must reach: every variable's value, or what makes all answers certain. `difficulty` is of the whole
-world: which questions are asked is drawn last and says little about the clues."""
-Telling = Literal["short", "full", "numbered"]
-"""How steps are worded: a line for each, the clue and "So: …"; sentences that name everything a step uses; numbered
-steps that refer to clues and to one another by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +83,8 @@ def explain_page(
 
 
 def difficulty(explanation: Explanation) -> Difficulty:
-    """The difficulty of an explained puzzle; of a chain to the whole world without idle steps, to be comparable."""
+    """The difficulty of an explained puzzle; of a chain to the whole world without idle steps, to be comparable: which
+    questions are asked is drawn last and says little about the clues."""
     steps = explanation.steps
     return Difficulty(
         steps=len(steps),
