@@ -82,6 +82,14 @@ def test_make_audit_show_solve_grade(puzzles: Path, tmp_path: Path) -> None:
     done = sleuth("grade", puzzles, tmp_path / "c.jsonl")
     assert json.loads(done.stdout)["outcome"] == "correct"
     assert "100.0% of answers right" in done.stderr
+    original = json.loads(sleuth("grade", puzzles, tmp_path / "c.jsonl", "--original").stdout)
+    assert original["right"].keys() == first.answers.keys()
+    reasoned = json.loads(sleuth("grade", puzzles, tmp_path / "c.jsonl", "--mode", "reason").stdout)
+    assert reasoned["outcome"] == "correct" and reasoned["parts"] == []
+    for line in ('{"id": [], "completion": ""}', '{"id": "x", "completion": ""}', "[]"):
+        (tmp_path / "bad.jsonl").write_text(line)
+        refused = sleuth("grade", puzzles, tmp_path / "bad.jsonl")
+        assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1
 
 
 def test_explain(puzzles: Path) -> None:

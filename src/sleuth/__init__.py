@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sleuth.policy.engine import TorchPolicy
     from sleuth.policy.models import load_model
     from sleuth.policy.scripted import ScriptedPolicy
+    from sleuth.puzzles.explain import difficulty, explain, tell
     from sleuth.puzzles.puzzle import Puzzle, Question
     from sleuth.puzzles.solve import solve_text as solve
 
@@ -48,7 +49,9 @@ _WHERE = {
     "ScriptedPolicy": "sleuth.policy.scripted",
     "TorchPolicy": "sleuth.policy.engine",
     "audit": "sleuth.datasets.audit",
+    "difficulty": "sleuth.puzzles.explain",
     "evaluate": "sleuth.evaluation.evaluate",
+    "explain": "sleuth.puzzles.explain",
     "grade": "sleuth.grading.grade",
     "guessing": "sleuth.policy.baselines",
     "load_model": "sleuth.policy.models",
@@ -58,6 +61,7 @@ _WHERE = {
     "solve": "sleuth.puzzles.solve",
     "solver": "sleuth.policy.baselines",
     "summarise": "sleuth.evaluation.summary",
+    "tell": "sleuth.puzzles.explain",
     "train": "sleuth.library",
     "write_puzzles": "sleuth.datasets.files",
 }
@@ -76,7 +80,9 @@ __all__ = [
     "TorchPolicy",
     "UserError",
     "audit",
+    "difficulty",
     "evaluate",
+    "explain",
     "grade",
     "guessing",
     "load_model",
@@ -86,6 +92,7 @@ __all__ = [
     "solve",
     "solver",
     "summarise",
+    "tell",
     "train",
     "write_puzzles",
 ]

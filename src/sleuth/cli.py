@@ -230,7 +230,7 @@ def import_command(source: str, file: Path, /, *, out: Path) -> None:
 
 
 @app.command
-def grade(file: Path, completions: Path, /, *, mode: Mode = "answer") -> None:
+def grade(file: Path, completions: Path, /, *, mode: Mode = "answer", original: bool = False) -> None:
     """Grade completions; one line of JSON for each, and a summary.
 
     Parameters
@@ -240,11 +240,14 @@ def grade(file: Path, completions: Path, /, *, mode: Mode = "answer") -> None:
     completions
         JSONL with `id` (a puzzle's) and `completion`.
     mode
-        How the model was asked: `answer`, `reason` or `program`.
+        How the model was asked: `answer`, `reason` or `program`. Of a program's lines and a reasoning's sentences,
+        `parts` tells what each is worth.
+    original
+        Grade answers as the grader of 2025 did, to compare with its figures: times are never right.
     """
     from sleuth.datasets.completions import grade_file
 
-    scores = list(grade_file(file, completions, mode))
+    scores = list(grade_file(file, completions, mode, original))
     for line in scores:
         print(json.dumps(line, ensure_ascii=False))
     share = sum(line["reward"] for line in scores) / len(scores)

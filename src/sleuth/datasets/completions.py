@@ -12,10 +12,11 @@ from sleuth.datasets.files import read_puzzles
 from sleuth.errors import UserError
 from sleuth.files import read_text
 from sleuth.grading.grade import grade
+from sleuth.grading.original import grade_original
 
 
-def grade_file(puzzles: Path, completions: Path, mode: Mode) -> Iterator[dict[str, Any]]:
-    """For each line `{"id": …, "completion": …}` its grade as plain data.
+def grade_file(puzzles: Path, completions: Path, mode: Mode, original: bool = False) -> Iterator[dict[str, Any]]:
+    """For each line `{"id": …, "completion": …}` its grade as plain data; `original`: as the grader of 2025 did.
 
     Raises `UserError` naming the line that is not of this form or whose puzzle is not in the file.
     """
@@ -29,9 +30,9 @@ def grade_file(puzzles: Path, completions: Path, mode: Mode) -> Iterator[dict[st
             name, text = record["id"], record["completion"]
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{completions}, line {number}: needs JSON with 'id' and 'completion'") from None
-        if name not in known or not isinstance(text, str):
+        if not isinstance(name, str) or name not in known or not isinstance(text, str):
             raise UserError(f"{completions}, line {number}: no puzzle {name!r} in {puzzles}")
-        score = grade(known[name], text, mode)
+        score = grade_original(known[name], text) if original else grade(known[name], text, mode)
         yield {
             "id": name,
             "outcome": str(score.outcome),
@@ -40,4 +41,5 @@ def grade_file(puzzles: Path, completions: Path, mode: Mode) -> Iterator[dict[st
             "answers": score.answers,
             "right": score.right,
             "detail": score.detail,
+            "parts": [[part.start, part.end, part.verdict] for part in score.parts],
         }

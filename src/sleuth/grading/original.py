@@ -1,0 +1,32 @@
+"""Grading as the grader of 2025 did, so that published figures can be compared. For nothing else: it has faults.
+
+For each letter it took the last `LETTER. words` anywhere in the completion, where words are letters, spaces, full
+stops, colons and hyphens, and compared them with the answer regardless of case. So answers with digits (times) are
+never right, guesses can be listed, and what follows on the line may spoil or save an answer.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sleuth.grading.score import Outcome, Score
+from sleuth.puzzles.puzzle import Puzzle
+
+_LONGEST_TEXT = 200_000
+"""Characters at the end of a completion that are looked at."""
+
+
+def grade_original(puzzle: Puzzle, completion: str) -> Score:
+    """The share of questions that the grader of 2025 held for right. Never raises on a completion."""
+    given = {letter: _last(letter, completion[-_LONGEST_TEXT:]) for letter in puzzle.answers}
+    right = {letter: given[letter] == answer.lower() for letter, answer in puzzle.answers.items()}
+    share = sum(right.values()) / len(right)
+    outcome = Outcome.CORRECT if all(right.values()) else Outcome.PARTLY if any(right.values()) else Outcome.WRONG
+    if all(answer is None for answer in given.values()):
+        outcome = Outcome.UNREADABLE
+    return Score(outcome, share, outcome is Outcome.CORRECT, given, right)
+
+
+def _last(letter: str, completion: str) -> str | None:
+    found = re.findall(rf"{re.escape(letter)}\. ([A-Za-z .:-]+)", completion)
+    return found[-1].strip().lower() if found else None
