@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -145,3 +148,24 @@ def test_free_memory_is_what_the_system_says(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.undo()
     free = memory.free_bytes("cpu")
     assert free is None or memory._resident_bytes() < free
+
+
+def test_freed_memory_is_given_back() -> None:
+    """500 MB in blocks of 100 kB, of which every fiftieth stays: the C library keeps what lies between."""
+    code = """if True:
+        import os
+        from pathlib import Path
+        from sleuth.training.memory import give_back
+        def resident():
+            return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        blocks = [bytes([1]) * 100_000 for _ in range(5_000)]
+        kept = blocks[49::50]
+        del blocks
+        before = resident()
+        give_back()
+        print(before - resident())
+    """
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("another C library")
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert int(done.stdout) > 0.3 * GB

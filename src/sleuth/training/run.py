@@ -32,7 +32,7 @@ from sleuth.runs.directory import Phase, RunDirectory
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 from sleuth.training import checkpoints
 from sleuth.training.grpo import ScoredGroup, Task, frozen_copy, train_grpo
-from sleuth.training.memory import Lengths, fitted
+from sleuth.training.memory import Lengths, fitted, give_back
 from sleuth.training.optimizer import MasterAdamW
 from sleuth.training.packing import Group
 from sleuth.training.sft import encode, train_sft
@@ -179,6 +179,7 @@ class _Training:
             rows = evaluate(self.policy, self.suite, self.config.mode, self._sampling(), progress=advance)
         self.run.log_timings("eval", max(0, stage - self.sft_steps), {"evaluate_s": time.perf_counter() - started_s})
         self._store(name, rows)
+        give_back()
 
     # Warm start
 
@@ -196,6 +197,7 @@ class _Training:
                 self.run.log_timings("sft", step, timings)
                 say(f"warm start {step}/{self.sft_steps}  loss {metrics['loss']:.3f}  {timings['train_s']:.1f} s")
                 advance(1)
+                give_back()
 
             train_sft(
                 self.model,
@@ -275,6 +277,7 @@ class _Training:
                     f"{spent_s:.1f} s, about {clock(spent_s * (total - step))} left"
                 )
                 advance(1)
+                give_back()
 
             train_grpo(
                 self.model,
