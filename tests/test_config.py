@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sleuth.config import RunConfig, keys, load_recipe, parse_config, parse_overrides
+from sleuth.config import RewardConfig, RunConfig, demo_config, keys, load_recipe, parse_config, parse_overrides
 from sleuth.errors import UserError
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
@@ -17,9 +17,10 @@ def test_shipped_recipes_are_valid(path: Path) -> None:
     assert load_recipe(path).name == path.stem
 
 
-def test_the_defaults_are_the_demo() -> None:
+def test_the_defaults_are_the_demo_but_for_its_reward() -> None:
     [demo] = [path for path in RECIPES if path.stem == "demo"]
-    assert load_recipe(demo) == RunConfig(name="demo")
+    assert load_recipe(demo) == demo_config()
+    assert demo_config().model_copy(update={"reward": RewardConfig(), "name": "run"}) == RunConfig()
 
 
 def test_every_key_is_documented() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sleuth.config import Mode, ModelConfig, RunConfig
+from sleuth.config import Mode, ModelConfig, RunConfig, demo_config
 from sleuth.datasets.audit import audit
 from sleuth.errors import UserError
 from sleuth.play import show
@@ -153,6 +153,6 @@ def run_demo(path: Path, device: str) -> None:
                 "are more.\n"
             )
         say("Now a 135-million-parameter model learns to translate such cases into formal statements.")
-        start_run(RunConfig(name="demo", model=ModelConfig(device=device)), path)
+        start_run(demo_config().model_copy(update={"model": ModelConfig(device=device)}), path)
         return
     resume_run(path)
