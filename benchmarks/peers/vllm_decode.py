@@ -6,9 +6,12 @@ One prompt, a group of completions of exactly NEW tokens each at temperature 1. 
 """
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
+
+os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")  # all cores compute; read when vllm is imported
 
 from vllm import LLM, SamplingParams
 
@@ -23,6 +26,7 @@ def main() -> None:
         max_model_len=1024,
         max_num_seqs=int(group),
         disable_log_stats=True,
+        gpu_memory_utilization=0.4,  # of memory, on processors as well
     )
     prompt = Path(prompt_file).read_text(encoding="utf-8")
     times_s = []
