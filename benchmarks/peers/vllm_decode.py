@@ -26,7 +26,7 @@ def main() -> None:
         max_model_len=1024,
         max_num_seqs=int(group),
         disable_log_stats=True,
-        gpu_memory_utilization=0.4,  # of memory, on processors as well
+        gpu_memory_utilization=0.3,  # of memory, on processors as well
     )
     prompt = Path(prompt_file).read_text(encoding="utf-8")
     times_s = []
