@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 import torch
@@ -57,7 +58,7 @@ class Block:
     """L × L bool, True where a query must not look among its own. Keys that pad come after every real query."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Packed:
     """A batch as one flat sequence."""
 
@@ -70,12 +71,22 @@ class Packed:
     completions and their tokens."""
     targets: Tensor
     """N completion tokens."""
-    blocks: tuple[Block, ...]
     segments: Tensor
     """S × 2: where each prompt and each completion begins and how many tokens it has, in the order of the sequence; a
     group of one completion is one segment."""
     groups: Tensor
     """G × 2: each group's first segment, its prompt, and how many segments it has."""
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The segments laid side by side, for attention in torch operations."""
+        spans = [(start, length) for start, length in self.segments.tolist()]
+        found: list[_Segment] = []
+        for first, count in self.groups.tolist():
+            start, length = spans[first]
+            found.append(_Segment((0, 0), start, length))
+            found += [_Segment((start, start + length), *span) for span in spans[first + 1 : first + count]]
+        return tuple(_blocks(found, self.tokens.device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,29 +105,25 @@ def pack(groups: Sequence[Group], device: torch.device | str = "cpu") -> Packed:
     positions: list[int] = []
     predictors: list[int] = []
     targets: list[int] = []
-    segments: list[_Segment] = []
     spans: list[tuple[int, int]] = []
     members: list[tuple[int, int]] = []
     for group in groups:
-        first, before = len(spans), len(segments)
+        first = len(spans)
         prompt_start, prompt_length = len(tokens), len(group.prompt_tokens)
         assert prompt_length and group.completions and all(group.completions), "a prompt or a completion has no tokens"
         tokens += group.prompt_tokens
         positions += range(prompt_length)
-        prefix = (prompt_start, prompt_start + prompt_length)
+        alone = len(group.completions) == 1
+        spans.append((prompt_start, prompt_length + len(group.completions[0]) - 1 if alone else prompt_length))
         for completion in group.completions:
             start, inputs = len(tokens), len(completion) - 1
             tokens += completion[:-1]
             positions += range(prompt_length, prompt_length + inputs)
-            predictors += [prefix[1] - 1, *range(start, start + inputs)]
+            predictors += [prompt_start + prompt_length - 1, *range(start, start + inputs)]
             targets += completion
-            if inputs and len(group.completions) > 1:
-                segments.append(_Segment(prefix, start, inputs))
-        alone = len(tokens) - prompt_start if len(group.completions) == 1 else prompt_length
-        own = segments[before:]
-        segments.append(_Segment((0, 0), prompt_start, alone))
-        spans += [(segment.start, segment.length) for segment in (segments[-1], *own)]
-        members.append((first, 1 + len(own)))
+            if inputs and not alone:
+                spans.append((start, inputs))
+        members.append((first, len(spans) - first))
 
     def tensor(values: Sequence[object]) -> Tensor:
         return torch.tensor(values, dtype=torch.long, device=device)
@@ -126,7 +133,6 @@ def pack(groups: Sequence[Group], device: torch.device | str = "cpu") -> Packed:
         positions=tensor(positions),
         predictors=tensor(predictors),
         targets=tensor(targets),
-        blocks=tuple(_blocks(segments, device)),
         segments=tensor(spans),
         groups=tensor(members),
     )
