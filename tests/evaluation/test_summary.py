@@ -104,6 +104,10 @@ def test_sentences() -> None:
 
 
 def test_lines() -> None:
-    parts = summarise([parted("a", "right", "wrong", "wrong", "right"), parted("b", "right")]).parts
-    assert {name: interval.mean for name, interval in parts.items()} == {"lines_right": 0.75}
+    right = dataclasses.replace(parted("b", "right"), outcome=Outcome.CORRECT, correct=True)
+    unclear = dataclasses.replace(parted("c", "right", "wrong"), outcome=Outcome.AMBIGUOUS)
+    empty = row("d", Outcome.UNREADABLE, 0.0)
+    parts = summarise([parted("a", "right", "wrong", "wrong", "right"), right, unclear, empty]).parts
+    figures = {"lines_right": pytest.approx(2 / 3), "answered": 0.5, "right_if_answered": 0.5}
+    assert {name: interval.mean for name, interval in parts.items()} == figures
     assert json.loads(json.dumps(summarise([parted("a", "right")]).as_json(), allow_nan=False))["parts"]

@@ -21,6 +21,8 @@ from sleuth.runs.rows import EvaluationRow, RolloutRow
 
 PARTS = {
     "lines_right": "Lines of the program that say what a clue says",
+    "answered": "Programs that answer: one world obeys them",
+    "right_if_answered": "Programs wholly right, of those that answer",
     "sentences_true": "Sentences that are true",
     "sentences_derived": "Sentences that follow from few clues and what was derived before",
     "nothing_false": "Completions without a false sentence",
@@ -32,6 +34,9 @@ COUNTED_PARTS = frozenset({"sentences_read", "sentences_unread"})
 """Those that are numbers; the others are shares."""
 UNREAD = frozenset({Outcome.UNREADABLE, Outcome.TRUNCATED})
 """Outcomes that mean that nothing could be read."""
+
+ANSWERED = frozenset({Outcome.CORRECT, Outcome.PARTLY, Outcome.WRONG})
+"""Outcomes of programs that answer. All others are known to be no solution without knowing the solution."""
 
 Rows = Sequence[EvaluationRow] | Sequence[RolloutRow]
 
@@ -124,11 +129,16 @@ def _parts(rows: Rows) -> dict[str, Interval]:
     def note(name: str, row: EvaluationRow | RolloutRow, value: float) -> None:
         found[name].setdefault(row.puzzle_id, []).append(value)
 
+    programs = any(verdict in ("right", "wrong") for row in rows for _, _, verdict in row.parts)
     for row in rows:
+        if programs:
+            note("answered", row, row.outcome in ANSWERED)
+            if row.outcome in ANSWERED:
+                note("right_if_answered", row, row.correct)
         verdicts = [verdict for _, _, verdict in row.parts]
         if not verdicts:
             continue
-        if verdicts[0] in ("right", "wrong"):
+        if programs:
             note("lines_right", row, verdicts.count("right") / len(verdicts))
             continue
         figures = soundness(verdicts)
