@@ -23,9 +23,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import torch
+
 from common import machine, write_table
 from rollout import CASE, QUESTION
-from sleuth.config import OptimizerConfig
+from sleuth.config import GrpoConfig, OptimizerConfig
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
@@ -96,10 +98,10 @@ def step_s(loaded: Loaded, optimizer: MasterAdamW) -> float:
             logprobs,
             logprobs.detach(),
             advantages,
-            clip=0.2,
-            kl_weight=0,
-            reference_logprobs_N=None,
-            normaliser=total,
+            torch.full_like(advantages, 1 / total),
+            [len(completion) for group in part for completion in group.completions],
+            GrpoConfig(),
+            tokens=total,
         )
         loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step(1e-9)

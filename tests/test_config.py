@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,18 @@ def test_missing_recipe(tmp_path: Path) -> None:
 def test_configuration_survives_json() -> None:
     config = RunConfig(name="x")
     assert parse_config(config.model_dump(mode="json"), "config.json") == config
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        (["--grpo.loss", "gspo", "--reward.parts", "1"], "set reward.parts to 0"),
+        (["--grpo.loss", "reinforce", "--grpo.updates_per_batch", "2"], "set grpo.updates_per_batch to 1"),
+        (["--grpo.updates_per_batch", "17"], "above grpo.puzzles_per_step"),
+        (["--grpo.loss", "ppo"], "grpo.loss"),
+    ],
+)
+def test_keys_that_do_not_go_together_are_refused(tokens: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=re.escape(said)) as refused:
+        load_recipe(RECIPES[0], parse_overrides(tokens))
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 300

@@ -13,12 +13,15 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sleuth.errors import UserError
 
 Mode = Literal["answer", "reason", "program"]
 Until = Literal["end", "answers"]
+Loss = Literal["clip", "gspo", "cispo", "reinforce"]
+Normalise = Literal["batch", "group", "completion", "constant"]
+KlEstimator = Literal["k2", "k3"]
 Goal = Literal["world", "questions"]
 """What a chain of steps must reach: every variable's value, or what makes all answers certain."""
 Telling = Literal["short", "full", "numbered"]
@@ -88,10 +91,30 @@ class GrpoConfig(Section):
     """Highest learning rate; it falls linearly to a tenth of it."""
     warmup_steps: int = Field(2, ge=0)
     """Steps over which the learning rate rises from 0."""
+    deviation: bool = True
+    """Divide a group's advantages by the standard deviation of its rewards."""
+    leave_one_out: bool = False
+    """Compare a completion with the mean of the others in its group, not of all."""
+    loss: Loss = "clip"
+    """`clip`: the smaller of the ratio times the advantage, free and clipped. `gspo`: the same with one ratio for a
+    completion, its tokens' geometric mean. `cispo`: the clipped ratio is a weight without gradient. `reinforce`: no
+    ratio; strictly on-policy."""
+    normalise: Normalise = "batch"
+    """What the sum over tokens is divided by: `batch`, the tokens of the batch; `group`, those of the group, then the
+    number of groups; `completion`, those of the completion, then the number of completions; `constant`, the longest
+    completion allowed times the number of completions."""
     clip: float = Field(0.2, gt=0, lt=1)
-    """The ratio of new to old probability counts only within 1 - clip … 1 + clip."""
+    """The ratio of new to old probability counts only from 1 - clip …"""
+    clip_high: float | None = Field(None, gt=0)
+    """… to 1 + clip_high; None: 1 + clip."""
+    correction: float = Field(0.0, ge=0)
+    """Weigh a token by its probability for the trainer over that for the sampler, at most this; 0: not at all."""
     kl: float = Field(0.0, ge=0)
     """Weight of the Kullback–Leibler penalty to the model as it was before GRPO; 0 keeps no reference model."""
+    kl_estimator: KlEstimator = "k3"
+    """`k2`: half the square of the log-ratio; `k3`: unbiased and never negative."""
+    entropy: float = Field(0.0, ge=0)
+    """Weight of the entropy of the next token, as a bonus."""
     updates_per_batch: int = Field(1, ge=1)
     """Optimizer updates on each batch, over equal parts of its groups; 1 is strictly on-policy."""
 
@@ -183,6 +206,17 @@ class RunConfig(Section):
     optimizer: OptimizerConfig = OptimizerConfig()
     eval: EvalConfig = EvalConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
+
+    @model_validator(mode="after")
+    def _combinations(self) -> RunConfig:
+        grpo = self.grpo
+        if grpo.loss == "gspo" and self.reward.parts > 0:
+            raise ValueError("grpo.loss gspo has one ratio and one advantage for a completion; set reward.parts to 0")
+        if grpo.loss == "reinforce" and grpo.updates_per_batch > 1:
+            raise ValueError("grpo.loss reinforce has no ratio; set grpo.updates_per_batch to 1 or take another loss")
+        if grpo.updates_per_batch > grpo.puzzles_per_step:
+            raise ValueError("grpo.updates_per_batch is above grpo.puzzles_per_step; a batch has no so many parts")
+        return self
 
 
 def demo_config() -> RunConfig:
@@ -279,4 +313,6 @@ def parse_config(data: Mapping[str, Any], source: str) -> RunConfig:
         dotted = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise UserError(f"{source}: {_unknown(dotted)}") from None
+        if not first["loc"] and first["type"] == "value_error":  # of keys that do not go together
+            raise UserError(f"{source}: {first['ctx']['error']}") from None
         raise UserError(f"{source}: {dotted}: {first['msg']} (got {first['input']!r})") from None

@@ -14,7 +14,6 @@ import torch
 from transformers import LlamaForCausalLM
 
 from sleuth.config import RunConfig, SftConfig
-from sleuth.errors import UserError
 from sleuth.grading.score import Outcome, Part, Score
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason
 from sleuth.policy.engine import TorchPolicy
@@ -262,9 +261,33 @@ def test_later_updates_on_a_batch_are_compared_with_the_first_policy() -> None:
     assert _grpo(once, tiny_llama()).metrics[1]["clip_share"] == 0
 
 
-def test_more_updates_than_groups_are_refused() -> None:
-    with pytest.raises(UserError, match="updates_per_batch"):
-        _grpo(_config(grpo={"updates_per_batch": 4}), tiny_llama())
+def test_an_entropy_bonus_keeps_the_policy_undecided() -> None:
+    runs = [_grpo(_config(grpo={"steps": 20, "entropy": bonus}), tiny_llama()) for bonus in (0.0, 0.5)]
+    # A batch of which no token is trained on has none.
+    plain, kept = ([m["entropy"] for m in run.metrics.values() if "entropy" in m][-1] for run in runs)
+    assert kept > plain + 0.1
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"normalise": "completion", "correction": 2.0},
+        {"normalise": "constant", "deviation": False},
+        {"normalise": "group", "clip_high": 0.28, "updates_per_batch": 3},
+        {"loss": "gspo", "normalise": "completion", "updates_per_batch": 3},
+        {"loss": "cispo", "updates_per_batch": 3},
+        {"loss": "reinforce", "leave_one_out": True, "deviation": False},
+    ],
+    ids=["grpo", "dr-grpo", "dapo", "gspo", "cispo", "rloo"],
+)
+def test_every_objective_learns_the_toy_task(keys: dict[str, Any]) -> None:
+    record = _grpo(_config(grpo={"steps": 30} | keys), tiny_llama())
+    first, last = (
+        statistics.fmean(_mean_reward(record.groups[step]) for step in steps) for steps in (range(1, 5), range(27, 31))
+    )
+    assert last > first + 0.15
+    drifts = [metrics.get("drift", 0.0) for metrics in record.metrics.values()]
+    assert (max(drifts) > 0) == ("updates_per_batch" in keys)
 
 
 def test_hooks_are_called_in_their_steps() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
+from sleuth.config import GrpoConfig, Normalise
 from sleuth.training.advantages import EPSILON, group_advantages, part_advantages
-from sleuth.training.losses import policy_loss, sft_loss
+from sleuth.training.losses import policy_loss, sft_loss, token_weight
 
 
 def test_advantages_of_two_groups() -> None:
@@ -28,6 +31,16 @@ def test_equal_rewards_give_exact_zeros() -> None:
     assert advantages_BG.tolist() == [[0.0] * 7, [0.0] * 7]
 
 
+def test_advantages_without_deviation_and_against_the_others() -> None:
+    # Rewards 1 0 0 1: over the mean ±1/2; over the mean of the other three, 1/3 or 2/3: 2/3, −2/3.
+    rewards_BG = torch.tensor([[1.0, 0, 0, 1], [1, 1, 1, 1]])
+    half = torch.tensor([[0.5, -0.5, -0.5, 0.5], [0, 0, 0, 0]])
+    torch.testing.assert_close(group_advantages(rewards_BG, deviation=False), half)
+    others = group_advantages(rewards_BG, deviation=False, leave_one_out=True)
+    torch.testing.assert_close(others, half * 4 / 3)
+    assert part_advantages([[1], [0]], deviation=False) == [[0.5], [-0.5]]
+
+
 def test_advantages_of_parts_at_their_places() -> None:
     # First parts 1 1 0: mean 2/3, so 1/3, 1/3, −2/3. Second parts 0 and 1 (the third completion has none): mean 1/2.
     # Deviation of the five differences: squares 1/9 + 1/9 + 4/9 + 1/4 + 1/4 = 7/6, over 5: 7/30.
@@ -43,6 +56,30 @@ def test_equal_parts_and_no_parts_give_exact_zeros() -> None:
     assert part_advantages([[], []]) == [[], []]
 
 
+def loss_of(
+    logprobs: list[float],
+    old: list[float],
+    advantages: list[float],
+    weights: list[float],
+    lengths: list[int] | None = None,
+    tokens: int = 1,
+    others: dict[str, Tensor] | None = None,
+    **keys: Any,
+) -> tuple[float, dict[str, float], Tensor]:
+    """Loss, stats, and the gradient of the log-probabilities."""
+    logprobs_N = torch.tensor(logprobs, requires_grad=True)
+    config = GrpoConfig.model_validate({"kl": 0.0, **keys})
+    rest = (torch.tensor(old), torch.tensor(advantages), torch.tensor(weights), lengths or [len(old)], config)
+    loss, stats = policy_loss(logprobs_N, *rest, tokens=tokens, **(others or {}))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert logprobs_N.grad is not None
+    return float(loss.detach()), stats, logprobs_N.grad
+
+
+def logs(*values: float) -> list[float]:
+    return [math.log(value) for value in values]
+
+
 def test_clipped_ratio_by_hand() -> None:
     # Ratios and advantages, clip 0.2:   ρ     A    ρA    clamp·A   min    gradient
     #                                   1.5   +1   1.5     1.2     1.2    cut
@@ -51,60 +88,109 @@ def test_clipped_ratio_by_hand() -> None:
     #                                   0.5   −2  −1.0    −1.6    −1.6    cut
     #                                   1.0   +3   3.0     3.0     3.0    flows: −3
     # Sum of min: 1.2 − 1.5 + 0.5 − 1.6 + 3 = 1.6; loss −1.6 / 10 = −0.16; 2 of 10 tokens are cut.
-    logprobs_N = torch.log(torch.tensor([1.5, 1.5, 0.5, 0.5, 1.0])).requires_grad_()
-    loss, stats = policy_loss(
-        logprobs_N,
-        torch.zeros(5),
-        torch.tensor([1.0, -1, 1, -2, 3]),
-        clip=0.2,
-        kl_weight=0.0,
-        reference_logprobs_N=None,
-        normaliser=10,
-    )
-    loss.backward()
-    assert float(loss.detach()) == pytest.approx(-0.16)
-    assert stats == {"clip_share": pytest.approx(0.2)}
-    assert logprobs_N.grad is not None
+    # Drift: k3 of ln(1/ρ), 1/ρ + ln ρ − 1: 2 (2/3 + ln 1.5 − 1) + 2 (2 + ln 0.5 − 1) + 0 = 4/3 + 2 ln 0.75.
+    loss, stats, grad = loss_of(logs(1.5, 1.5, 0.5, 0.5, 1), [0.0] * 5, [1.0, -1, 1, -2, 3], [0.1] * 5, tokens=10)
+    assert loss == pytest.approx(-0.16)
+    assert stats["clip_share"] == pytest.approx(0.2)
+    assert stats["drift"] == pytest.approx((4 / 3 + 2 * math.log(0.75)) / 10, rel=1e-4)
     # At ratio 1 min and clamp tie; torch halves the gradient between the two, and both are −A.
-    torch.testing.assert_close(logprobs_N.grad, torch.tensor([0.0, 1.5, -0.5, 0.0, -3.0]) / 10)
+    torch.testing.assert_close(grad, torch.tensor([0.0, 1.5, -0.5, 0.0, -3.0]) / 10)
 
 
-def test_kl_by_hand() -> None:
-    # Reference minus policy: ln 2 and −ln 2. k3 = e^d − d − 1: 2 − ln 2 − 1 = 0.30685 and 0.5 + ln 2 − 1 = 0.19315;
-    # their sum is 0.5, over 4 tokens 0.125. With advantages 0 the loss is 0.5 · 0.125. d k3 / d logp = 1 − e^d: −1
-    # and 0.5.
-    logprobs_N = torch.tensor([-2.0, -1.0], requires_grad=True)
-    difference_N = torch.tensor([math.log(2), -math.log(2)])
-    loss, stats = policy_loss(
-        logprobs_N,
-        logprobs_N.detach(),
-        torch.zeros(2),
-        clip=0.2,
-        kl_weight=0.5,
-        reference_logprobs_N=logprobs_N.detach() + difference_N,
-        normaliser=4,
+def test_the_upper_end_of_the_clip_may_be_another() -> None:
+    # DAPO: ρ 1.25 is within 1.28, ρ 1.5 is not; the lower end stays at 0.8.
+    loss, stats, grad = loss_of(logs(1.25, 1.5, 0.5), [0.0] * 3, [1.0, 1, -1], [1.0] * 3, clip_high=0.28, tokens=3)
+    assert loss == pytest.approx(-(1.25 + 1.28 - 0.8))
+    torch.testing.assert_close(grad, torch.tensor([-1.25, 0, 0]))
+    assert stats["clip_share"] == pytest.approx(2 / 3)
+
+
+def test_one_ratio_for_a_completion_by_hand() -> None:
+    # GSPO, equation 7: ratios 1.44 and 1 have the geometric mean 1.2, cut at 1.1 where A > 0; 0.81 and 1 have 0.9.
+    # Equation 5, two completions of two tokens, weights 1 / (2 · 2): −(1.1 · 1 + 0.9 · 2) / 2 = −1.45.
+    # Gradient of s A / 2 with respect to each log π of the second: −s A / (2 |y|) = −0.9 · 2 / 4 = −0.45.
+    loss, stats, grad = loss_of(
+        logs(1.44, 1, 0.81, 1), [0.0] * 4, [1.0, 1, 2, 2], [0.25] * 4, [2, 2], tokens=4, loss="gspo", clip=0.1
     )
-    loss.backward()
-    assert float(loss.detach()) == pytest.approx(0.0625)
-    assert stats["kl"] == pytest.approx(0.125)
-    assert logprobs_N.grad is not None
-    torch.testing.assert_close(logprobs_N.grad, torch.tensor([-1.0, 0.5]) * 0.5 / 4)
+    assert loss == pytest.approx(-1.45)
+    torch.testing.assert_close(grad, torch.tensor([0.0, 0, -0.45, -0.45]))
+    assert stats["clip_share"] == 0.5
+
+
+def test_clipped_weights_by_hand() -> None:
+    # CISPO, equation 4: the gradient is −clamp(ρ) A, cut off nowhere; the loss is −Σ clamp(ρ) A log π.
+    loss, stats, grad = loss_of(logs(1.5, 0.5, 1), [0.0] * 3, [1.0, -2, 1], [1.0] * 3, tokens=3, loss="cispo")
+    torch.testing.assert_close(grad, torch.tensor([-1.2, 1.6, -1.0]))
+    assert loss == pytest.approx(-(1.2 * math.log(1.5) - 1.6 * math.log(0.5)), rel=1e-5)
+    assert stats["clip_share"] == pytest.approx(2 / 3)
+
+
+def test_reinforce_by_hand() -> None:
+    _, stats, grad = loss_of([-1.0, -2.0], [-1.0, -2.0], [0.5, -3], [0.5, 0.25], loss="reinforce")
+    torch.testing.assert_close(grad, torch.tensor([-0.25, 0.75]))
+    assert stats == {"clip_share": 0, "drift": 0}
+
+
+@pytest.mark.parametrize("loss", ["clip", "gspo", "cispo", "reinforce"])
+def test_all_losses_have_the_policy_gradient_on_policy(loss: str) -> None:
+    """Where nothing has moved, −w A, per completion for one ratio a completion."""
+    _, _, grad = loss_of([-1.0, -2, -3], [-1.0, -2, -3], [2.0, 2, -1], [0.5, 0.5, 0.25], [2, 1], loss=loss)
+    torch.testing.assert_close(grad, torch.tensor([-1.0, -1.0, 0.25]))
+
+
+def test_correction_by_hand() -> None:
+    # The trainer gives a token three times the sampler's probability, another half of it; at most 2.
+    sampled = torch.tensor([-1.0 - math.log(3), -1.0 + math.log(2)])
+    others = {"sampled_logprobs_N": sampled}
+    _, _, grad = loss_of([-1.0, -1.0], [-1.0, -1.0], [1.0, 1.0], [1.0, 1.0], correction=2.0, others=others)
+    torch.testing.assert_close(grad, torch.tensor([-2.0, -0.5]))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "loss", "grads"), [("k3", 0.5, (-1, 0.5)), ("k2", math.log(2) ** 2, (-0.6931, 0.6931))]
+)
+def test_kl_by_hand(estimator: str, loss: float, grads: tuple[float, float]) -> None:
+    # Reference minus policy: ln 2 and −ln 2. k3 = e^d − d − 1: 2 − ln 2 − 1 = 0.30685 and 0.5 + ln 2 − 1 = 0.19315,
+    # 0.5 together; d k3 / d logp = 1 − e^d: −1 and 0.5. k2 = d² / 2: (ln 2)² together; d k2 / d logp = −d.
+    # Weight 0.5, over 4 tokens.
+    others = {"reference_logprobs_N": torch.tensor([-2.0 + math.log(2), -1.0 - math.log(2)])}
+    at = [-2.0, -1.0]
+    found, stats, grad = loss_of(
+        at, at, [0.0, 0.0], [0.25, 0.25], tokens=4, kl=0.5, kl_estimator=estimator, others=others
+    )
+    assert found == pytest.approx(0.5 * loss / 4)
+    assert stats["kl"] == pytest.approx(loss / 4)
+    torch.testing.assert_close(grad, torch.tensor(grads) * 0.5 / 4, rtol=1e-4, atol=1e-6)
+
+
+def test_entropy_by_hand() -> None:
+    others = {"entropy_N": torch.tensor([2.0, 4.0])}
+    found, _, _ = loss_of([-1.0, -1.0], [-1.0, -1.0], [0.0, 0.0], [0.5, 0.25], entropy=0.1, others=others)
+    assert found == pytest.approx(-0.1 * (1 + 1))
+
+
+def test_weights_of_tokens_by_hand() -> None:
+    # Two groups: completions of 1 and 3 tokens, and of 2 and 2; 8 tokens, 4 completions, at most 5 new tokens.
+    whole = {"tokens": 8, "groups": 2, "completions": 4, "longest": 5}
+    places = [(4, 1), (4, 3), (4, 2), (4, 2)]
+
+    def weights(how: Normalise) -> list[float]:
+        return [token_weight(how, of_group=group, of_completion=own, **whole) for group, own in places]
+
+    assert weights("batch") == [1 / 8] * 4
+    assert weights("group") == [1 / 8] * 4
+    assert weights("completion") == [1 / 4, 1 / 12, 1 / 8, 1 / 8]
+    assert weights("constant") == [1 / 20] * 4
 
 
 def test_parts_of_a_batch_add_up() -> None:
     generator = torch.Generator().manual_seed(0)
-    new, old, advantages, reference = torch.randn(4, 9, generator=generator)
+    new, old, advantages, reference, weights = torch.randn(5, 9, generator=generator)
+    config = GrpoConfig(kl=0.1)
 
     def loss(part: slice) -> tuple[float, dict[str, float]]:
-        value, stats = policy_loss(
-            new[part],
-            old[part],
-            advantages[part],
-            clip=0.2,
-            kl_weight=0.1,
-            reference_logprobs_N=reference[part],
-            normaliser=9,
-        )
+        rest = (old[part], advantages[part], weights[part].abs(), [1] * len(new[part]), config)
+        value, stats = policy_loss(new[part], *rest, tokens=9, reference_logprobs_N=reference[part])
         return float(value), stats
 
     whole, first, second = loss(slice(0, 9)), loss(slice(0, 4)), loss(slice(4, 9))

@@ -19,29 +19,35 @@ EPSILON = 1e-4
 """Added to the standard deviation, so that a tiny spread is not blown up to a full one."""
 
 
-def part_advantages(values_GK: Sequence[Sequence[float]]) -> list[list[float]]:
+def part_advantages(values_GK: Sequence[Sequence[float]], deviation: bool = True) -> list[list[float]]:
     """Advantages of the parts (lines, sentences) of a group's completions, which may have different numbers of them.
 
     A part is compared with those at its place, the first with the first: what stands before it has decided which place
-    it has, so the mean there is a baseline that does not hang on the part itself. All are divided by one standard
-    deviation, that of the differences in the group.
+    it has, so the mean there is a baseline that does not hang on the part itself. `deviation`: all are divided by one
+    standard deviation, that of the differences in the group.
     """
     places = itertools.zip_longest(*values_GK)
     means_K = [statistics.fmean(value for value in place if value is not None) for place in places]
     centred_GK = [[value - mean for value, mean in zip(values_K, means_K, strict=False)] for values_K in values_GK]
     every = [value for centred_K in centred_GK for value in centred_K]
-    deviation = math.sqrt(statistics.fmean(value * value for value in every)) if every else 0.0
-    return [[value / (deviation + EPSILON) for value in centred_K] for centred_K in centred_GK]
+    if not deviation or not every:
+        return centred_GK
+    scale = math.sqrt(statistics.fmean(value * value for value in every)) + EPSILON
+    return [[value / scale for value in centred_K] for centred_K in centred_GK]
 
 
-def group_advantages(rewards_BG: Tensor) -> Tensor:
-    """Advantages (B × G, float32).
+def group_advantages(rewards_BG: Tensor, deviation: bool = True, leave_one_out: bool = False) -> Tensor:
+    """Advantages (B × G, float32), divided by the standard deviation or not (Dr. GRPO: Liu et al. 2025,
+    arXiv:2503.20783), over the mean of all or of the others (RLOO: Ahmadian et al. 2024, arXiv:2402.14740).
 
     The standard deviation is the population's (divided by G, not by G − 1). A group of equal rewards gets exact zeros:
     it says nothing about which completion is better.
     """
     rewards_BG = rewards_BG.float()
     spread_B = rewards_BG.amax(1) > rewards_BG.amin(1)
-    centred_BG = rewards_BG - rewards_BG.mean(1, keepdim=True)
-    advantages_BG = centred_BG / (rewards_BG.std(1, correction=0, keepdim=True) + EPSILON)
+    advantages_BG = rewards_BG - rewards_BG.mean(1, keepdim=True)
+    if leave_one_out:  # r − (sum − r) / (G − 1) = (r − mean) · G / (G − 1)
+        advantages_BG *= rewards_BG.shape[1] / (rewards_BG.shape[1] - 1)
+    if deviation:
+        advantages_BG /= rewards_BG.std(1, correction=0, keepdim=True) + EPSILON
     return advantages_BG * spread_B[:, None]

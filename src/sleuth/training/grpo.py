@@ -21,14 +21,13 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from sleuth.config import RewardConfig, RunConfig
-from sleuth.errors import UserError
+from sleuth.config import RunConfig
 from sleuth.grading.score import Score
 from sleuth.policy.base import Policy, Request, Rollout, Sampling, StopReason
 from sleuth.training.advantages import group_advantages, part_advantages
 from sleuth.training.boundary import StepBoundary
 from sleuth.training.logprobs import completion_logprobs
-from sleuth.training.losses import policy_loss
+from sleuth.training.losses import policy_loss, token_weight
 from sleuth.training.optimizer import MasterAdamW, linear_rate
 from sleuth.training.packing import Group, micro_batches, pack
 
@@ -98,8 +97,6 @@ def train_grpo(
     completions, needed if `config.reward.parts` is.
     """
     grpo = config.grpo
-    if grpo.updates_per_batch > grpo.puzzles_per_step:
-        raise UserError("grpo.updates_per_batch is above grpo.puzzles_per_step; a batch has no so many parts")
     assert (reference is not None or grpo.kl == 0) and (ends is not None or config.reward.parts == 0)
     if start_step == 0 and config.eval.every:
         evaluate(0)
@@ -138,10 +135,12 @@ def _sample(
     sampled_s = time.perf_counter()
     scores_BG = [[task.score(rollout) for rollout in rollouts] for task, rollouts in begun]
     advantages_BG = group_advantages(
-        torch.tensor([[score.reward for score in scores] for scores in scores_BG], dtype=torch.float32)
+        torch.tensor([[score.reward for score in scores] for scores in scores_BG], dtype=torch.float32),
+        config.grpo.deviation,
+        config.grpo.leave_one_out,
     )
     groups = [
-        ScoredGroup(task, rollouts, scores, whole, _token_advantages(rollouts, scores, whole, config.reward, ends))
+        ScoredGroup(task, rollouts, scores, whole, _token_advantages(rollouts, scores, whole, config, ends))
         for (task, rollouts), scores, whole in zip(begun, scores_BG, advantages_BG.tolist(), strict=True)
     ]
     return groups, {"sample_s": sampled_s - started_s, "score_s": time.perf_counter() - sampled_s}
@@ -151,17 +150,19 @@ def _token_advantages(
     rollouts: Sequence[Rollout],
     scores: Sequence[Score],
     advantages: Sequence[float],
-    weights: RewardConfig,
+    config: RunConfig,
     ends: TokenEnds | None,
 ) -> list[list[float]]:
     """Those of whole completions on all their tokens, and those of parts on the tokens that begin in them."""
+    weights = config.reward
     by_token = [
         [weights.answers * one] * len(rollout.tokens) for rollout, one in zip(rollouts, advantages, strict=True)
     ]
     if weights.parts > 0:
         assert ends is not None
         parts_GK = [[(part, part.value) for part in score.parts if part.value is not None] for score in scores]
-        advantages_GK = part_advantages([[value for _, value in parts_K] for parts_K in parts_GK])
+        values_GK = [[value for _, value in parts_K] for parts_K in parts_GK]
+        advantages_GK = part_advantages(values_GK, config.grpo.deviation)
         for rollout, advantages_T, parts_K, own_K in zip(rollouts, by_token, parts_GK, advantages_GK, strict=True):
             starts = [0, *ends(rollout)[:-1]]
             for (part, _), advantage in zip(parts_K, own_K, strict=True):
@@ -214,16 +215,13 @@ def _train(
 ) -> _Trained:
     """Loss and step, once for each of `updates_per_batch` equal parts of the batch.
 
-    A group without spread has no gradient but that of the KL penalty: without one it is left out of the computation,
-    but not of the count of tokens that the loss is divided by, so leaving it out changes nothing.
+    A group without spread has no gradient but those of the KL penalty and the entropy bonus: without them it is left
+    out of the computation, but not of what the loss is divided by, so leaving it out changes nothing.
     """
     grpo = config.grpo
     count = grpo.updates_per_batch
     parts = [groups[i * len(groups) // count : (i + 1) * len(groups) // count] for i in range(count)]
-    plans = [
-        _plan([group for group in part if group.spread or grpo.kl > 0], optimizer.config.micro_batch_tokens)
-        for part in parts
-    ]
+    plans = [_plan(part, config, optimizer.config.micro_batch_tokens) for part in parts]
     if count > 1:  # a later update must be compared with the policy as it was before the first
         for micro_batch in (micro_batch for plan in plans for micro_batch in plan):
             with torch.no_grad():
@@ -231,7 +229,7 @@ def _train(
 
     trained = _Trained()
     for part, plan in zip(parts, plans, strict=True):
-        normaliser = sum(group.tokens for group in part)
+        tokens = sum(group.tokens for group in part)
         loss_sum, stats_sum = 0.0, dict[str, float]()
         optimizer.forget_gradient()
         for micro_batch in plan:
@@ -242,24 +240,28 @@ def _train(
             logprobs_N, entropy_N = _logprobs(model, micro_batch, config)
             old_logprobs_N = logprobs_N.detach() if count == 1 else micro_batch.old_logprobs
             assert old_logprobs_N is not None
+            sampled_N = None
+            if len(micro_batch.sampled_logprobs) == len(logprobs_N):
+                sampled_N = torch.tensor(micro_batch.sampled_logprobs, device=logprobs_N.device)
+                trained.mismatches.append((sampled_N - old_logprobs_N).abs())
             loss, stats = policy_loss(
                 logprobs_N,
                 old_logprobs_N,
                 torch.tensor(micro_batch.advantages, device=logprobs_N.device),
-                clip=grpo.clip,
-                kl_weight=grpo.kl,
+                torch.tensor(micro_batch.weights, device=logprobs_N.device),
+                [len(completion) for group in micro_batch.groups for completion in group.completions],
+                grpo,
+                tokens=tokens,
+                sampled_logprobs_N=sampled_N,
                 reference_logprobs_N=reference_logprobs_N,
-                normaliser=normaliser,
+                entropy_N=entropy_N,
             )
             loss.backward()  # type: ignore[no-untyped-call]
             loss_sum += float(loss.detach())
             for name, value in stats.items():
                 stats_sum[name] = stats_sum.get(name, 0.0) + value
             trained.tokens += len(logprobs_N)
-            trained.entropy_sum += float(entropy_N.sum())
-            if len(micro_batch.sampled_logprobs) == len(logprobs_N):
-                sampled_N = torch.tensor(micro_batch.sampled_logprobs, device=logprobs_N.device)
-                trained.mismatches.append((sampled_N - old_logprobs_N).abs())
+            trained.entropy_sum += float(entropy_N.detach().sum())
 
         boundary.changing()
         update = optimizer.step(learning_rate) if plan else None
@@ -276,21 +278,33 @@ class _MicroBatch:
 
     groups: list[Group]
     advantages: list[float]
+    weights: list[float]
+    """Of the terms of the loss (`token_weight`)."""
     sampled_logprobs: list[float]
     """Empty or incomplete where the policy tells none."""
     old_logprobs: Tensor | None = None
 
 
-def _plan(scored: Sequence[ScoredGroup], max_tokens: int) -> list[_MicroBatch]:
+def _plan(part: Sequence[ScoredGroup], config: RunConfig, max_tokens: int) -> list[_MicroBatch]:
     """Micro-batches keep the order of groups and completions, so a completion's values are dealt out along with it."""
+    count = {
+        "tokens": sum(group.tokens for group in part),
+        "groups": len(part),
+        "completions": sum(len(group.rollouts) for group in part),
+        "longest": config.sampling.max_new_tokens,
+    }
+    scored = [group for group in part if group.spread or config.grpo.kl > 0 or config.grpo.entropy > 0]
     groups = [Group(g.rollouts[0].prompt_tokens, [rollout.tokens for rollout in g.rollouts]) for g in scored]
-    values = iter([pair for g in scored for pair in zip(g.rollouts, g.token_advantages, strict=True)])
+    values = iter([(g.tokens, *pair) for g in scored for pair in zip(g.rollouts, g.token_advantages, strict=True)])
     plan = []
-    for part in micro_batches(groups, max_tokens):
-        micro_batch = _MicroBatch(part, [], [])
-        for _ in range(sum(len(group.completions) for group in part)):
-            rollout, advantages = next(values)
+    for some in micro_batches(groups, max_tokens):
+        micro_batch = _MicroBatch(some, [], [], [])
+        for _ in range(sum(len(group.completions) for group in some)):
+            of_group, rollout, advantages = next(values)
+            length = len(rollout.tokens)
+            weight = token_weight(config.grpo.normalise, of_group=of_group, of_completion=length, **count)
             micro_batch.advantages += advantages
+            micro_batch.weights += [weight] * length
             micro_batch.sampled_logprobs += rollout.logprobs
         plan.append(micro_batch)
     return plan

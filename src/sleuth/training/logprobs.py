@@ -41,23 +41,29 @@ class _TokenLogprobs(torch.autograd.Function):
             measure = kernels.logprobs if kernels.available(weight_VE) else _logprobs
             chunks.append(measure(logits, targets, temperature))
         logprobs_N, entropy_N, normalisers_N = (torch.cat(parts) for parts in zip(*chunks, strict=True))
-        ctx.save_for_backward(hidden_NE, weight_VE, bias_V, targets_N, normalisers_N)
+        ctx.save_for_backward(hidden_NE, weight_VE, bias_V, targets_N, normalisers_N, entropy_N)
         ctx.temperature = temperature
-        ctx.mark_non_differentiable(entropy_N)
+        ctx.set_materialize_grads(False)
         return logprobs_N, entropy_N
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        hidden_NE, weight_VE, bias_V, targets_N, normalisers_N = ctx.saved_tensors
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        hidden_NE, weight_VE, bias_V, targets_N, normalisers_N, entropy_N = ctx.saved_tensors
+        grad_N = torch.zeros_like(entropy_N) if grads[0] is None else grads[0].contiguous()
+        entropy_grad_N = torch.zeros_like(entropy_N) if grads[1] is None else grads[1].contiguous()
+        native = kernels.available(weight_VE) and grads[1] is None
         dhidden = []
         dweight_VE = torch.zeros(weight_VE.shape, dtype=torch.float32, device=weight_VE.device)
         dbias_V = None if bias_V is None else torch.zeros_like(bias_V, dtype=torch.float32)
-        for hidden, targets, normaliser, grad in zip(
-            *(torch.split(x, CHUNK_TOKENS) for x in (hidden_NE, targets_N, normalisers_N, grads[0])), strict=True
+        rows = (hidden_NE, targets_N, normalisers_N, grad_N, entropy_N, entropy_grad_N)
+        for hidden, targets, normaliser, grad, entropy, entropy_grad in zip(
+            *(torch.split(x, CHUNK_TOKENS) for x in rows), strict=True
         ):
             dlogits = torch.nn.functional.linear(hidden, weight_VE, bias_V)
-            differentiate = kernels.logprobs_backward if kernels.available(weight_VE) else _logprobs_backward
-            differentiate(dlogits, targets, normaliser, grad.contiguous(), ctx.temperature)
+            if native:
+                kernels.logprobs_backward(dlogits, targets, normaliser, grad, ctx.temperature)
+            else:
+                _logprobs_backward(dlogits, targets, normaliser, grad, ctx.temperature, entropy, entropy_grad)
             if dbias_V is not None:
                 dbias_V += dlogits.sum(0, dtype=torch.float32)
             dhidden.append(dlogits @ weight_VE)
@@ -78,20 +84,29 @@ def _logprobs(logits_CV: Tensor, targets_C: Tensor, temperature: float) -> tuple
 
 
 def _logprobs_backward(
-    logits_CV: Tensor, targets_C: Tensor, normalisers_C: Tensor, grad_C: Tensor, temperature: float
+    logits_CV: Tensor,
+    targets_C: Tensor,
+    normalisers_C: Tensor,
+    grad_C: Tensor,
+    temperature: float,
+    entropy_C: Tensor,
+    entropy_grad_C: Tensor,
 ) -> None:
-    """As `kernels.logprobs_backward`, for every number format and device."""
-    grad = grad_C / temperature
-    dlogits = (logits_CV.float() / temperature).sub_(normalisers_C[:, None]).exp_().mul_(-grad[:, None])
-    dlogits.scatter_add_(1, targets_C[:, None], grad[:, None])
+    """As `kernels.logprobs_backward`, for every number format and device, and with the gradient of the entropies H:
+    dH / dlogits = −p (log p + H) / temperature."""
+    grad, entropy_grad = grad_C[:, None] / temperature, entropy_grad_C[:, None] / temperature
+    logprobs_CV = (logits_CV.float() / temperature).sub_(normalisers_C[:, None])
+    factor_CV = -grad - entropy_grad * (logprobs_CV + entropy_C[:, None])
+    dlogits = logprobs_CV.exp_().mul_(factor_CV)
+    dlogits.scatter_add_(1, targets_C[:, None], grad)
     logits_CV.copy_(dlogits)
 
 
 def completion_logprobs(
     model: PreTrainedModel, packed: Packed, temperature: float = 1.0, checkpointing: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Natural log-probabilities of the N completion tokens at the temperature, and the entropies (in nats, without
-    gradient) of the distributions they were drawn from; both float32, in the order of `packed.targets`. checkpointing:
+    """Natural log-probabilities of the N completion tokens at the temperature, and the entropies (in nats) of the
+    distributions they were drawn from; both float32, with gradient, in the order of `packed.targets`. checkpointing:
     the backward pass computes each layer again instead of finding its activations in memory.
 
     Works with every causal model that goes through transformers' attention interface; raises `UserError` for one that
