@@ -8,7 +8,7 @@ use.
 
 - Beside `generate`: one prompt of about 200 tokens, a group of completions of it, each forced to `tokens` new tokens
   (no end token ends one).
-- Refill: 48 prompts × 4 completions, 32 side by side, whose lengths, drawn beforehand, are spread evenly over the
+- Refill: 24 prompts × 4 completions, 32 side by side, whose lengths, drawn beforehand, are spread evenly over the
   powers from 16 to 512, so that few are long. Without refill a batch is decoded to its end before the next begins, its
   finished rows dropped, or (as `generate` does) computed on.
 """
@@ -115,7 +115,7 @@ def beside_generate(
     return {name: group * tokens / seconds for name, seconds in times_s.items()}
 
 
-MIXED_PROMPTS, MIXED_SAMPLES, MIXED_ROWS = 48, 4, 32
+MIXED_PROMPTS, MIXED_SAMPLES, MIXED_ROWS = 24, 4, 32
 SHORTEST, LONGEST = 16, 512
 
 
