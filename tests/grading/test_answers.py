@@ -120,3 +120,4 @@ def test_all_is_answered_once_the_last_line_is_finished() -> None:
     assert not answers_all("\n".join(lines[:-1]) + "\n", QUESTIONS)
     assert not answers_all(f"{GOLD.strip()}\nBut no.\n{lines[0]}\n", QUESTIONS)  # another block has begun
     assert not answers_all("", QUESTIONS)
+    assert not answers_all("A. Who?\nB. Where?\nC. When?\n", QUESTIONS)  # the questions again

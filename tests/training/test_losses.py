@@ -88,11 +88,11 @@ def test_clipped_ratio_by_hand() -> None:
     #                                   0.5   −2  −1.0    −1.6    −1.6    cut
     #                                   1.0   +3   3.0     3.0     3.0    flows: −3
     # Sum of min: 1.2 − 1.5 + 0.5 − 1.6 + 3 = 1.6; loss −1.6 / 10 = −0.16; 2 of 10 tokens are cut.
-    # Drift: k3 of ln(1/ρ), 1/ρ + ln ρ − 1: 2 (2/3 + ln 1.5 − 1) + 2 (2 + ln 0.5 − 1) + 0 = 4/3 + 2 ln 0.75.
+    # Drift: k3 of ln ρ, ρ − ln ρ − 1: 2 (1.5 − ln 1.5 − 1) + 2 (0.5 − ln 0.5 − 1) + 0 = −2 ln 0.75.
     loss, stats, grad = loss_of(logs(1.5, 1.5, 0.5, 0.5, 1), [0.0] * 5, [1.0, -1, 1, -2, 3], [0.1] * 5, tokens=10)
     assert loss == pytest.approx(-0.16)
     assert stats["clip_share"] == pytest.approx(0.2)
-    assert stats["drift"] == pytest.approx((4 / 3 + 2 * math.log(0.75)) / 10, rel=1e-4)
+    assert stats["drift"] == pytest.approx(-2 * math.log(0.75) / 10, rel=1e-4)
     # At ratio 1 min and clamp tie; torch halves the gradient between the two, and both are −A.
     torch.testing.assert_close(grad, torch.tensor([0.0, 1.5, -0.5, 0.0, -3.0]) / 10)
 

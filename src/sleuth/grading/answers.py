@@ -16,7 +16,7 @@ from sleuth.puzzles.puzzle import Question
 LONGEST_TEXT = 200_000
 """Characters at the end of a completion that are looked at."""
 _MARKS = "*_`~"
-_LINE = re.compile(rf"[ \t]*(?:[-•>][ \t]*)?[{_MARKS}]*\(?([A-Za-z])[{_MARKS}]*[.):][{_MARKS}]*[ \t]+(\S.*?)[ \t]*")
+_LINE = re.compile(rf"[ \t]*(?:[-•>][ \t]*)?[{_MARKS}]*\(?([A-Za-z])[{_MARKS}]*[.):][{_MARKS}]*[ \t]+(\S.*)")
 _TIME = re.compile(r"(\d{1,2})(?:[:.](\d\d))?\s*([ap])\.?\s?m\.?")
 _ARTICLE = re.compile(r"(?:the|a|an) ")
 _PREPOSITION = re.compile(r"(?:in|at|on) (?=(?:the )?)")
@@ -46,7 +46,7 @@ def last_block(text: str) -> list[tuple[str, str]]:
             continue
         found = _LINE.fullmatch(line)
         if found:
-            block.append((found[1].upper(), found[2]))
+            block.append((found[1].upper(), found[2].rstrip(" \t")))
         elif block:
             break
     return block[::-1]
@@ -62,10 +62,10 @@ def read_answers(text: str, questions: Sequence[Question]) -> dict[str, str | No
 
 
 def answers_all(text: str, questions: Sequence[Question]) -> bool:
-    """Whether the last block has a line for every question, all finished: the text so far ends with a line's end."""
-    if not text.rstrip(" \t").endswith("\n"):
-        return False
-    return {letter for letter, _ in last_block(text)} >= {question.letter for question in questions}
+    """Whether the last block gives every question a choice, on lines that are finished: the text ends with a line's
+    end."""
+    answers = read_answers(text, questions) if text.rstrip(" \t").endswith("\n") else None
+    return answers is not None and None not in answers.values()
 
 
 def _choice(question: Question, block: Sequence[tuple[str, str]]) -> str | None:

@@ -22,17 +22,20 @@ LONGEST_TEXT = 200_000
 """Characters at the beginning of a completion that are looked at."""
 LONGEST_SENTENCE = 1_000
 """Characters; what is longer is not read."""
-_END = re.compile(r"[.!?]+[\"”’)*_]*(?=\s|$)")
+_END = re.compile(r"(?<![.!?])[.!?]++[\"”’)*_]*+(?=\s|$)")
 _LEAD = re.compile(
     r"(?:[\s>*_•“\"-]+|\d+(?:\.\d+)*[.):]\s|(?:step|clue) \d+(?:\.\d+)*[.:,]?\s"
     r"|(?:so|therefore|thus|hence|then|consequently|finally|next|first|now|also|and|but|because|since|given|we know"
     r"|it follows|this means|that means|this implies|we can conclude)\b(?: that)?[,:]?\s)",
     re.IGNORECASE,
 )
-_TAIL = re.compile(r"\s*(?:\[[^\]]*\]|\([^)]*\))?[.!*_”\"\s]*$")
+_TAIL = '.!*_”" \t\r\n'
+_CITED = re.compile(r"\[[^\[\]]*\]|\((?:by|from|see|clues?|steps?|rules?)\b[^()]*\)", re.IGNORECASE)
 _BECAUSE = re.compile(r"(?P<then>.+?),? (?:because|since) (?P<first>.+)")
 _AND = re.compile(r", and |, so |, but |; | and |, ")
-_SUPPOSE = re.compile(r"\W*(?:suppose|assume|if we (?:suppose|assume)|imagine)\b", re.IGNORECASE)
+_IF = re.compile(r"if and only if|\b(?:if|either|unless|provided|both)\b", re.IGNORECASE)
+_BEFORE_COLON = re.compile(r"by |(?:what is left|answer|conclusion|result|deduction)\b", re.IGNORECASE)
+_SUPPOSE = re.compile(r"(?:(?:let us|let's|if we|we) )?(?:suppose|assume|imagine)\b", re.IGNORECASE)
 _CONCLUSION = re.compile(r"\W*(?:so|therefore|thus|hence)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*(\d+)\.\d+")
 _NUMBERS = re.compile(r"^\W*\d+(?:\.\d+)*\.(?=\s)|(?<=\d)\.(?=\d)")
@@ -63,11 +66,13 @@ class SentenceFinder:
 
     def claims(self, text: str) -> Iterator[Claim]:
         """In the order in which a reader takes them in: a reason before what it is the reason for."""
-        place, supposed = 0, ""
+        place = 0
+        supposed = ""
+        """Not empty under a supposition: the number of the step that made it, or `here`."""
         for line in text[:LONGEST_TEXT].splitlines(keepends=True):
             begin, place = place, place + len(line)
             number = _NUMBER.match(line)
-            if supposed and not (number and number[1] == supposed):
+            if supposed not in ("", "here") and not (number and number[1] == supposed):
                 supposed = ""
             if len(line) <= LONGEST_SENTENCE and is_answer_line(line.strip()) and self._read(line.strip()) is None:
                 continue
@@ -75,7 +80,7 @@ class SentenceFinder:
                 sentence = line[start:end]
                 if len(sentence) > LONGEST_SENTENCE:
                     yield Claim(begin + start, begin + end, None)
-                elif _SUPPOSE.match(_unnumbered(sentence)):
+                elif _SUPPOSE.match(sentence, _core(sentence, 0, len(sentence))[0]):
                     supposed = number[1] if number else "here"
                 elif supposed and _CONCLUSION.match(sentence):
                     supposed = ""
@@ -112,11 +117,15 @@ class SentenceFinder:
             return [(start, end, said)]
         colon = sentence.rfind(": ", start, end)
         if colon >= 0:
+            if not _BEFORE_COLON.match(sentence, start, colon):
+                return None
             return self._parts(sentence, *_core(sentence, colon + 2, end))
         if reason := _BECAUSE.fullmatch(sentence, start, end):
             because = self._parts(sentence, *_core(sentence, *reason.span("first")))
             then = self._parts(sentence, *_core(sentence, *reason.span("then")))
             return because + then if because is not None and then is not None else None
+        if _IF.search(sentence, start, end):
+            return None  # a part of it is no claim
         found = []
         while start < end:
             for cut in [*(part.span() for part in _AND.finditer(sentence, start, end)), (end, end)]:
@@ -130,13 +139,13 @@ class SentenceFinder:
         return found
 
 
-def _unnumbered(sentence: str) -> str:
-    return re.sub(r"^\s*\d+(?:\.\d+)*[.):]?\s*", "", sentence)
-
-
 def _core(sentence: str, start: int, end: int) -> tuple[int, int]:
     """What is left without lead-ins and what follows the last word."""
     while (found := _LEAD.match(sentence, start, end)) and found.end() > start:
         start = found.end()
-    tail = _TAIL.search(sentence, start, end)
-    return start, tail.start() if tail else end
+    end = start + len(sentence[start:end].rstrip(_TAIL))
+    if end > start and sentence[end - 1] in ")]":
+        opened = max(sentence.rfind("(", start, end), sentence.rfind("[", start, end))
+        if opened >= 0 and _CITED.fullmatch(sentence, opened, end):
+            end = start + len(sentence[start:opened].rstrip(_TAIL))
+    return start, end

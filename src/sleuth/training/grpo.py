@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import statistics
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -153,7 +153,7 @@ def _token_advantages(
     config: RunConfig,
     ends: TokenEnds | None,
 ) -> list[list[float]]:
-    """Those of whole completions on all their tokens, and those of parts on the tokens that begin in them."""
+    """Those of whole completions on all their tokens, and those of parts on all tokens that write some of them."""
     weights = config.reward
     by_token = [
         [weights.answers * one] * len(rollout.tokens) for rollout, one in zip(rollouts, advantages, strict=True)
@@ -164,9 +164,12 @@ def _token_advantages(
         values_GK = [[value for _, value in parts_K] for parts_K in parts_GK]
         advantages_GK = part_advantages(values_GK, config.grpo.deviation)
         for rollout, advantages_T, parts_K, own_K in zip(rollouts, by_token, parts_GK, advantages_GK, strict=True):
-            starts = [0, *ends(rollout)[:-1]]
+            if not any(own_K):
+                continue
+            ends_T = ends(rollout)
             for (part, _), advantage in zip(parts_K, own_K, strict=True):
-                for t in range(bisect_left(starts, part.start), bisect_left(starts, part.end)):
+                last = bisect_left(ends_T, part.end)
+                for t in range(bisect_right(ends_T, part.start), min(last + 1, len(ends_T))):
                     advantages_T[t] += weights.parts * advantage
     return by_token
 

@@ -68,7 +68,7 @@ def policy_loss(
     needed for `config.correction`, the reference's for `config.kl`, entropies with gradient for `config.entropy`.
 
     Stats, which add up over micro-batches to means over the batch's tokens: `clip_share`, of tokens whose gradient the
-    clip cuts off; `drift`, k3 of the policy before the update to the one that is trained; `kl`, of the reference's.
+    clip cuts off; `drift`, k3 from the policy that sampled to the one that is trained; `kl`, of the reference's.
     """
     log_ratio_N = logprobs_N - old_logprobs_N
     if config.loss == "gspo":
@@ -87,7 +87,7 @@ def policy_loss(
     if config.correction > 0:
         assert sampled_logprobs_N is not None
         terms_N = terms_N * (old_logprobs_N - sampled_logprobs_N).exp().clamp(max=config.correction)
-    drift_N = _k3(old_logprobs_N - logprobs_N.detach())
+    drift_N = _k3(logprobs_N.detach() - old_logprobs_N)
     stats = {"clip_share": float(cut_N.sum()) / tokens, "drift": float(drift_N.sum()) / tokens}
     loss = -(terms_N * weights_N).sum()
     if reference_logprobs_N is not None:

@@ -299,6 +299,7 @@ class _Training:
         rows = evaluate(self.policy, self._held_out, self.config.mode, self._sampling())
         self.run.log_timings("eval", step, {"evaluate_s": time.perf_counter() - started_s})
         self.run.log_metrics("eval", step, summarise(rows).as_metrics())
+        give_back()
 
     def _rollout_rows(self, step: int, groups: Sequence[ScoredGroup]) -> list[RolloutRow]:
         asked = {puzzle.id: puzzle for puzzle in self.asked}
