@@ -63,9 +63,12 @@ def pieced(rng: Random, words: list[str]) -> str:
 
 def hostile(rng: Random, words: list[str]) -> str:
     long = rng.choice((10, 1_000, 100_000))
-    match rng.randrange(8):
+    match rng.randrange(9):
         case 0:
             return rng.choice("()[],.*\n ") * long
+        case 8:
+            start = rng.choice(("", "a", "A. a", rng.choice(words)))
+            return f"{start}{rng.choice('!.?( -*)') * long}b\n" * rng.choice((1, 20))
         case 1:
             return "not(" * long + ")" * long
         case 2:

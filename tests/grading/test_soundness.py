@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sleuth.errors import UserError
+from sleuth.grading import grade
 from sleuth.grading.reading import read_puzzle
 from sleuth.grading.soundness import Soundness, Verdict, judge, soundness
 from sleuth.logic.clues import is_world
@@ -34,6 +36,7 @@ A. Murderer?
 B. Weapon?
 C. Where was Mrs. Sage?
 """
+CONDITION = "If Ada was in the Attic, then Rex was in the Hut and Ada was in the Attic"
 TEMPLATE = make_puzzle("temporal-clue", "1", "train", 0, 0).puzzle
 CASE = TEMPLATE.model_copy(update={"prompt": PAGE, "clues": (), "questions": (), "answers": {}})
 
@@ -83,6 +86,10 @@ def figures(puzzle: Puzzle, text: str) -> Soundness:
             [("the Rope was in the Attic", "derived")],
         ),
         ("The murderer was in the same room as Rex.", [("The murderer was in the same room as Rex", "empty")]),
+        ("Now suppose that Ada committed the murder.\nThen Ada was in the Attic. That cannot be.", []),
+        ("Let us assume that Rex was in the Hut. Ada was in the Attic.", []),
+        ("If Ada was in the Attic, then Rex was in the Hut and Ada was in the Attic.", [(CONDITION, "unread")]),
+        ("It cannot be that: Ada was in the Attic.", [("It cannot be that: Ada was in the Attic", "unread")]),
         ("A. Mrs. Sage\nB. Rope\nC. Attic", []),
         ("", []),
     ],
@@ -184,8 +191,30 @@ def test_any_text_is_judged(parts: list[str]) -> None:
     assert all(0 <= start < end <= len(text) for start, end in places)
 
 
-@pytest.mark.parametrize(
-    "text", ["(" * 10**6, "Suppose " * 10**5, "Rex was in the Attic and " * 10**4, "\0\ud800 9.9.9. " * 999]
-)
-def test_hostile_texts_are_judged_at_once(text: str) -> None:
-    judge(CASE, text)
+def test_a_puzzle_without_a_world_is_refused_and_its_completions_graded() -> None:
+    page = PAGE.replace("Clues:\n", "Clues:\nAda was in the Attic.\n")
+    puzzle = CASE.model_copy(update={"prompt": page, "answers": {"A": "Ada"}})
+    with pytest.raises(UserError, match="no world"):
+        judge(puzzle, "Rex was in the Attic.")
+    assert grade(puzzle, "Rex was in the Attic.", "reason").parts == ()
+    assert grade(puzzle, "in(Rex, Attic)", "program").parts == ()
+
+
+HOSTILE = {
+    "marks": "!" * 200_000 + "a",
+    "spaces": ("a" + " " * 990 + "b\n") * 200,
+    "answer": "A. a" + " " * 190_000 + "b",
+    "brackets": "(" * 10**6,
+    "suppositions": "Suppose " * 10**5,
+    "claims": "Rex was in the Attic and " * 10**4,
+    "odd": "\0\ud800 9.9.9. " * 999,
+    "citations": "Ada was in the Hut " + "(by " * 30_000,
+    "stops": ". " * 10**5,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_texts_are_judged_at_once(name: str) -> None:
+    """Some patterns that go back and forth would take minutes or hours for these."""
+    judge(CASE, HOSTILE[name])
+    grade(CASE.model_copy(update={"answers": {"A": "Ada"}}), HOSTILE[name])

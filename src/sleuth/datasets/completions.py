@@ -20,6 +20,8 @@ def grade_file(puzzles: Path, completions: Path, mode: Mode, original: bool = Fa
 
     Raises `UserError` naming the line that is not of this form or whose puzzle is not in the file.
     """
+    if original and mode == "program":
+        raise UserError("the grader of 2025 reads answers, no programs; leave out --original or --mode program")
     known = {puzzle.id: puzzle for puzzle in read_puzzles(puzzles)}
     lines = [line for line in read_text(completions).split("\n") if line.strip()]
     if not lines:

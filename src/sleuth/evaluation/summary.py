@@ -123,7 +123,7 @@ def _plain(interval: dict[str, float]) -> dict[str, float | None]:
 
 
 def _parts(rows: Rows) -> dict[str, Interval]:
-    """A completion counts where it has such parts at all."""
+    """Of sentences and lines, the completions that have any; of programs that answer, all."""
     found: dict[str, dict[str, list[float]]] = {name: {} for name in PARTS}
 
     def note(name: str, row: EvaluationRow | RolloutRow, value: float) -> None:

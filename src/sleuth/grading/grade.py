@@ -37,7 +37,4 @@ def _failed(puzzle: Puzzle, outcome: Outcome, detail: str, parts: tuple[Part, ..
 
 
 def _scored(puzzle: Puzzle, answers: dict[str, str | None], parts: tuple[Part, ...]) -> Score:
-    right = {letter: answers.get(letter) == gold for letter, gold in puzzle.answers.items()}
-    share = sum(right.values()) / len(right)
-    outcome = Outcome.CORRECT if all(right.values()) else Outcome.PARTLY if any(right.values()) else Outcome.WRONG
-    return Score(outcome, share, outcome is Outcome.CORRECT, answers, right, parts=parts)
+    return Score.of(answers, {letter: answers.get(letter) == gold for letter, gold in puzzle.answers.items()}, parts)

@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import re
 
+from sleuth.grading.answers import LONGEST_TEXT
 from sleuth.grading.score import Outcome, Score
 from sleuth.puzzles.puzzle import Puzzle
-
-_LONGEST_TEXT = 200_000
-"""Characters at the end of a completion that are looked at."""
 
 
 def grade_original(puzzle: Puzzle, completion: str) -> Score:
     """The share of questions that the grader of 2025 held for right. Never raises on a completion."""
-    given = {letter: _last(letter, completion[-_LONGEST_TEXT:]) for letter in puzzle.answers}
+    given = {letter: _last(letter, completion[-LONGEST_TEXT:]) for letter in puzzle.answers}
     right = {letter: given[letter] == answer.lower() for letter, answer in puzzle.answers.items()}
-    share = sum(right.values()) / len(right)
-    outcome = Outcome.CORRECT if all(right.values()) else Outcome.PARTLY if any(right.values()) else Outcome.WRONG
     if all(answer is None for answer in given.values()):
-        outcome = Outcome.UNREADABLE
-    return Score(outcome, share, outcome is Outcome.CORRECT, given, right)
+        return Score(Outcome.UNREADABLE, 0.0, False, given, right)
+    return Score.of(given, right)
 
 
 def _last(letter: str, completion: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
 
 from sleuth.errors import UserError
 from sleuth.grading.program import MOST_LINES, program_lines
@@ -23,21 +23,20 @@ def sentence_parts(puzzle: Puzzle, completion: str) -> tuple[Part, ...]:
 
 
 def line_parts(puzzle: Puzzle, completion: str) -> tuple[Part, ...]:
-    """The lines of a program, compared with the clues by what they mean. A line ends with its line break."""
-    return tuple(_line_parts(puzzle, completion))
-
-
-def _line_parts(puzzle: Puzzle, completion: str) -> Iterator[Part]:
+    """The lines of a program, each with its line break, compared with the clues by their meaning; none where the puzzle
+    has no world."""
+    try:
+        judged_by = judge_of(puzzle.family, puzzle.prompt)
+    except UserError:
+        return ()
     language = read_puzzle(puzzle).language
-    judge = judge_of(puzzle.family, puzzle.prompt)
-    said = set[int]()
-    for place, (_, start, end) in enumerate(program_lines(completion)):
-        if place == MOST_LINES:
-            return
+    parts, said = list[Part](), set[int]()
+    for _, start, end in itertools.islice(program_lines(completion), MOST_LINES):
         try:
-            clue = judge.clue_that_says(language.read(completion[start:end].strip()), said)
+            clue = judged_by.clue_that_says(language.read(completion[start:end].strip()), said)
         except FormalError:
             clue = None
         if clue is not None:
             said.add(clue)
-        yield Part(start, end, "wrong" if clue is None else "right")
+        parts.append(Part(start, end, "wrong" if clue is None else "right"))
+    return tuple(parts)

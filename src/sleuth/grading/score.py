@@ -66,3 +66,10 @@ class Score:
     """For people: what was wrong, e.g. the first unreadable line."""
     parts: tuple[Part, ...] = ()
     """Lines in mode `program`, sentences in mode `reason`."""
+
+    @classmethod
+    def of(cls, answers: dict[str, str | None], right: dict[str, bool], parts: tuple[Part, ...] = ()) -> Score:
+        """The grade of answers that could be read."""
+        share = sum(right.values()) / len(right)
+        outcome = Outcome.CORRECT if all(right.values()) else Outcome.PARTLY if share else Outcome.WRONG
+        return cls(outcome, share, outcome is Outcome.CORRECT, answers, right, parts=parts)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from sleuth.errors import UserError
 from sleuth.grading.reading import Reading, read_page
 from sleuth.grading.sentences import Claim, SentenceFinder
 from sleuth.logic.cnf import WorldSolver
@@ -25,23 +26,24 @@ CLUES_AT_ONCE = 3
 """Most clues that a derived sentence may need besides the derived ones before it."""
 CONFLICTS = 2_000
 """Solver conflicts of one question: a bound on work, the same on every machine."""
-QUESTIONS = 300
-"""Questions to the solver about one sentence; what is not shown by then counts as not derived."""
+QUESTIONS, ALL_QUESTIONS = 300, 2_000
+"""Questions to the solver about one sentence, and about all of a completion; what is not shown by then counts as not
+derived."""
 MOST_SENTENCES = 1_000
 """Sentences of a completion that are judged."""
 _REMEMBERED = 20_000
-"""Sentences and statements that a judge remembers before it starts anew."""
+"""Sentences that a judge remembers the reading of."""
 
 
 class Verdict(StrEnum):
     """What is known of a sentence."""
 
     DERIVED = "derived"
-    """True, new, and it follows from few clues and what was derived before."""
+    """True, in no such words a clue, new, and it follows from few clues and what was derived before."""
     LUCKY = "lucky"
     """True and new, but it does not follow from what was said and few clues."""
     REPEATED = "repeated"
-    """A clue, or said before."""
+    """A clue, or said before, in the same words but for the order of interchangeable names."""
     EMPTY = "empty"
     """True in every world that obeys the rules: it says nothing."""
     FALSE = "false"
@@ -94,14 +96,14 @@ def judge(puzzle: Puzzle, completion: str, most: int = CLUES_AT_ONCE) -> list[Ju
     """The sentences of a completion, in the order in which a reader takes them in, with their verdicts.
 
     `most` is how many clues a derived sentence may need. Never raises on a completion, whatever it holds; raises
-    `UserError` where the puzzle's text is no page of its family.
+    `UserError` where the puzzle's text is no page of its family, or has no world.
     """
     return judge_of(puzzle.family, puzzle.prompt).judge(completion, most)
 
 
 @lru_cache(maxsize=64)
 def judge_of(family: str, prompt: str) -> Judge:
-    """The judge of a page (remembered). Raises `UserError` where the text is no page of the family."""
+    """The judge of a page (remembered). Raises `UserError` where the text is no page of the family, or has no world."""
     return Judge(read_page(family, prompt))
 
 
@@ -116,22 +118,24 @@ class Judge:
         self._clue_keys = [self._key(clue) for clue in page.clues]
         words = [word for entries in family.lexicon(page.case).values() for _, wordings in entries for word in wordings]
         self._finder = SentenceFinder(self._read, words)
-        self._asked = 0
+        self._statements: dict[str, Statement | None] = {}
         self._start()
         world = self._solver.solve(self._clues)
-        assert world is not None, "a puzzle has a world"
+        if world is None:
+            raise UserError("no world obeys the clues")
         self._world = world
 
     def _start(self) -> None:
+        """A solver that knows nothing of earlier completions, so that no verdict hangs on them, not even at a bound."""
+        self._asked = self._asked_in_all = 0
         self._solver = WorldSolver(self._theory.cnf.copy())
         self._clues = [self._solver.add_optional(formula) for formula in self._formulas]
         self._denied_clues = [self._solver.add_optional(Not(formula)) for formula in self._formulas]
         self._literals: dict[Statement, tuple[int, int]] = {}
-        self._statements: dict[str, Statement | None] = {}
 
     def judge(self, completion: str, most: int) -> list[Judgement]:
         """As `soundness.judge`."""
-        self._forget()
+        self._start()
         said, derived, judgements = set(self._clue_keys), list[int](), list[Judgement]()
         for claim in self._finder.claims(completion):
             if len(judgements) == MOST_SENTENCES:
@@ -146,11 +150,12 @@ class Judge:
         for i in left:
             if self._clue_keys[i] == key:
                 return i
-        self._forget()
         if not holds(self._theory.formula(statement), self._world):
             return None
+        if len(self._literals) > MOST_SENTENCES:
+            self._start()
+        self._asked = self._asked_in_all = 0
         affirmed, denied = self._selectors(statement)
-        self._asked = 0
         try:
             for i in left:
                 says_no_more = self._counterexample([self._clues[i], denied]) is None
@@ -159,10 +164,6 @@ class Judge:
         except TimeoutError:
             pass
         return None
-
-    def _forget(self) -> None:
-        if len(self._statements) + len(self._literals) > _REMEMBERED:
-            self._start()
 
     def _verdict(self, claim: Claim, said: set[Statement], derived: list[int], most: int) -> Judgement:
         """`said` and `derived` (selectors of derived sentences) grow by what is claimed."""
@@ -190,6 +191,8 @@ class Judge:
 
     def _read(self, sentence: str) -> Statement | None:
         if sentence not in self._statements:
+            if len(self._statements) == _REMEMBERED:
+                self._statements.clear()
             try:
                 self._statements[sentence] = self._grammar.read(sentence)
             except ReadError:
@@ -248,6 +251,7 @@ class Judge:
     def _counterexample(self, assumed: Sequence[int]) -> World | None:
         """A world in which all of this is so; None if there is none. Raises `TimeoutError` over the bounds."""
         self._asked += 1
-        if self._asked > QUESTIONS:
-            raise TimeoutError(f"no decision within {QUESTIONS} questions")
+        self._asked_in_all += 1
+        if self._asked > QUESTIONS or self._asked_in_all > ALL_QUESTIONS:
+            raise TimeoutError("no decision within so many questions")
         return self._solver.solve(assumed, CONFLICTS)

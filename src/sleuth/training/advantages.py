@@ -22,9 +22,9 @@ EPSILON = 1e-4
 def part_advantages(values_GK: Sequence[Sequence[float]], deviation: bool = True) -> list[list[float]]:
     """Advantages of the parts (lines, sentences) of a group's completions, which may have different numbers of them.
 
-    A part is compared with those at its place, the first with the first: what stands before it has decided which place
-    it has, so the mean there is a baseline that does not hang on the part itself. `deviation`: all are divided by one
-    standard deviation, that of the differences in the group.
+    A part is compared with the mean of those at its place, the first with the first in the order of reading, itself
+    included: one that has no counterpart gets nothing. `deviation`: all are divided by one standard deviation, that of
+    the differences in the group.
     """
     places = itertools.zip_longest(*values_GK)
     means_K = [statistics.fmean(value for value in place if value is not None) for place in places]
