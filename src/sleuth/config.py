@@ -21,7 +21,10 @@ Mode = Literal["answer", "reason", "program"]
 Until = Literal["end", "answers"]
 Loss = Literal["clip", "gspo", "cispo", "reinforce"]
 Normalise = Literal["batch", "group", "completion", "constant"]
-KlEstimator = Literal["k2", "k3"]
+KlEstimator = Literal["k1", "k2", "k3"]
+KlPlace = Literal["loss", "reward"]
+Truncated = Literal["keep", "mask"]
+Schedule = Literal["linear", "cosine", "constant"]
 Goal = Literal["world", "questions"]
 """What a chain of steps must reach: every variable's value, or what makes all answers certain."""
 Telling = Literal["short", "full", "numbered"]
@@ -52,6 +55,23 @@ class ModelConfig(Section):
     by side and micro-batches are smaller. None: what the machine has free."""
 
 
+class SourceConfig(Section):
+    """One of several sources of puzzles."""
+
+    family: str = "temporal-clue"
+    """Puzzle family."""
+    level: str = "1"
+    """Level of the family."""
+    style: str = "terse"
+    """Sentence style, or `mixed`."""
+    weight: float = Field(1.0, gt=0)
+    """How often it is drawn from, against the others that are in use."""
+    begins: float = Field(0.0, ge=0, lt=1)
+    """When it comes into use: the part of the warm start, and of GRPO, that is over by then."""
+    ends: float = Field(1.0, gt=0, le=1)
+    """When it goes out of use."""
+
+
 class PuzzlesConfig(Section):
     """What is trained on."""
 
@@ -63,6 +83,24 @@ class PuzzlesConfig(Section):
     """Seed of the puzzles. Training draws from split `train`, evaluation from `val` or `test`."""
     style: str = "terse"
     """Sentence style of the puzzles, or `mixed` for a style drawn per puzzle."""
+    fixed: int = Field(0, ge=0)
+    """Train on the first so many puzzles again and again; 0: an endless stream of new ones."""
+    mixture: tuple[SourceConfig, ...] = ()
+    """Several sources, in the place of `family`, `level` and `style`: a table `[[puzzles.mixture]]` for each, with
+    these three keys and `weight`, `begins` and `ends`. Evaluation asks as many puzzles of each."""
+    enter: float = Field(0.0, ge=0, le=1)
+    """Curriculum by success: GRPO begins with the first source of the mixture, and the next comes into use when the
+    running mean of puzzles wholly right, of the last source in use, is at least this. 0: all are used from the
+    start."""
+    leave: float = Field(1.0, gt=0, le=1)
+    """… and a source goes out of use, while a later one is in use, when its mean is above this."""
+    memory: float = Field(0.8, ge=0, lt=1)
+    """… where the mean is this much of what it was and the rest of it the newest step's."""
+
+    @property
+    def sources(self) -> tuple[SourceConfig, ...]:
+        """All sources, of which there is at least one."""
+        return self.mixture or (SourceConfig(family=self.family, level=self.level, style=self.style),)
 
 
 class SftConfig(Section):
@@ -72,8 +110,11 @@ class SftConfig(Section):
     """Puzzles shown, each once; 0 skips the warm start."""
     batch_size: int = Field(16, ge=1)
     """Examples per optimizer step."""
+    file: str = ""
+    """Completions to show instead of the solver's: the JSONL that `sleuth distill` writes. Read again and again until
+    `examples` are shown."""
     learning_rate: float = Field(3e-4, gt=0)
-    """Highest learning rate; it falls linearly to a tenth of it."""
+    """Highest learning rate; `optimizer.schedule` says how it falls."""
     warmup_steps: int = Field(5, ge=0)
     """Steps over which the learning rate rises from 0."""
 
@@ -88,7 +129,7 @@ class GrpoConfig(Section):
     samples: int = Field(8, ge=2)
     """Completions per prompt."""
     learning_rate: float = Field(4e-5, gt=0)
-    """Highest learning rate; it falls linearly to a tenth of it."""
+    """Highest learning rate; `optimizer.schedule` says how it falls."""
     warmup_steps: int = Field(2, ge=0)
     """Steps over which the learning rate rises from 0."""
     deviation: bool = True
@@ -111,23 +152,59 @@ class GrpoConfig(Section):
     """Weigh a token by its probability for the trainer over that for the sampler, at most this; 0: not at all."""
     kl: float = Field(0.0, ge=0)
     """Weight of the Kullback–Leibler penalty to the model as it was before GRPO; 0 keeps no reference model."""
+    kl_end: float | None = Field(None, ge=0)
+    """The weight in the last step, reached on a straight line; None: as in the first."""
+    kl_in: KlPlace = "loss"
+    """`loss`: a term for each token. `reward`: the sum over a completion is taken from its reward."""
     kl_estimator: KlEstimator = "k3"
-    """`k2`: half the square of the log-ratio; `k3`: unbiased and never negative."""
+    """`k1`: the log-ratio (in the reward only: in the loss it has no gradient to speak of); `k2`: half its square;
+    `k3`: unbiased and never negative."""
     entropy: float = Field(0.0, ge=0)
     """Weight of the entropy of the next token, as a bonus."""
     updates_per_batch: int = Field(1, ge=1)
     """Optimizer updates on each batch, over equal parts of its groups; 1 is strictly on-policy."""
+    min_deviation: float = Field(0.0, ge=0)
+    """A group whose rewards have no larger standard deviation than this has nothing to teach."""
+    refill: int = Field(0, ge=0)
+    """Further puzzles that a step may sample in the place of those that have nothing to teach, which are then left out
+    of what the loss is divided by, too (dynamic sampling)."""
+    truncated: Truncated = "keep"
+    """Completions cut off at the length limit: `keep`, as any other; `mask`, their reward counts in the group's mean,
+    and they are not trained on."""
 
 
 class RewardConfig(Section):
-    """What a completion earns in training."""
+    """What a completion earns in training: the weighted sum of these, each but `parts` a number from 0 to 1 (`overlong`
+    from -1 to 0) for the whole completion."""
 
     answers: float = Field(1.0, ge=0)
-    """Weight of the share of questions answered right, which is of the whole completion."""
+    """Weight of the share of questions answered right."""
+    strict: float = Field(0.0, ge=0)
+    """Weight of all questions answered right, or nothing."""
+    format: float = Field(0.0, ge=0)
+    """Weight of answers that can be read (mode `program`: a program that answers)."""
+    length: float = Field(0.0, ge=0)
+    """Weight of the length: 1 at `length_target`, falling to 0 in a distance of `sampling.max_new_tokens`."""
+    length_target: int = Field(0, ge=0)
+    """Tokens; 0: the shorter the better."""
+    overlong: float = Field(0.0, ge=0)
+    """Weight of a soft punishment: 0 up to `overlong_tokens` before the length limit, falling to -1 at the limit."""
+    overlong_tokens: int = Field(0, ge=0)
+    """Tokens before the limit over which the punishment grows."""
+    language: float = Field(0.0, ge=0)
+    """Weight of the share of letters in the prompt's scripts, less the share of words that mix scripts."""
+    compression: float = Field(0.0, ge=0)
+    """Weight of legibility: the share of the text that is left when it is compressed, which is less the more it repeats
+    itself."""
+    repetition: float = Field(0.0, ge=0)
+    """Weight of legibility: the share of runs of four words that were not written before."""
+    fluency: float = Field(0.0, ge=0)
+    """Weight of legibility: the mean probability (geometric) of the tokens for the model as it was before GRPO."""
     parts: float = Field(0.0, ge=0)
     """Weight of the parts of a completion, each compared with those at its place in the other completions and credited
     to its own tokens: lines of a program that say what a clue says, sentences of reasoning that are derived from few
-    clues and what was derived before."""
+    clues and what was derived before. Beside what the whole completion earns, where the standard deviation of that is
+    1."""
 
 
 class SamplingConfig(Section):
@@ -143,13 +220,34 @@ class SamplingConfig(Section):
     token_budget: int = Field(0, ge=0)
     """Once a GRPO step has sampled so many tokens it begins no further puzzle; those begun are written to their end. 0:
     no limit."""
+    give_up: float | None = Field(None, lt=0)
+    """A completion whose last 32 tokens have a lower mean log-probability than this has lost its thread: it is cut off
+    there, as at the length limit. None: never."""
     rows: int = Field(128, ge=1)
     """Completions decoded side by side; fewer where memory is short."""
+
+
+class WeightsConfig(Section):
+    """Which weights are trained."""
+
+    train: tuple[str, ...] = ("*",)
+    """Patterns of parameter names, as in `*self_attn*`; a parameter that none matches is frozen."""
+    freeze: tuple[str, ...] = ()
+    """Patterns of names that are frozen all the same, as in `*embed_tokens*`."""
+    frozen_layers: float = Field(0.0, ge=0, lt=1)
+    """Share of the layers, from the first, that is frozen."""
+    lora_rank: int = Field(0, ge=0)
+    """LoRA (low-rank adaptation): of the matrices of the layers that would be trained, only a difference of this rank
+    is, and nothing else; 0: all of them."""
+    lora_alpha: float = Field(16.0, gt=0)
+    """The difference is scaled by this over the rank."""
 
 
 class OptimizerConfig(Section):
     """AdamW on float32 master weights."""
 
+    schedule: Schedule = "linear"
+    """How learning rates fall after their rise: `linear` or `cosine` to a tenth, or not at all (`constant`)."""
     beta1: float = Field(0.9, ge=0, lt=1)
     """Decay of the mean gradient."""
     beta2: float = Field(0.99, ge=0, lt=1)
@@ -177,6 +275,9 @@ class EvalConfig(Section):
     """Puzzles of an evaluation during training (split `val`)."""
     seed: int = Field(4, ge=0)
     """Seed of the suites."""
+    reference: bool = True
+    """Measure, at every evaluation, the divergence from the model as it was before GRPO, and how likely that model
+    finds what is written."""
 
 
 class CheckpointConfig(Section):
@@ -186,6 +287,21 @@ class CheckpointConfig(Section):
     """Optimizer steps between checkpoints."""
     keep: int = Field(1, ge=1)
     """Newest checkpoints kept."""
+    keep_every: int = Field(0, ge=0)
+    """Keep also those of steps divisible by this; 0: none."""
+    best: str = ""
+    """Keep also the one with the highest value of this metric of the evaluations during training, such as `strict`."""
+
+
+class MirrorConfig(Section):
+    """Where metrics are shown beside the run's own folder."""
+
+    tensorboard: bool = False
+    """Write event files for TensorBoard into the run's folder."""
+    trackio: str = ""
+    """Project of trackio."""
+    wandb: str = ""
+    """Project of Weights & Biases."""
 
 
 class RunConfig(Section):
@@ -203,19 +319,50 @@ class RunConfig(Section):
     grpo: GrpoConfig = GrpoConfig()
     reward: RewardConfig = RewardConfig()
     sampling: SamplingConfig = SamplingConfig()
+    weights: WeightsConfig = WeightsConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     eval: EvalConfig = EvalConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
+    mirror: MirrorConfig = MirrorConfig()
 
     @model_validator(mode="after")
     def _combinations(self) -> RunConfig:
-        grpo = self.grpo
+        grpo, puzzles, reward = self.grpo, self.puzzles, self.reward
         if grpo.loss == "gspo" and self.reward.parts > 0:
             raise ValueError("grpo.loss gspo has one ratio and one advantage for a completion; set reward.parts to 0")
         if grpo.loss == "reinforce" and grpo.updates_per_batch > 1:
             raise ValueError("grpo.loss reinforce has no ratio; set grpo.updates_per_batch to 1 or take another loss")
         if grpo.updates_per_batch > grpo.puzzles_per_step:
             raise ValueError("grpo.updates_per_batch is above grpo.puzzles_per_step; a batch has no so many parts")
+        if grpo.kl_estimator == "k1" and grpo.kl_in == "loss":
+            raise ValueError(
+                "grpo.kl_estimator k1 has no gradient in the loss; set grpo.kl_in reward, or take k2 or k3"
+            )
+        if grpo.kl_end is not None and grpo.kl == 0:
+            raise ValueError("grpo.kl_end is where grpo.kl goes to, which is 0; set grpo.kl above 0")
+        if reward.overlong > 0 and not 0 < reward.overlong_tokens <= self.sampling.max_new_tokens:
+            raise ValueError("reward.overlong needs reward.overlong_tokens from 1 to sampling.max_new_tokens")
+        if puzzles.enter > 0 and len(puzzles.mixture) < 2:
+            raise ValueError("puzzles.enter leads from source to source; list two or more in [[puzzles.mixture]]")
+        if any(source.begins >= source.ends for source in puzzles.mixture):
+            raise ValueError("puzzles.mixture: a source begins before it ends; lower begins or raise ends")
+        if puzzles.mixture and any(
+            not any(source.begins <= at < source.ends for source in puzzles.mixture)
+            for at in (0.0, *(source.ends for source in puzzles.mixture if source.ends < 1))
+        ):
+            raise ValueError(
+                "puzzles.mixture leaves a time without a source; let one begin at 0, and another where it ends"
+            )
+        if puzzles.mixture and puzzles.enter > 0 and any(s.begins > 0 or s.ends < 1 for s in puzzles.mixture):
+            raise ValueError(
+                "puzzles.enter is a curriculum by success, begins and ends one by schedule; take one of them"
+            )
+        if not any(
+            getattr(reward, name) for name in RewardConfig.model_fields if not name.endswith(("target", "tokens"))
+        ):
+            raise ValueError("reward has no weight above 0; set reward.answers")
+        if self.sft.file and self.sft.examples == 0:
+            raise ValueError("sft.file is not read, as sft.examples is 0; say how many to show")
         return self
 
 
@@ -232,14 +379,22 @@ REFUSED = {"sampling.top_k": NOT_IN_TRAINING, "sampling.top_p": NOT_IN_TRAINING}
 """Keys that could be expected, and why there are none."""
 
 
+LIST = "list"
+"""The type, as `keys` tells it, of what the command line takes as texts with commas between them."""
+
+
 def keys(section: type[Section] = RunConfig, prefix: str = "") -> Iterator[tuple[str, str, Any, str]]:
     """Every key of a configuration as (dotted name, type, default, documentation)."""
     for name, field in section.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             yield from keys(field.annotation, f"{prefix}{name}.")
+        elif get_args(field.annotation) == (SourceConfig, ...):
+            yield f"{prefix}{name}", "list of tables", (), " ".join((field.description or "").split())
         else:
             shown = getattr(field.annotation, "__name__", str(field.annotation))
-            if get_origin(field.annotation) is Literal:
+            if get_origin(field.annotation) is tuple:
+                shown = LIST
+            elif get_origin(field.annotation) is Literal:
                 shown = " | ".join(str(value) for value in get_args(field.annotation))
             elif get_origin(field.annotation) is UnionType:
                 shown = str(field.annotation)
@@ -296,12 +451,13 @@ def _unknown(dotted: str) -> str:
 
 
 def _set(data: dict[str, Any], dotted: str, value: str) -> None:
-    if dotted not in (name for name, *_ in keys()):
+    types = {name: shown for name, shown, *_ in keys()}
+    if dotted not in types:
         raise UserError(f"--{dotted}: {_unknown(dotted)}")
     *sections, last = dotted.split(".")
     for section in sections:
         data = data.setdefault(section, {})
-    data[last] = value
+    data[last] = [part.strip() for part in value.split(",")] if types[dotted] == LIST else value
 
 
 def parse_config(data: Mapping[str, Any], source: str) -> RunConfig:

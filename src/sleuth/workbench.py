@@ -115,13 +115,12 @@ def ask_model(puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device
     _need_extra()
     from sleuth.grading.grade import grade
     from sleuth.policy.asking import ask
-    from sleuth.policy.base import StopReason
     from sleuth.policy.stream import stream
 
     loaded = _load(model, device)
     print(f"{puzzle.prompt}\n\n--- {model} ---")
     rollout = stream(loaded, ask(puzzle, mode), sampling, lambda text: print(text, end="", flush=True))
-    score = grade(puzzle, rollout.text, mode, rollout.stop is StopReason.LENGTH)
+    score = grade(puzzle, rollout.text, mode, rollout.stop.cut)
     print(f"\n--- {score.outcome}{': ' + score.detail if score.detail else ''} ({len(rollout.tokens)} tokens) ---")
     for letter, answer in puzzle.answers.items():
         given = score.answers[letter]

@@ -20,10 +20,11 @@ from sleuth.policy.engine import TorchPolicy
 from sleuth.training import checkpoints
 from sleuth.training.advantages import part_advantages
 from sleuth.training.boundary import StepBoundary
-from sleuth.training.grpo import ScoredGroup, Task, frozen_copy, train_grpo
+from sleuth.training.grpo import ScoredGroup, Task, train_grpo
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.optimizer import MasterAdamW
 from sleuth.training.packing import Group, pack
+from sleuth.training.reference import frozen_copy
 from sleuth.training.sft import encode, train_sft
 from tests.devices import DEVICES
 from tests.tiny import END, tiny_llama, tiny_tokenizer

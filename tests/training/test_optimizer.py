@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sleuth.config import OptimizerConfig
-from sleuth.training.optimizer import MasterAdamW, linear_rate
+from sleuth.training.optimizer import MasterAdamW, scheduled_rate
 from tests.tiny import tiny_llama
 
 
@@ -75,7 +75,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing(dtype: torch.dtype) -> No
 
 
 def test_schedules_by_hand() -> None:
-    assert [linear_rate(step, 3.0, 2, 4) for step in range(4)] == pytest.approx([1.0, 2.0, 3.0, 0.3])
+    assert [scheduled_rate(step, 3.0, 2, 4, "linear") for step in range(4)] == pytest.approx([1.0, 2.0, 3.0, 0.3])
     # Warm-up of 1, then steps 1, 2, 3 of 4: from 10 to 1 in two equal strides of 4.5.
-    assert [linear_rate(step, 10.0, 1, 4) for step in range(4)] == pytest.approx([5.0, 10.0, 5.5, 1.0])
-    assert linear_rate(0, 10.0, 0, 1) == 10.0
+    assert [scheduled_rate(step, 10.0, 1, 4, "linear") for step in range(4)] == pytest.approx([5.0, 10.0, 5.5, 1.0])
+    assert scheduled_rate(0, 10.0, 0, 1, "linear") == 10.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sleuth.errors import UserError
@@ -46,14 +46,26 @@ class Order:
         return make_puzzle(self.family, self.level, self.split, self.seed, index, self.style, attempt)
 
 
+Slot = tuple[Order, int]
+"""A puzzle to make: of which order, and its index there."""
+
+
 def make_puzzles(order: Order, workers: int = 0) -> Iterator[Puzzle]:
     """The puzzles of an order, all different, in order. `workers`: processes; 0 takes all cores.
 
     Raises `UserError` when the level has no more different puzzles.
     """
     order.check()
+    yield from make_slots([(order, index) for index in range(order.count)], workers)
+
+
+def make_slots(slots: Sequence[Slot], workers: int = 0) -> Iterator[Puzzle]:
+    """The puzzles of slots, all different, in order. `workers`: processes; 0 takes all cores.
+
+    Raises `UserError` when a level has no more different puzzles.
+    """
     seen: set[str] = set()
-    for made in _made(order, workers or os.cpu_count() or 1):
+    for (order, index), made in zip(slots, _made(slots, workers or os.cpu_count() or 1), strict=True):
         redraws = 0
         while made.digest in seen:
             redraws += 1
@@ -62,19 +74,24 @@ def make_puzzles(order: Order, workers: int = 0) -> Iterator[Puzzle]:
                     f"{order.family} level {order.level}, split {order.split}: found {len(seen)} different puzzles and "
                     f"then only doubles; ask for fewer (--count {len(seen)}) or for a higher level"
                 )
-            made = order.make(made.puzzle.index, made.attempt + 1)
+            made = order.make(index, made.attempt + 1)
         seen.add(made.digest)
         yield made.puzzle
 
 
-def _made(order: Order, workers: int) -> Iterator[Made]:
-    if workers == 1 or order.count < 4:
-        yield from map(order.make, range(order.count))
+def _made(slots: Sequence[Slot], workers: int) -> Iterator[Made]:
+    if workers == 1 or len(slots) < 4:
+        yield from map(_make, slots)
         return
-    chunk = max(1, min(64, order.count // (workers * 4)))
+    chunk = max(1, min(64, len(slots) // (workers * 4)))
     # Spawned workers start clean: no threads or locks of the parent.
     with multiprocessing.get_context("spawn").Pool(workers, _ignore_interrupt) as pool:
-        yield from pool.imap(order.make, range(order.count), chunk)
+        yield from pool.imap(_make, slots, chunk)
+
+
+def _make(slot: Slot) -> Made:
+    order, index = slot
+    return order.make(index)
 
 
 def _ignore_interrupt() -> None:

@@ -9,7 +9,7 @@ from sleuth.config import Mode
 from sleuth.grading.grade import grade
 from sleuth.grading.score import Score
 from sleuth.policy.asking import ask
-from sleuth.policy.base import Policy, Rollout, Sampling, StopReason
+from sleuth.policy.base import Policy, Rollout, Sampling
 from sleuth.policy.baselines import guessing, solver
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.runs.rows import EvaluationRow
@@ -34,7 +34,7 @@ def evaluate(
 
 def graded(puzzle: Puzzle, mode: Mode, rollout: Rollout) -> Score:
     """The grade of a rollout."""
-    return grade(puzzle, rollout.text, mode, rollout.stop is StopReason.LENGTH)
+    return grade(puzzle, rollout.text, mode, rollout.stop.cut)
 
 
 def completion(puzzle: Puzzle, mode: Mode, rollout: Rollout, sample: int, score: Score | None = None) -> dict[str, Any]:

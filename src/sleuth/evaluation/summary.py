@@ -15,7 +15,7 @@ from sleuth.evaluation.statistics import (
     paired_mean_difference,
     share_interval,
 )
-from sleuth.grading.score import Outcome
+from sleuth.grading.score import ANSWERED, Outcome
 from sleuth.grading.soundness import soundness
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 
@@ -34,9 +34,6 @@ COUNTED_PARTS = frozenset({"sentences_read", "sentences_unread"})
 """Those that are numbers; the others are shares."""
 UNREAD = frozenset({Outcome.UNREADABLE, Outcome.TRUNCATED})
 """Outcomes that mean that nothing could be read."""
-
-ANSWERED = frozenset({Outcome.CORRECT, Outcome.PARTLY, Outcome.WRONG})
-"""Outcomes of programs that answer. All others are known to be no solution without knowing the solution."""
 
 Rows = Sequence[EvaluationRow] | Sequence[RolloutRow]
 

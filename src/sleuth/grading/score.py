@@ -27,6 +27,9 @@ class Outcome(StrEnum):
     """The token limit was reached before anything could be read."""
 
 
+ANSWERED = frozenset({Outcome.CORRECT, Outcome.PARTLY, Outcome.WRONG})
+"""Outcomes with answers. Of a program, all others are known to be no solution without knowing the solution."""
+
 _VALUES = {"right": 1.0, "wrong": 0.0, "derived": 1.0, "lucky": 0.0, "empty": 0.0, "false": 0.0}
 """What repeats something, or cannot be read, has no value."""
 

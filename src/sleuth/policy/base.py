@@ -24,6 +24,13 @@ class StopReason(StrEnum):
     """The limit of new tokens was reached."""
     ANSWERED = "answered"
     """All questions were answered, and `Sampling.until` says that this is enough."""
+    GIVEN_UP = "given up"
+    """Its last tokens were too unlikely for `Sampling.give_up`."""
+
+    @property
+    def cut(self) -> bool:
+        """Whether the completion was not brought to its end."""
+        return self in (StopReason.LENGTH, StopReason.GIVEN_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,9 @@ class Request:
     """The puzzle's text."""
     answered: Callable[[str], bool] | None = None
     """Whether a completion that stands so far answers all; None where that cannot be said before its end."""
+
+
+GIVE_UP_TOKENS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,8 @@ class Sampling:
     token_budget: int = 0
     """Once so many new tokens were drawn for a batch, no further group is begun; those begun are written to their end.
     A group's being begun hangs on the groups before it and never on its own length, so no group is biased. 0: none."""
+    give_up: float | None = None
+    """A completion ends when the mean log-probability (nats) of its last `GIVE_UP_TOKENS` tokens is below this."""
 
     def __post_init__(self) -> None:
         """Raises `UserError` for what cannot be drawn."""

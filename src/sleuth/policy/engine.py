@@ -18,7 +18,7 @@ import torch
 
 from sleuth.errors import UserError
 from sleuth.policy import architecture, fused
-from sleuth.policy.base import Request, Rollout, Sampling, StopReason
+from sleuth.policy.base import GIVE_UP_TOKENS, Request, Rollout, Sampling, StopReason
 from sleuth.policy.decoder import Decoder, TransformersDecoder, after_drop
 from sleuth.policy.fused import FusedDecoder
 from sleuth.policy.models import end_token_id, prompt_tokens
@@ -134,6 +134,8 @@ class TorchPolicy:
                 row.stop = StopReason.ANSWERED
             elif len(row.tokens) == sampling.max_new_tokens:
                 row.stop = StopReason.LENGTH
+            elif sampling.give_up is not None and row.lost(sampling.give_up):
+                row.stop = StopReason.GIVEN_UP
             if row.stop:
                 row.group.finished[row.sample] = Rollout(
                     prompt_tokens=tuple(row.group.prompt),
@@ -182,3 +184,8 @@ class _Row:
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     stop: StopReason | None = None
+
+    def lost(self, threshold: float) -> bool:
+        """Whether its last tokens were less likely than the threshold (nats) on average."""
+        last = self.logprobs[-GIVE_UP_TOKENS:]
+        return len(last) == GIVE_UP_TOKENS and sum(last) / GIVE_UP_TOKENS < threshold

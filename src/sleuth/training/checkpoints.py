@@ -2,7 +2,7 @@
 
     step_000100/
         config.json, generation_config.json, tokenizer files
-        model.safetensors        the float32 master weights, so that nothing is lost
+        model.safetensors        the weights in float32, so that nothing is lost
         optimizer.safetensors    AdamW's state
         trainer_state.json       the caller's state, and a SHA-256 of it and of every other file
 
@@ -18,7 +18,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,10 @@ def save(
     optimizer: MasterAdamW,
     state: dict[str, Any],
     keep: int,
+    also: Callable[[int], bool] = lambda step: False,
 ) -> Path:
-    """Writes `folder`/step_… with the caller's `state` (plain JSON data), then removes all but the newest `keep`.
+    """Writes `folder`/step_… with the caller's `state` (plain JSON data), then removes all but the newest `keep` and
+    those of steps that `also` names.
 
     A whole checkpoint of the same step is left as it is. Raises `UserError` when the disk is full or not writable; what
     was there before is then still there.
@@ -61,8 +63,14 @@ def save(
             seal = {"state": state, "files": files, "state_sha256": _state_digest(state)}
             (temporary / STATE).write_text(json.dumps(seal, indent=2) + "\n", encoding="utf-8")
     for old in _newest_first(folder)[keep:]:
-        shutil.rmtree(old)
+        if not also(step_of(old)):
+            shutil.rmtree(old)
     return target
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step that a checkpoint was written after."""
+    return int(checkpoint.name.removeprefix("step_"))
 
 
 def load_latest(folder: Path, optimizer: MasterAdamW) -> dict[str, Any] | None:
@@ -76,8 +84,7 @@ def load_latest(folder: Path, optimizer: MasterAdamW) -> dict[str, Any] | None:
             log.warning("passing over damaged checkpoint %s: %s", path, fault)
             continue
         weights = load_file(path / WEIGHTS)
-        shapes = {name: tensor.shape for name, tensor in optimizer.masters.items()}
-        if {name: tensor.shape for name, tensor in weights.items()} != shapes:
+        if {name: tensor.shape for name, tensor in weights.items()} != optimizer.shapes:
             raise UserError(f"{path} holds the weights of another model; resume with the model that the run began with")
         optimizer.load(weights, load_file(path / OPTIMIZER))
         state: dict[str, Any] = json.loads((path / STATE).read_text(encoding="utf-8"))["state"]
@@ -90,6 +97,14 @@ def export(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerB
     Replaces what `folder` held."""
     with _whole_folder(folder) as temporary:
         _write_model(temporary, model, tokenizer, optimizer)
+    return folder
+
+
+def export_as_is(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Path:
+    """Writes the model in the number format that it computes in. Replaces what `folder` held."""
+    with _whole_folder(folder) as temporary:
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
     return folder
 
 
@@ -127,12 +142,12 @@ def _write_model(
     if model.generation_config is not None:
         model.generation_config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    weights = {name: master.detach().contiguous() for name, master in optimizer.masters.items()}
+    weights = {name: tensor.contiguous() for name, tensor in optimizer.weights().items()}
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    return sorted(folder.glob("step_*"), key=lambda path: int(path.name.removeprefix("step_")), reverse=True)
+    return sorted(folder.glob("step_*"), key=step_of, reverse=True)
 
 
 def _fault(checkpoint: Path) -> str | None:

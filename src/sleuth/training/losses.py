@@ -15,7 +15,7 @@ probability to what it was before the batch's first update, and A its advantage,
 
 Kullback–Leibler divergence to the reference policy, from d = log π_reference − log π: k2 = d² / 2, k3 = eᵈ − d − 1
 (DeepSeekMath, equation 4; John Schulman's note "Approximating KL Divergence", 2020, joschu.net/blog/kl-approx.html).
-k1 = −d has a gradient of expectation zero, so as a loss it would do nothing and is not offered.
+k1 = −d has a gradient of expectation zero, so as a loss it would do nothing and is offered in the reward alone.
 
 Sampler and trainer do not compute quite the same probabilities; weighing each token by min(trainer's / sampler's, cap)
 corrects for that: Yao et al. 2025, "Your efficient RL framework secretly brings you off-policy RL training".
@@ -30,7 +30,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sleuth.config import GrpoConfig, Normalise
+from sleuth.config import GrpoConfig, KlEstimator, Normalise
 
 
 def token_weight(
@@ -60,12 +60,14 @@ def policy_loss(
     tokens: int,
     sampled_logprobs_N: Tensor | None = None,
     reference_logprobs_N: Tensor | None = None,
+    kl: float = 0.0,
     entropy_N: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
     """The loss to minimise, and stats.
 
     lengths: tokens of each completion, in order. tokens: those of the whole batch. The sampler's log-probabilities are
-    needed for `config.correction`, the reference's for `config.kl`, entropies with gradient for `config.entropy`.
+    needed for `config.correction`, the reference's for a penalty of weight `kl`, entropies with gradient for
+    `config.entropy`.
 
     Stats, which add up over micro-batches to means over the batch's tokens: `clip_share`, of tokens whose gradient the
     clip cuts off; `drift`, k3 from the policy that sampled to the one that is trained; `kl`, of the reference's.
@@ -87,13 +89,13 @@ def policy_loss(
     if config.correction > 0:
         assert sampled_logprobs_N is not None
         terms_N = terms_N * (old_logprobs_N - sampled_logprobs_N).exp().clamp(max=config.correction)
-    drift_N = _k3(logprobs_N.detach() - old_logprobs_N)
+    drift_N = divergence(logprobs_N.detach() - old_logprobs_N, "k3")
     stats = {"clip_share": float(cut_N.sum()) / tokens, "drift": float(drift_N.sum()) / tokens}
     loss = -(terms_N * weights_N).sum()
     if reference_logprobs_N is not None:
         difference_N = reference_logprobs_N - logprobs_N
-        kl_N = _k3(difference_N) if config.kl_estimator == "k3" else difference_N.square() / 2
-        loss = loss + config.kl * (kl_N * weights_N).sum()
+        kl_N = divergence(difference_N, config.kl_estimator)
+        loss = loss + kl * (kl_N * weights_N).sum()
         stats["kl"] = float(kl_N.detach().sum()) / tokens
     if config.entropy > 0:
         assert entropy_N is not None
@@ -101,8 +103,15 @@ def policy_loss(
     return loss, stats
 
 
-def _k3(difference_N: Tensor) -> Tensor:
-    return difference_N.exp() - difference_N - 1
+def divergence(difference_N: Tensor, estimator: KlEstimator) -> Tensor:
+    """An estimate, for each token, of the divergence from log π_reference − log π, where π drew the tokens."""
+    match estimator:
+        case "k1":
+            return -difference_N
+        case "k2":
+            return difference_N.square() / 2
+        case "k3":
+            return difference_N.exp() - difference_N - 1
 
 
 def sft_loss(logprobs_N: Tensor, normaliser: float) -> Tensor:

@@ -17,7 +17,12 @@ from torch import Tensor
 from torch.nn import Parameter
 from transformers import PreTrainedModel
 
-from sleuth.config import OptimizerConfig
+from sleuth.config import OptimizerConfig, Schedule, WeightsConfig
+from sleuth.training.lowrank import LowRank, trained
+
+
+ALL = WeightsConfig()
+"""Every weight is trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +38,23 @@ class Update:
 class MasterAdamW:
     """Owns the gradients of `model` from its construction on: call `backward()` as often as needed, then `step`."""
 
-    def __init__(self, model: PreTrainedModel, config: OptimizerConfig) -> None:
+    def __init__(self, model: PreTrainedModel, config: OptimizerConfig, weights: WeightsConfig = ALL) -> None:
+        """Freezes what `weights` does not train. Raises `UserError` if that is everything."""
         self.config = config
         self._parameters: dict[str, Parameter] = dict(model.named_parameters())  # tied ones once
         self.masters: dict[str, Parameter] = {}
-        """Parameter name to float32 weights, on the model's device."""
+        """Name to float32 weights that are trained, on the model's device: parameters, or parts of LoRA."""
+        self.adapters: dict[str, LowRank] = {}
+        """Parameter name to its difference, where LoRA trains that."""
+        chosen = set(trained(self.shapes, weights))
         for name, parameter in self._parameters.items():
-            if parameter.dtype == torch.float32:
+            parameter.requires_grad_(name in chosen)
+            if name not in chosen:
+                continue
+            if weights.lora_rank:
+                self.adapters[name] = one = LowRank(name, parameter, weights)
+                self.masters |= {f"{name}.lora_A": one.a, f"{name}.lora_B": one.b}
+            elif parameter.dtype == torch.float32:
                 self.masters[name] = parameter
             else:
                 self.masters[name] = master = Parameter(parameter.detach().float())
@@ -77,28 +92,53 @@ class MasterAdamW:
     def publish(self) -> None:
         """Rounds the masters into the model, in place: whoever holds a view of a weight sees the new one."""
         for name, parameter in self._parameters.items():
-            if parameter is not self.masters[name]:
-                parameter.copy_(self.masters[name])
+            if name in self.adapters:
+                self.adapters[name].publish()
+            elif (master := self.masters.get(name)) is not None and parameter is not master:
+                parameter.copy_(master)
+
+    @property
+    def shapes(self) -> dict[str, torch.Size]:
+        """Of the whole model's parameters, by name."""
+        return {name: parameter.shape for name, parameter in self._parameters.items()}
+
+    def weights(self) -> dict[str, Tensor]:
+        """The whole model, float32: parameter name to what is trained, what LoRA came to, or what is frozen."""
+        return {
+            name: self.adapters[name].merged()
+            if name in self.adapters
+            else self.masters.get(name, parameter).detach().float()
+            for name, parameter in self._parameters.items()
+        }
 
     def state(self) -> dict[str, Tensor]:
-        """AdamW's state as `<parameter>/<part>` to tensor, no copies."""
-        return {
+        """AdamW's state as `<name>/<part>` to tensor, no copies; of LoRA also its parts, as `<name>/master`."""
+        parts = {
             f"{name}/{part}": value
             for name, master in self.masters.items()
             for part, value in self._adamw.state[master].items()
         }
+        own = {
+            f"{name}/master": master.detach() for name, master in self.masters.items() if name not in self._parameters
+        }
+        return parts | own
 
-    def load(self, masters: dict[str, Tensor], state: dict[str, Tensor]) -> None:
-        """Puts back weights and state, bit for bit; names and shapes must be this model's."""
-        assert masters.keys() == self.masters.keys(), "the checkpoint is of another model"
+    def load(self, weights: dict[str, Tensor], state: dict[str, Tensor]) -> None:
+        """Puts back weights and state, bit for bit; names and shapes must be this model's. State of what is not trained
+        here is passed over."""
+        assert weights.keys() == self._parameters.keys(), "the checkpoint is of another model"
         self._adamw.zero_grad()
         self._adamw.state.clear()
         with torch.no_grad():
             for name, master in self.masters.items():
-                master.copy_(masters[name])
+                master.copy_(state[f"{name}/master"] if name not in self._parameters else weights[name])
+            for name, parameter in self._parameters.items():
+                if name not in self.masters and name not in self.adapters:
+                    parameter.copy_(weights[name])
         for key, value in state.items():
             name, _, part = key.rpartition("/")
-            self._adamw.state[self.masters[name]][part] = value.to(self.masters[name].device)
+            if part != "master" and name in self.masters:
+                self._adamw.state[self.masters[name]][part] = value.to(self.masters[name].device)
         self.publish()
 
 
@@ -123,10 +163,17 @@ class _Accumulate:
         parameter.grad = None
 
 
-def linear_rate(step: int, peak: float, warmup_steps: int, total_steps: int) -> float:
-    """The learning rate of step 0, 1, …: 1/(w + 1), 2/(w + 1), … of the peak, the peak after w = `warmup_steps`, then a
-    straight line down to a tenth of it in the last step."""
+def scheduled_rate(step: int, peak: float, warmup_steps: int, total_steps: int, schedule: Schedule) -> float:
+    """The learning rate of step 0, 1, …: 1/(w + 1), 2/(w + 1), … of the peak, the peak after w = `warmup_steps`, then
+    down to a tenth of it in the last step, on a straight line or on half a wave of the cosine, or no more down at
+    all."""
     if step < warmup_steps:
         return peak * (step + 1) / (warmup_steps + 1)
-    span = max(1, total_steps - 1 - warmup_steps)
-    return peak * (1 - 0.9 * (step - warmup_steps) / span)
+    over = (step - warmup_steps) / max(1, total_steps - 1 - warmup_steps)
+    match schedule:
+        case "linear":
+            return peak * (1 - 0.9 * over)
+        case "cosine":
+            return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * over)))
+        case "constant":
+            return peak

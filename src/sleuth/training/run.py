@@ -1,23 +1,24 @@
 """One training run, from a configuration to a run directory: warm start, GRPO, evaluations, checkpoints.
 
 Everything drawn is keyed by seeds and steps, so a run that was stopped anywhere goes on from its last checkpoint as if
-it had not been. Puzzles of the warm start are numbers 0 … of split `train`; GRPO goes on behind them, a new number
-every time (at level 1 two numbers may by chance give the same puzzle). The suites of evaluations come from `val`
-(during training) and `test` (before, between, after).
+it had not been. Puzzles of training are dealt out by `sleuth.training.curriculum`, from split `train`; the suites of
+evaluations come from `val` (during training) and `test` (before, between, after).
 """
 
 from __future__ import annotations
 
 import functools
+import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from sleuth.config import PuzzlesConfig, RunConfig
-from sleuth.datasets.make import Order, make_puzzles
+from sleuth.config import RunConfig
+from sleuth.datasets.make import make_slots
 from sleuth.evaluation.evaluate import completion, evaluate, evaluate_baselines, graded
 from sleuth.evaluation.summary import summarise
 from sleuth.policy.asking import ask
@@ -29,23 +30,31 @@ from sleuth.progress import bar, clock, say, track
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.targets import target
 from sleuth.runs.directory import Phase, RunDirectory
+from sleuth.runs.mirrors import Mirrors, check_mirrors
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 from sleuth.training import checkpoints
-from sleuth.training.grpo import ScoredGroup, Task, frozen_copy, train_grpo
+from sleuth.training.alarms import alarms
+from sleuth.training.curriculum import Curriculum, is_of, name_of, order_of, suite_slots
+from sleuth.training.examples import read_examples
+from sleuth.training.grpo import ScoredGroup, Task, needs_reference, train_grpo
+from sleuth.training.lowrank import write_adapter
 from sleuth.training.memory import Lengths, fitted, give_back
 from sleuth.training.optimizer import MasterAdamW
+from sleuth.training.outlook import measured_rate, outlook
 from sleuth.training.packing import Group
+from sleuth.training.reference import frozen_copy, reference_logprobs, reference_measures
 from sleuth.training.sft import encode, train_sft
 
 MODEL = "model"
 """Folder of the finished model in a run."""
+ADAPTER = "adapter"
+"""Folder of what LoRA trained."""
+REFERENCE = "reference"
+"""Folder of the model as it was before GRPO."""
+NOT_FINITE = "not_finite"
+"""Folder of the weights whose gradient was not finite."""
 LENGTH_MARGIN = 1.25
 """The longest puzzle of a level over one of them."""
-
-
-def puzzle_order(puzzles: PuzzlesConfig, split: str, seed: int, count: int) -> Order:
-    """The order for puzzles of a run's family, level and style."""
-    return Order(puzzles.family, puzzles.level, split, seed, count, puzzles.style)
 
 
 def settled(config: RunConfig) -> RunConfig:
@@ -65,22 +74,32 @@ def start(config: RunConfig, path: Path) -> RunDirectory:
     Raises `UserError` for puzzles that can't be made, a folder that is not empty, a device or a model that is not to be
     had, and a run that does not fit into memory.
     """
-    puzzle_order(config.puzzles, "train", config.puzzles.seed, 1).check()
+    for source in config.puzzles.sources:
+        order_of(source, "train", config.puzzles.seed, 1).check()
     RunDirectory.check_new(path)
+    check_mirrors(config)
     config = settled(config)
-    model, tokenizer = load_shape(config.model.name, getattr(torch, config.model.dtype))
-    config, said = fitted(config, model, _lengths(config, tokenizer))
-    for line in said:
+    dtype = getattr(torch, config.model.dtype)
+    model, tokenizer = load_shape(config.model.name, dtype)
+    lengths = _lengths(config, tokenizer)
+    config, said = fitted(config, model, lengths)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    for line in [*said, *outlook(config, parameters, lengths, measured_rate(config.model.device, dtype))]:
         say(line)
     return RunDirectory.create(path, config)
 
 
 def _lengths(config: RunConfig, tokenizer: Any) -> Lengths:
-    """Judged from the first puzzle, with something to spare: others are longer."""
-    puzzle = puzzle_order(config.puzzles, "train", config.puzzles.seed, 1).make(0).puzzle
-    example = encode(tokenizer, ask(puzzle, config.mode), target(puzzle, config.mode))
+    """Judged from the first puzzle of each source, with something to spare: others are longer."""
+    examples = []
+    for source in config.puzzles.sources:
+        puzzle = order_of(source, "train", config.puzzles.seed, 1).make(0).puzzle
+        examples.append(encode(tokenizer, ask(puzzle, config.mode), target(puzzle, config.mode)))
+    if config.sft.file:
+        examples += [encode(tokenizer, *pair) for pair in read_examples(Path(config.sft.file))]
     return Lengths(
-        prompt=int(LENGTH_MARGIN * len(example.prompt_tokens)), target=int(LENGTH_MARGIN * example.predicted_tokens)
+        prompt=int(LENGTH_MARGIN * max(len(example.prompt_tokens) for example in examples)),
+        target=int(LENGTH_MARGIN * max(example.predicted_tokens for example in examples)),
     )
 
 
@@ -109,11 +128,15 @@ class _Training:
         self.loaded = load(run.config)
         self.model, self.tokenizer = self.loaded.model, self.loaded.tokenizer
         self.policy = TorchPolicy(self.model, self.tokenizer, self.config.sampling.rows)
-        self.optimizer = MasterAdamW(self.model, self.config.optimizer)
+        self.optimizer = MasterAdamW(self.model, self.config.optimizer, self.config.weights)
+        self.mirrors = Mirrors(run.config, run.path)
         self.sft_steps = -(-self.config.sft.examples // self.config.sft.batch_size)
         state: dict[str, Any] | None = checkpoints.load_latest(run.checkpoints, self.optimizer)
         self.done = int(state["step"]) if state else 0
         """Optimizer steps behind the weights: warm start first, then GRPO."""
+        self.curriculum = Curriculum(self.config, state["curriculum"] if state else None)
+        self.groups: Sequence[ScoredGroup] = []
+        """Of the newest GRPO step."""
         if self.done <= self.sft_steps:
             run.truncate_after("sft", self.done)
         else:
@@ -126,10 +149,11 @@ class _Training:
             f"{self.loaded.name}{about}, {self.config.model.dtype}, "
             f"{self.config.model.threads} threads, {self.config.model.device}"
         )
-        puzzles, batch = self.config.puzzles, f"{self.config.grpo.puzzles_per_step} x {self.config.grpo.samples}"
+        batch = f"{self.config.grpo.puzzles_per_step} x {self.config.grpo.samples}"
+        named = ", ".join(f"{source.family} level {source.level}" for source in self.config.puzzles.sources)
         say(
-            f"{puzzles.family} level {puzzles.level}, mode {self.config.mode}: {sft} warm-start steps of "
-            f"{self.config.sft.batch_size} examples, {grpo} GRPO steps of {batch} completions"
+            f"{named}, mode {self.config.mode}: {sft} warm-start steps of {self.config.sft.batch_size} examples, "
+            f"{grpo} GRPO steps of {batch} completions"
         )
         if self.done:
             say(f"going on after step {self.done} of {sft + grpo}")
@@ -144,13 +168,19 @@ class _Training:
         if grpo:
             self._reinforce()
         self._evaluate("after-grpo" if grpo else "after-sft", stage=sft + grpo)
+        if adapters := self.optimizer.adapters:
+            write_adapter(self.run.path / ADAPTER, adapters, self.config.weights, self.config.model.name)
         checkpoints.export(self.run.path / MODEL, self.model, self.tokenizer, self.optimizer)
+
+    def _log(self, phase: Phase, step: int, metrics: dict[str, float]) -> None:
+        self.run.log_metrics(phase, step, metrics)
+        self.mirrors.log(phase, step, metrics)
 
     # Evaluations
 
     def _suite(self, split: str, count: int) -> list[Puzzle]:
-        order = puzzle_order(self.config.puzzles, split, self.config.eval.seed, count)
-        return list(track(make_puzzles(order), f"making {split} puzzles", count))
+        slots = suite_slots(self.config.puzzles, split, self.config.eval.seed, count)
+        return list(track(make_slots(slots), f"making {split} puzzles", count))
 
     def _sampling(self) -> Sampling:
         return Sampling(self.config.sampling.max_new_tokens, temperature=0.0, until=self.config.sampling.until)
@@ -183,17 +213,23 @@ class _Training:
 
     # Warm start
 
-    def _warm_start(self) -> None:
-        order = puzzle_order(self.config.puzzles, "train", self.config.puzzles.seed, self.config.sft.examples)
-        examples: list[Group] = [
-            encode(self.tokenizer, ask(puzzle, self.config.mode), target(puzzle, self.config.mode))
-            for puzzle in track(make_puzzles(order), "making examples", order.count)
+    def _examples(self) -> list[Group]:
+        config = self.config
+        if config.sft.file:
+            pairs = read_examples(Path(config.sft.file))
+            return [encode(self.tokenizer, *pairs[number % len(pairs)]) for number in range(config.sft.examples)]
+        return [
+            encode(self.tokenizer, ask(puzzle, config.mode), target(puzzle, config.mode))
+            for puzzle in self.curriculum.examples()
         ]
+
+    def _warm_start(self) -> None:
+        examples = self._examples()
         with bar("warm start", self.sft_steps) as advance:
             advance(self.done)
 
             def on_step(step: int, metrics: dict[str, float], timings: dict[str, float]) -> None:
-                self.run.log_metrics("sft", step, metrics)
+                self._log("sft", step, metrics)
                 self.run.log_timings("sft", step, timings)
                 say(f"warm start {step}/{self.sft_steps}  loss {metrics['loss']:.3f}  {timings['train_s']:.1f} s")
                 advance(1)
@@ -214,11 +250,30 @@ class _Training:
     def _save(self, step: int) -> None:
         """A checkpoint after so many steps, warm start and GRPO together."""
         started_s = time.perf_counter()
-        keep = self.config.checkpoint.keep
-        checkpoints.save(self.run.checkpoints, step, self.model, self.tokenizer, self.optimizer, {"step": step}, keep)
+        kept, best = self.config.checkpoint, self._best_step()
+        checkpoints.save(
+            self.run.checkpoints,
+            step,
+            self.model,
+            self.tokenizer,
+            self.optimizer,
+            self._state(step),
+            kept.keep,
+            also=lambda other: other == best or (kept.keep_every > 0 and other % kept.keep_every == 0),
+        )
         phase: Phase = "sft" if step <= self.sft_steps else "grpo"
         of_phase = step if phase == "sft" else step - self.sft_steps
         self.run.log_timings(phase, of_phase, {"checkpoint_s": time.perf_counter() - started_s})
+
+    def _state(self, step: int) -> dict[str, Any]:
+        return {"step": step, "curriculum": self.curriculum.state()}
+
+    def _best_step(self) -> int | None:
+        """The first step with the best evaluation so far, warm start and GRPO together; None where none is asked
+        for."""
+        name = self.config.checkpoint.best
+        values = [(line.values[name], -line.step) for line in self.run.read_metrics("eval") if name in line.values]
+        return self.sft_steps - max(values)[1] if name and values else None
 
     # GRPO
 
@@ -228,24 +283,26 @@ class _Training:
         return self._suite("val", self.config.eval.every_count)
 
     def _reference(self) -> Any:
-        """The model as it was before GRPO, where a KL penalty needs it; kept in the run for resuming."""
-        if self.config.grpo.kl == 0:
+        """The model as it was before GRPO, where training needs it in every step."""
+        folder = self.run.path / REFERENCE
+        if self.done == self.sft_steps and (needs_reference(self.config) or self.config.eval.reference):
+            checkpoints.export_as_is(folder, self.model, self.tokenizer)
+        if not needs_reference(self.config):
             return None
-        folder = self.run.path / "reference"
-        if self.done == self.sft_steps:
-            checkpoints.export(folder, self.model, self.tokenizer, self.optimizer)
-            return frozen_copy(self.model)
-        return load(self.config, str(folder)).model.requires_grad_(False)
+        return frozen_copy(self.model) if self.done == self.sft_steps else self._stored_reference()
 
-    def _tasks(self, step: int) -> list[Task]:
-        count = self.config.grpo.puzzles_per_step
-        first = self.config.sft.examples + (step - 1) * count
-        order = puzzle_order(self.config.puzzles, "train", self.config.puzzles.seed, first + count)
-        self.asked = [order.make(index).puzzle for index in range(first, first + count)]
-        return [
-            Task(ask(puzzle, self.config.mode), functools.partial(graded, puzzle, self.config.mode))
-            for puzzle in self.asked
-        ]
+    def _stored_reference(self) -> Any:
+        return load(self.config, str(self.run.path / REFERENCE)).model.requires_grad_(False)
+
+    def _tasks(self, step: int) -> Iterator[Task]:
+        self.asked = dict[str, Puzzle]()
+        for puzzle in self.curriculum.asked(step):
+            # A fixed set may hold fewer puzzles than a step asks: asked twice, one has other draws.
+            request = ask(puzzle, self.config.mode)
+            if (times := sum(key.partition("#")[0] == puzzle.id for key in self.asked)) > 0:
+                request = replace(request, key=f"{puzzle.id}#{times}")
+            self.asked[request.key] = puzzle
+            yield Task(request, functools.partial(graded, puzzle, self.config.mode))
 
     def _ends(self, rollout: Rollout) -> list[int]:
         tokens = rollout.tokens
@@ -267,15 +324,27 @@ class _Training:
             ) -> None:
                 rows = self._rollout_rows(step, groups)
                 self.run.write_rollouts("grpo", step, rows)
+                self.groups = groups
                 summary = summarise(rows)
-                self.run.log_metrics("grpo", step, {**summary.as_metrics(), **metrics})
+                learned = self.curriculum.learn(
+                    [(self.asked[group.task.request.key], score.correct) for group in groups for score in group.scores]
+                )
+                self._log("grpo", step, {**summary.as_metrics(), **metrics, **learned})
                 self.run.log_timings("grpo", step, timings)
+                if metrics["not_finite"]:
+                    state = self._state(self.sft_steps + step)
+                    checkpoints.save(
+                        self.run.path / NOT_FINITE, step, self.model, self.tokenizer, self.optimizer, state, keep=1
+                    )
                 spent_s = sum(value for name, value in timings.items() if name.endswith("_s"))
                 say(
                     f"GRPO {step}/{total}  reward {summary.share.mean:.3f}  strict {summary.strict.mean:.3f}  "
                     f"tokens {summary.length_tokens.mean:.0f}  entropy {metrics.get('entropy', 0.0):.3f}  "
                     f"{spent_s:.1f} s, about {clock(spent_s * (total - step))} left"
                 )
+                for alarm in alarms(self.run.read_metrics("grpo"), self.config):
+                    if alarm.step == step:
+                        say(f"alarm in step {step}: {alarm}")
                 advance(1)
                 give_back()
 
@@ -297,15 +366,34 @@ class _Training:
     def _evaluate_during(self, step: int) -> None:
         started_s = time.perf_counter()
         rows = evaluate(self.policy, self._held_out, self.config.mode, self._sampling())
+        metrics = summarise(rows).as_metrics()
+        sources = self.config.puzzles.mixture
+        for source in sources:
+            own = {puzzle.id for puzzle in self._held_out if is_of(puzzle, source)}
+            metrics |= {
+                f"source/{name_of(source)}": statistics.fmean(row.correct for row in rows if row.puzzle_id in own)
+            }
+        if self.groups and self.config.eval.reference:
+            metrics |= self._against_reference()
         self.run.log_timings("eval", step, {"evaluate_s": time.perf_counter() - started_s})
-        self.run.log_metrics("eval", step, summarise(rows).as_metrics())
+        self._log("eval", step, metrics)
+        if step and self._best_step() == self.sft_steps + step:
+            self._save(self.sft_steps + step)
         give_back()
 
+    def _against_reference(self) -> dict[str, float]:
+        """Of the newest step's completions, by a reference that is in memory only now."""
+        rollouts_BG = [group.rollouts for group in self.groups]
+        drawn, trained = self.config.sampling, self.config.optimizer
+        return reference_measures(
+            rollouts_BG,
+            reference_logprobs(self._stored_reference(), rollouts_BG, drawn.temperature, trained.micro_batch_tokens),
+        )
+
     def _rollout_rows(self, step: int, groups: Sequence[ScoredGroup]) -> list[RolloutRow]:
-        asked = {puzzle.id: puzzle for puzzle in self.asked}
         return [
             RolloutRow(
-                **completion(asked[group.task.request.key], self.config.mode, rollout, number, score),
+                **completion(self.asked[group.task.request.key], self.config.mode, rollout, number, score),
                 phase="grpo",
                 step=step,
                 tokens=rollout.tokens,

@@ -18,7 +18,7 @@ from sleuth.policy.models import end_token_id, prompt_tokens
 from sleuth.training.boundary import StepBoundary
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import sft_loss
-from sleuth.training.optimizer import MasterAdamW, linear_rate
+from sleuth.training.optimizer import MasterAdamW, scheduled_rate
 from sleuth.training.packing import Group, micro_batches, pack
 
 
@@ -60,7 +60,9 @@ def train_sft(
                 loss.backward()  # type: ignore[no-untyped-call]
                 loss_sum += float(loss.detach())
 
-            rate = linear_rate(step - 1, config.learning_rate, config.warmup_steps, total_steps)
+            rate = scheduled_rate(
+                step - 1, config.learning_rate, config.warmup_steps, total_steps, optimizer.config.schedule
+            )
             boundary.changing()
             update = optimizer.step(rate)
             train_s = time.perf_counter() - started_s

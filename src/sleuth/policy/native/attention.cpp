@@ -16,7 +16,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "amx.h"
+#include "tiles.h"
 #include "turn.h"
 #include "vector.h"
 
@@ -89,53 +89,56 @@ void lay_rows(const bf16 *x, int64_t line, int64_t count, const Shape &s, bf16 *
 
 // to (32 × 32 a time, `width` a row) = laid rows times strips [0, columns / 16).
 void score(const bf16 *rows, const bf16 *strips, int64_t columns, const Shape &s, float *to, int64_t width) {
+    TILES;
     const int64_t step = s.depth() * TILE;
     for (int64_t column = 0; column < columns; column += 32) {
-        _tile_zero(0);
-        _tile_zero(1);
-        _tile_zero(2);
-        _tile_zero(3);
+        TILE_ZERO(0);
+        TILE_ZERO(1);
+        TILE_ZERO(2);
+        TILE_ZERO(3);
         const bf16 *strip = strips + column / 16 * step;
         for (int k = 0; k < s.depth(); ++k) {
-            _tile_loadd(4, rows + k * 2 * TILE, 64);
-            _tile_loadd(5, rows + (k * 2 + 1) * TILE, 64);
-            _tile_loadd(6, strip + k * TILE, 64);
-            _tile_loadd(7, strip + step + k * TILE, 64);
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(1, 4, 7);
-            _tile_dpbf16ps(2, 5, 6);
-            _tile_dpbf16ps(3, 5, 7);
+            TILE_LOAD(4, rows + k * 2 * TILE, 64);
+            TILE_LOAD(5, rows + (k * 2 + 1) * TILE, 64);
+            TILE_LOAD(6, strip + k * TILE, 64);
+            TILE_LOAD(7, strip + step + k * TILE, 64);
+            TILE_DOT(0, 4, 6);
+            TILE_DOT(1, 4, 7);
+            TILE_DOT(2, 5, 6);
+            TILE_DOT(3, 5, 7);
         }
-        _tile_stored(0, to + column, width * 4);
-        _tile_stored(1, to + column + 16, width * 4);
-        _tile_stored(2, to + 16 * width + column, width * 4);
-        _tile_stored(3, to + 16 * width + column + 16, width * 4);
+        TILE_STORE(0, to + column, width * 4);
+        TILE_STORE(1, to + column + 16, width * 4);
+        TILE_STORE(2, to + 16 * width + column, width * 4);
+        TILE_STORE(3, to + 16 * width + column + 16, width * 4);
     }
 }
 
 // to (32 × D, padded line) += weights (32 × keys, `width` a row) times pairs; a prompt's keys, then a segment's own.
 void combine(const bf16 *weights, int64_t width, const bf16 *prefix, int64_t prefix_keys, const bf16 *own, int64_t own_keys,
              const Shape &s, float *to) {
+    TILES;
     const int64_t line = s.blocks() * 16;
     for (int block = 0; block < s.blocks(); ++block) {
-        _tile_zero(0);
-        _tile_zero(1);
+        TILE_ZERO(0);
+        TILE_ZERO(1);
         for (int64_t key = 0; key < prefix_keys + own_keys; key += 32) {
             const bf16 *pairs = key < prefix_keys ? prefix + key / 32 * s.blocks() * TILE
                                                   : own + (key - prefix_keys) / 32 * s.blocks() * TILE;
-            _tile_loadd(4, weights + key, width * 2);
-            _tile_loadd(5, weights + 16 * width + key, width * 2);
-            _tile_loadd(6, pairs + block * TILE, 64);
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(1, 5, 6);
+            TILE_LOAD(4, weights + key, width * 2);
+            TILE_LOAD(5, weights + 16 * width + key, width * 2);
+            TILE_LOAD(6, pairs + block * TILE, 64);
+            TILE_DOT(0, 4, 6);
+            TILE_DOT(1, 5, 6);
         }
-        _tile_stored(0, to + block * 16, line * 4);
-        _tile_stored(1, to + 16 * line + block * 16, line * 4);
+        TILE_STORE(0, to + block * 16, line * 4);
+        TILE_STORE(1, to + 16 * line + block * 16, line * 4);
     }
 }
 
 // to (keys × D, padded line) += weights^T (32 rows × keys) times pairs of the 32 rows.
 void spread(const bf16 *weights, int64_t width, int64_t keys, const bf16 *pairs, const Shape &s, float *to) {
+    TILES;
     const int64_t line = s.blocks() * 16;
     alignas(64) bf16 turned[2 * TILE];
     for (int64_t key = 0; key < keys; key += 32) {
@@ -145,17 +148,17 @@ void spread(const bf16 *weights, int64_t width, int64_t keys, const bf16 *pairs,
             transpose(rows);
             store_tile(turned + half * TILE, rows);
         }
-        _tile_loadd(4, turned, 64);
-        _tile_loadd(5, turned + TILE, 64);
+        TILE_LOAD(4, turned, 64);
+        TILE_LOAD(5, turned + TILE, 64);
         for (int block = 0; block < s.blocks(); ++block) {
             float *at = to + key * line + block * 16;
-            _tile_loadd(6, pairs + block * TILE, 64);
-            _tile_loadd(0, at, line * 4);
-            _tile_loadd(1, at + 16 * line, line * 4);
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(1, 5, 6);
-            _tile_stored(0, at, line * 4);
-            _tile_stored(1, at + 16 * line, line * 4);
+            TILE_LOAD(6, pairs + block * TILE, 64);
+            TILE_LOAD(0, at, line * 4);
+            TILE_LOAD(1, at + 16 * line, line * 4);
+            TILE_DOT(0, 4, 6);
+            TILE_DOT(1, 5, 6);
+            TILE_STORE(0, at, line * 4);
+            TILE_STORE(1, at + 16 * line, line * 4);
         }
     }
 }
@@ -376,11 +379,10 @@ class Unit {
 template <class Work> void for_all_units(int64_t groups, int64_t kv_heads, const Work &work) {
 #pragma omp parallel
     {
-        const TileConfig config;
-        _tile_loadconfig(&config);
+        TILES_BEGIN;
 #pragma omp for schedule(dynamic)
         for (int64_t unit = 0; unit < groups * kv_heads; ++unit) work(unit / kv_heads, unit % kv_heads);
-        _tile_release();
+        TILES_END;
     }
 }
 

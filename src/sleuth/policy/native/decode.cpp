@@ -26,7 +26,7 @@
 
 #include <omp.h>
 
-#include "amx.h"
+#include "tiles.h"
 #include "vector.h"
 
 namespace {
@@ -108,37 +108,40 @@ struct Ahead {
     int lines;
 };
 
-// c[strip][row tile], 16 × 16 sums each, with room for two of either = R row tiles of X times S strips of packed
-// weights; `step` values from one row tile, or strip, to the next.
+// c[strip][row tile], 16 × 16 sums each, with room for two of either = R row tiles of X, of which `rows` rows matter,
+// times S strips of packed weights; `step` values from one row tile, or strip, to the next.
 template <int R, int S>
-inline void product(const bf16 *x, const bf16 *w, int64_t step, int k_tiles, const Ahead &ahead, float *c) {
-    _tile_zero(0);
-    if (S > 1) _tile_zero(1);
-    if (R > 1) _tile_zero(2);
-    if (R > 1 && S > 1) _tile_zero(3);
+inline void product(const bf16 *x, int rows, const bf16 *w, int64_t step, int k_tiles, const Ahead &ahead, float *c) {
+    TILES;
+    TILE_ZERO(0);
+    if (S > 1) TILE_ZERO(1);
+    if (R > 1) TILE_ZERO(2);
+    if (R > 1 && S > 1) TILE_ZERO(3);
     const char *next = (const char *)ahead.from;
     for (int k = 0; k < k_tiles; ++k) {
         for (int line = 0; line < ahead.lines; ++line, next += 64) {
             _mm_prefetch(next, _MM_HINT_T0);
             _mm_prefetch(next + step * 2, _MM_HINT_T0);
         }
-        _tile_loadd(4, x + k * TILE, 64);
-        _tile_loadd(6, w + k * TILE, 64);
-        _tile_dpbf16ps(0, 4, 6);
+        TILE_ROWS(R > 1 ? 16 : rows);
+        TILE_LOAD(4, x + k * TILE, 64);
+        TILE_LOAD(6, w + k * TILE, 64);
+        TILE_DOT(0, 4, 6);
         if (S > 1) {
-            _tile_loadd(7, w + step + k * TILE, 64);
-            _tile_dpbf16ps(1, 4, 7);
+            TILE_LOAD(7, w + step + k * TILE, 64);
+            TILE_DOT(1, 4, 7);
         }
         if (R > 1) {
-            _tile_loadd(5, x + step + k * TILE, 64);
-            _tile_dpbf16ps(2, 5, 6);
-            if (S > 1) _tile_dpbf16ps(3, 5, 7);
+            TILE_ROWS(rows - 16);
+            TILE_LOAD(5, x + step + k * TILE, 64);
+            TILE_DOT(2, 5, 6);
+            if (S > 1) TILE_DOT(3, 5, 7);
         }
     }
-    _tile_stored(0, c, 64);
-    if (S > 1) _tile_stored(1, c + 512, 64);
-    if (R > 1) _tile_stored(2, c + 256, 64);
-    if (R > 1 && S > 1) _tile_stored(3, c + 768, 64);
+    TILE_STORE(0, c, 64);
+    if (S > 1) TILE_STORE(1, c + 512, 64);
+    if (R > 1) TILE_STORE(2, c + 256, 64);
+    if (R > 1 && S > 1) TILE_STORE(3, c + 768, 64);
 }
 
 // Strips [begin, end) of X W^T, X tiled (rows × 32 k_tiles), W packed. `take(strip, row, sums, next sums)` is called for
@@ -158,10 +161,10 @@ inline void multiply(const bf16 *x, int rows, const bf16 *w, int k_tiles, int be
             // and what is needed soon is asked for; with several, each asks for a share of the next strips.
             const Ahead ahead = passes == 1 ? Ahead{here + AHEAD * TILE, 16}
                                             : Ahead{here + 2 * step + int64_t(pass) * share * 32 * k_tiles, share};
-            if (strips > 1 && count > 16) product<2, 2>(part, here, step, k_tiles, ahead, c);
-            else if (strips > 1) product<1, 2>(part, here, step, k_tiles, ahead, c);
-            else if (count > 16) product<2, 1>(part, here, step, k_tiles, ahead, c);
-            else product<1, 1>(part, here, step, k_tiles, ahead, c);
+            if (strips > 1 && count > 16) product<2, 2>(part, count, here, step, k_tiles, ahead, c);
+            else if (strips > 1) product<1, 2>(part, count, here, step, k_tiles, ahead, c);
+            else if (count > 16) product<2, 1>(part, count, here, step, k_tiles, ahead, c);
+            else product<1, 1>(part, count, here, step, k_tiles, ahead, c);
             for (int row = 0; row < count; ++row)
                 take(strip, pass * 32 + row, c + row * 16, strips > 1 ? c + 512 + row * 16 : nullptr);
         }
@@ -386,8 +389,7 @@ class Pass {
     }
 
     void run(int thread) {
-        const TileConfig config;
-        _tile_loadconfig(&config);
+        TILES_BEGIN;
         for (int row = first(b.rows, thread); row < first(b.rows, thread + 1); ++row) {
             const bf16 *embedding = m.embedding + int64_t(b.tokens[row]) * m.hidden;
             float *x = w.x + row * m.hidden;
@@ -397,7 +399,7 @@ class Pass {
         meeting.wait();
         for (int number = 0; number < m.layers; ++number) layer(number, thread);
         logits(thread);
-        _tile_release();
+        TILES_END;
     }
 
   private:
@@ -522,39 +524,41 @@ class Pass {
 
     // 16 queries by all tokens of the prefix, four columns of tiles at a time.
     void score_prefix(const bf16 *q, const bf16 *keys, int tokens, float *scores) const {
+        TILES;
         const int64_t step = int64_t(s.d_tiles) * TILE, line = b.prefix_capacity * 4, blocks = up(tokens, 32) / 16;
         for (int64_t block = 0; block < blocks; block += 2) {
-            _tile_zero(0);
-            _tile_zero(1);
+            TILE_ZERO(0);
+            TILE_ZERO(1);
             for (int k = 0; k < s.d_tiles; ++k) {
-                _tile_loadd(4, q + k * 32, s.padded_head * 2);
-                _tile_loadd(5, keys + block * step + k * TILE, 64);
-                _tile_dpbf16ps(0, 4, 5);
-                _tile_loadd(6, keys + (block + 1) * step + k * TILE, 64);
-                _tile_dpbf16ps(1, 4, 6);
+                TILE_LOAD(4, q + k * 32, s.padded_head * 2);
+                TILE_LOAD(5, keys + block * step + k * TILE, 64);
+                TILE_DOT(0, 4, 5);
+                TILE_LOAD(6, keys + (block + 1) * step + k * TILE, 64);
+                TILE_DOT(1, 4, 6);
             }
-            _tile_stored(0, scores + block * 16, line);
-            _tile_stored(1, scores + block * 16 + 16, line);
+            TILE_STORE(0, scores + block * 16, line);
+            TILE_STORE(1, scores + block * 16 + 16, line);
         }
     }
 
     void value_prefix(const bf16 *weights, const bf16 *values, int tokens, float *context) const {
-        const int64_t tiles = up(tokens, 32) / 32, line = s.d_blocks * 64;
+        TILES;
+        const int64_t depth = up(tokens, 32) / 32, line = s.d_blocks * 64;
         for (int64_t block = 0; block < s.d_blocks; block += 2) {
             const bool two = block + 1 < s.d_blocks;
-            _tile_zero(0);
-            _tile_zero(1);
-            for (int64_t k = 0; k < tiles; ++k) {
-                _tile_loadd(4, weights + k * TILE, 64);
-                _tile_loadd(5, values + (k * s.d_blocks + block) * TILE, 64);
-                _tile_dpbf16ps(0, 4, 5);
+            TILE_ZERO(0);
+            TILE_ZERO(1);
+            for (int64_t k = 0; k < depth; ++k) {
+                TILE_LOAD(4, weights + k * TILE, 64);
+                TILE_LOAD(5, values + (k * s.d_blocks + block) * TILE, 64);
+                TILE_DOT(0, 4, 5);
                 if (two) {
-                    _tile_loadd(6, values + (k * s.d_blocks + block + 1) * TILE, 64);
-                    _tile_dpbf16ps(1, 4, 6);
+                    TILE_LOAD(6, values + (k * s.d_blocks + block + 1) * TILE, 64);
+                    TILE_DOT(1, 4, 6);
                 }
             }
-            _tile_stored(0, context + block * 16, line);
-            if (two) _tile_stored(1, context + block * 16 + 16, line);
+            TILE_STORE(0, context + block * 16, line);
+            if (two) TILE_STORE(1, context + block * 16 + 16, line);
         }
     }
 
@@ -624,8 +628,14 @@ class Pass {
 
 extern "C" {
 
-// 0 when this process may use AMX.
-int sleuth_begin() { return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* tile data */); }
+// 0 when this process may use what the file was built for: AMX has to be asked for.
+int sleuth_begin() {
+#ifdef __AMX_BF16__
+    return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* tile data */);
+#else
+    return 0;
+#endif
+}
 
 int64_t sleuth_packed(int64_t n, int64_t k) { return int64_t(up(n, 16)) * up(k, 32); }
 

@@ -1,7 +1,8 @@
 """Builds the C++ files when they are first used, keeps the result in the cache folder, and declares its functions.
 
-They depend on the compiler alone, and the build takes about ten seconds. Without AMX there is nothing to build;
-where the build fails, `library` says why, once. Torch operations then do the same work.
+They depend on the compiler alone, and the build takes about ten seconds. They are written for AVX-512 with bfloat16,
+and faster where there is AMX (Advanced Matrix Extensions), too; without either there is nothing to build. Where the
+build fails, `library` says why, once. Torch operations then do the same work.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from sleuth.progress import say
 
 FOLDER = Path(__file__).parent
 SOURCES = ("decode.cpp", "draw.cpp", "train.cpp", "attention.cpp")
-HEADERS = ("amx.h", "turn.h", "vector.h")
+HEADERS = ("tiles.h", "turn.h", "vector.h")
 FLAGS = (
     *("-O3", "-std=c++17", "-fPIC", "-shared", "-fopenmp"),
-    *("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mfma", "-mamx-tile", "-mamx-bf16"),
+    *("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mfma"),
 )
-NEEDS = ("amx_tile", "amx_bf16", "avx512_bf16", "avx512bw", "avx512vl", "avx512dq")
+TILE_FLAGS = ("-mamx-tile", "-mamx-bf16")
+"""Besides, where there are tiles."""
+NEEDS = frozenset({"avx512_bf16", "avx512bw", "avx512vl", "avx512dq"})
+TILE_NEEDS = frozenset({"amx_tile", "amx_bf16"})
 """As Linux names what a processor can do."""
 COMPILERS = ("c++", "g++", "clang++")
 BUILD_LIMIT_S = 300
@@ -83,13 +87,20 @@ class BatchArguments(ctypes.Structure):
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """The functions of the C++ files, or None where they cannot be had."""
-    if not set(NEEDS) <= _processor_flags():
+    flags = _processor_flags()
+    if not NEEDS <= flags:
         return None
     try:
-        loaded = ctypes.CDLL(str(_build()))
+        # The system may refuse tiles that the processor has: then vectors do their work.
+        return (TILE_NEEDS <= flags and _load(tiles=True)) or _load(tiles=False)
     except (OSError, subprocess.SubprocessError) as error:
         say(f"The fast engine cannot be built ({_reason(error)}); a slower one is used. Install a C++ compiler (g++).")
         return None
+
+
+def _load(tiles: bool) -> ctypes.CDLL | None:
+    """The functions, built with tiles or without; None if the system does not allow them."""
+    loaded = ctypes.CDLL(str(_build((*FLAGS, *TILE_FLAGS) if tiles else FLAGS)))
     integer, pointer, real = ctypes.c_int64, ctypes.c_void_p, ctypes.c_double
     for name, arguments in {
         "draw": (pointer, pointer, integer, integer, real, pointer, pointer),
@@ -129,20 +140,20 @@ def _processor_flags() -> set[str]:
     return {flag for line in lines if line.startswith("flags") for flag in line.partition(":")[2].split()}
 
 
-def _build() -> Path:
+def _build(flags: tuple[str, ...]) -> Path:
     """The shared library for this source, these flags and this compiler."""
     compiler = shlex.split(os.environ.get("CXX", "")) or [*filter(shutil.which, COMPILERS)][:1]
     if not compiler:
         raise OSError("no C++ compiler")
     version = subprocess.run([*compiler, "--version"], capture_output=True, check=True, timeout=BUILD_LIMIT_S).stdout
     texts = [(FOLDER / name).read_bytes() for name in (*SOURCES, *HEADERS)]
-    key = hashlib.blake2b(b"".join([*texts, " ".join(FLAGS).encode(), version]), digest_size=8).hexdigest()
+    key = hashlib.blake2b(b"".join([*texts, " ".join(flags).encode(), version]), digest_size=8).hexdigest()
     target = cache_folder() / "native" / f"sleuth-{key}.so"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             fresh = Path(folder) / target.name
-            command = [*compiler, *FLAGS, *(str(FOLDER / name) for name in SOURCES), "-o", str(fresh)]
+            command = [*compiler, *flags, *(str(FOLDER / name) for name in SOURCES), "-o", str(fresh)]
             subprocess.run(command, capture_output=True, check=True, timeout=BUILD_LIMIT_S)
             fresh.replace(target)  # several processes may build at once; the last one wins with the same bytes
     return target

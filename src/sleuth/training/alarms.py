@@ -1,0 +1,151 @@
+"""What goes wrong in reinforcement learning, told from the metrics of the steps so far.
+
+An alarm is raised in the step in which its condition comes true, with the figures behind it and what to try. All of
+them are a function of metrics.jsonl, so a resumed run raises the same.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sleuth.config import RunConfig
+from sleuth.runs.directory import Line
+
+WINDOW = 4
+"""Steps whose mean is compared with that of the first so many."""
+MISMATCH = {"bfloat16": ("mismatch", 0.02), "float32": ("mismatch_max", 1e-4)}
+"""Number format to metric and the bar that it must stay under, nats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One warning."""
+
+    step: int
+    name: str
+    figures: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.figures}. Try: {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """Metrics at the beginning and now, each the mean of `WINDOW` steps that have it."""
+
+    lines: Sequence[Line]
+    config: RunConfig
+
+    def _mean(self, lines: Sequence[Line], name: str) -> float:
+        values = [line.values[name] for line in lines if math.isfinite(line.values.get(name, math.nan))]
+        return statistics.fmean(values) if values else math.nan
+
+    def first(self, name: str) -> float:
+        return self._mean(self.lines[:WINDOW], name)
+
+    def now(self, name: str) -> float:
+        return self._mean(self.lines[-WINDOW:], name)
+
+    def change(self, name: str, show: str = ".3g") -> str:
+        return f"{self.first(name):{show}} at first, {self.now(name):{show}} now"
+
+
+def _length_collapse(c: _Course) -> str | None:
+    if c.now("length_tokens") < 0.5 * c.first("length_tokens"):
+        return (
+            f"{c.change('length_tokens')} tokens; better than their group {c.now('length_better'):.0f}, "
+            f"worse {c.now('length_worse'):.0f}"
+        )
+    return None
+
+
+def _entropy_collapse(c: _Course) -> str | None:
+    return f"{c.change('entropy')} nats" if c.now("entropy") < 0.1 * c.first("entropy") else None
+
+
+def _entropy_explosion(c: _Course) -> str | None:
+    return f"{c.change('entropy')} nats" if c.now("entropy") > 3 * c.first("entropy") + 0.3 else None
+
+
+def _hollow_reward(c: _Course) -> str | None:
+    if c.now("earned") > c.first("earned") + 0.02 and c.now("strict") < c.first("strict") - 0.05:
+        return f"reward {c.change('earned')}; wholly right {c.change('strict', '.1%')}"
+    return None
+
+
+def _truncation(c: _Course) -> str | None:
+    now = c.now("truncated")
+    return c.change("truncated", ".1%") if now > 0.1 and now > c.first("truncated") + 0.1 else None
+
+
+def _no_spread(c: _Course) -> str | None:
+    share = c.now("groups_without_spread")
+    return f"{share:.0%} of the groups of the last {WINDOW} steps have equal rewards" if share > 0.9 else None
+
+
+def _mismatch(c: _Course) -> str | None:
+    name, bar = MISMATCH[c.config.model.dtype]
+    worst = max((line.values.get(name, 0.0) for line in c.lines[-1:]), default=0.0)
+    return f"{worst:.2g} nats, bar {bar:g}" if worst > bar else None
+
+
+def _not_finite(c: _Course) -> str | None:
+    skipped = c.lines[-1].values.get("not_finite", 0.0)
+    return f"{skipped:.0f} updates skipped; the weights before them are in not_finite/" if skipped else None
+
+
+_KINDS: dict[str, tuple[Callable[[_Course], str | None], int, str]] = {
+    "length collapse": (
+        _length_collapse,
+        2 * WINDOW,
+        "read completions of both signs; a lower learning rate, grpo.normalise constant, or grpo.kl 0.001",
+    ),
+    "entropy collapse": (
+        _entropy_collapse,
+        2 * WINDOW,
+        "grpo.clip_high 0.28, a small grpo.entropy, or a lower learning rate",
+    ),
+    "entropy explosion": (_entropy_explosion, 2 * WINDOW, "a lower learning rate, no grpo.entropy, or grpo.kl 0.001"),
+    "reward up, accuracy down": (
+        _hollow_reward,
+        2 * WINDOW,
+        "look for what earns without answers; reward.strict, or smaller weights of the other components",
+    ),
+    "rising truncation": (
+        _truncation,
+        2 * WINDOW,
+        "more sampling.max_new_tokens, reward.overlong, or grpo.truncated mask",
+    ),
+    "vanishing spread": (
+        _no_spread,
+        WINDOW,
+        "harder or easier puzzles (puzzles.enter), more grpo.samples, or grpo.refill",
+    ),
+    "sampler and trainer differ": (_mismatch, 1, "model.dtype float32, or grpo.correction 2"),
+    "gradient not finite": (_not_finite, 1, "a lower learning rate; the step's completions are in rollouts/"),
+}
+"""Condition, steps that it needs, and remedy."""
+
+
+def alarms(lines: Sequence[Line], config: RunConfig) -> list[Alarm]:
+    """All alarms of a run's GRPO steps, in order. `lines`: its metrics, of phase `grpo`."""
+    found = []
+    before: set[str] = set()
+    for count in range(1, len(lines) + 1):
+        course = _Course(lines[:count], config)
+        raised = {
+            name: figures
+            for name, (condition, least, _) in _KINDS.items()
+            if count >= least and (figures := condition(course)) is not None
+        }
+        found += [
+            Alarm(lines[count - 1].step, name, figures, _KINDS[name][2])
+            for name, figures in raised.items()
+            if name not in before
+        ]
+        before = set(raised)
+    return found

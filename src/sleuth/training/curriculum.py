@@ -1,0 +1,143 @@
+"""Which puzzle is trained on when.
+
+Training counts its puzzles: number 0 … are shown in the warm start, those behind them are asked in GRPO. What puzzle a
+number is hangs on the recipe alone (`fixed`, `mixture` with its schedule) or, in a curriculum by success, also on how
+the steps before went. That state is a few numbers, and goes into checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any
+
+from sleuth.config import PuzzlesConfig, RunConfig, SourceConfig
+from sleuth.datasets.make import Order, Slot, make_slots
+from sleuth.progress import track
+from sleuth.puzzles.generate import MIXED
+from sleuth.puzzles.puzzle import Puzzle
+
+
+def order_of(source: SourceConfig, split: str, seed: int, count: int) -> Order:
+    """The order for puzzles of a source."""
+    return Order(source.family, source.level, split, seed, count, source.style)
+
+
+def name_of(source: SourceConfig) -> str:
+    """As metrics and reports call it."""
+    return f"{source.family}-{source.level}-{source.style}"
+
+
+def suite_slots(puzzles: PuzzlesConfig, split: str, seed: int, count: int) -> list[Slot]:
+    """The puzzles of an evaluation: of every source as many, taking turns."""
+    sources = puzzles.sources
+    orders = [order_of(source, split, seed, count) for source in sources]
+    return [(orders[number % len(sources)], number // len(sources)) for number in range(count)]
+
+
+class Curriculum:
+    """Deals out a run's puzzles."""
+
+    def __init__(self, config: RunConfig, state: dict[str, Any] | None = None) -> None:
+        """`state`: what `state()` said when a checkpoint was written."""
+        self._config, self._puzzles = config, config.puzzles
+        self._sources = config.puzzles.sources
+        self._by_success = config.puzzles.enter > 0
+        self._active: list[int] = list(state["active"]) if state else [0]
+        """Sources in use, of a curriculum by success."""
+        self._success: list[float | None] = list(state["success"]) if state else [None] * len(self._sources)
+        self._fixed: list[Puzzle] | None = None
+
+    def state(self) -> dict[str, Any]:
+        """Plain data that a checkpoint keeps."""
+        return {"active": list(self._active), "success": list(self._success)}
+
+    def examples(self) -> Iterator[Puzzle]:
+        """The puzzles of the warm start, all different unless they are a fixed set."""
+        count = self._config.sft.examples
+        if self._puzzles.fixed:
+            every = self._fixed_set()
+            yield from (every[number % len(every)] for number in range(count))
+            return
+        # The warm start of a curriculum by success shows what GRPO will come to.
+        sources = range(len(self._sources))
+        slots = [self._slot(number, self._in_use(number / count, sources)) for number in range(count)]
+        yield from track(make_slots(slots), "making examples", count)
+
+    def asked(self, step: int) -> Iterator[Puzzle]:
+        """The puzzles of a GRPO step: those that it asks at first, then those that may fill the places of others."""
+        grpo = self._config.grpo
+        first = self._config.sft.examples + (step - 1) * (grpo.puzzles_per_step + grpo.refill)
+        in_use = self._active if self._by_success else self._in_use((step - 1) / grpo.steps, range(len(self._sources)))
+        for number in range(first, first + grpo.puzzles_per_step + grpo.refill):
+            if self._puzzles.fixed:
+                every = self._fixed_set()
+                yield every[(number - self._config.sft.examples) % len(every)]
+            else:
+                order, index = self._slot(number, in_use)
+                yield order.make(index).puzzle
+
+    def learn(self, outcomes: Sequence[tuple[Puzzle, bool]]) -> dict[str, float]:
+        """Takes in how a step went, (puzzle, wholly right) of every completion, and says where the curriculum stands as
+        metrics; nothing where there is one source."""
+        if len(self._sources) == 1:
+            return {}
+        seen = [[right for puzzle, right in outcomes if is_of(puzzle, source)] for source in self._sources]
+        for number, rights in enumerate(seen):
+            if rights:
+                share, before = sum(rights) / len(rights), self._success[number]
+                keep = self._puzzles.memory
+                self._success[number] = share if before is None else keep * before + (1 - keep) * share
+        metrics = {
+            f"source/{name_of(source)}": sum(rights) / len(rights)
+            for source, rights in zip(self._sources, seen, strict=True)
+            if rights
+        }
+        if self._by_success:
+            self._move_on()
+            metrics["sources_in_use"] = float(len(self._active))
+            metrics["hardest_source"] = float(self._active[-1])
+        return metrics
+
+    def _move_on(self) -> None:
+        hardest = self._active[-1]
+        success = self._success[hardest]
+        if success is not None and success >= self._puzzles.enter and hardest + 1 < len(self._sources):
+            self._active.append(hardest + 1)
+        hardest = self._active[-1]
+        self._active = [
+            number
+            for number in self._active
+            if number == hardest or (mean := self._success[number]) is None or mean <= self._puzzles.leave
+        ]
+
+    def _fixed_set(self) -> list[Puzzle]:
+        if self._fixed is None:
+            everything = range(len(self._sources))
+            count = self._puzzles.fixed
+            self._fixed = list(make_slots([self._slot(number, everything) for number in range(count)]))
+        return self._fixed
+
+    def _in_use(self, at: float, among: Sequence[int]) -> list[int]:
+        """The sources that the schedule has in use after this part of a phase."""
+        return [number for number in among if self._sources[number].begins <= at < self._sources[number].ends]
+
+    def _slot(self, number: int, in_use: Sequence[int]) -> Slot:
+        """A number's source, drawn by weight, and its place there, which is the number itself: no source tells a puzzle
+        twice."""
+        chosen = in_use[0]
+        if len(in_use) > 1:
+            rng = Random(f"{self._puzzles.seed}/source/{number}")
+            chosen = rng.choices(in_use, [self._sources[one].weight for one in in_use])[0]
+        return order_of(self._sources[chosen], "train", self._puzzles.seed, number + 1), number
+
+
+def is_of(puzzle: Puzzle, source: SourceConfig) -> bool:
+    """Whether a puzzle can come from a source."""
+    family, _, version = source.family.partition("@")
+    return (
+        puzzle.family.partition("@")[0] == family
+        and version in ("", puzzle.family.partition("@")[2])
+        and puzzle.level == source.level
+        and source.style in (MIXED, puzzle.meta["style"])
+    )

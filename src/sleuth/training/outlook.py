@@ -1,0 +1,84 @@
+"""What a run will cost, and what is unusual in its recipe: said before the first step."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+
+from sleuth.config import RunConfig
+from sleuth.policy.machine import LARGE, SMALL, SMALL_COUNT, rounds_s
+from sleuth.progress import clock
+from sleuth.training.memory import GB, Lengths
+
+TRAINING_SHARE, SAMPLING_SHARE = 0.6, 0.5
+"""Of the rate of large products what training gets, of small ones what decoding gets, about
+(benchmarks/efficiency.py)."""
+
+
+def outlook(config: RunConfig, parameters: int, lengths: Lengths, rate: float) -> list[str]:
+    """Lines for people: tokens, updates, expected time and disk. `config` is settled; parameters: the model's; lengths
+    of a prompt and of a warm-start completion; rate: operations a second (`measured_rate`)."""
+    sft, grpo, new = config.sft, config.grpo, config.sampling.max_new_tokens
+    target = min(new, lengths.target) if sft.examples else new
+    shown = min(sft.batch_size, sft.examples) * (lengths.prompt + target)
+    sampled = grpo.puzzles_per_step * grpo.samples * target
+    trained = grpo.puzzles_per_step * lengths.prompt + sampled
+    sft_steps = -(-sft.examples // sft.batch_size)
+    sft_s = sft_steps * 6 * parameters * shown / (rate * TRAINING_SHARE)
+    step_s = 6 * parameters * trained / (rate * TRAINING_SHARE) + 2 * parameters * sampled / (rate * SAMPLING_SHARE)
+    evaluated = 3 * config.eval.count
+    if config.eval.every:
+        evaluated += (1 + grpo.steps // config.eval.every) * config.eval.every_count
+    eval_s = evaluated * 2 * parameters * (lengths.prompt + target) / (rate * SAMPLING_SHARE)
+    total_s = sft_s + grpo.steps * step_s + eval_s
+    lines = []
+    if grpo.steps:
+        lines.append(
+            f"a GRPO step: {grpo.puzzles_per_step} x {grpo.samples} completions, about {sampled} new tokens (at most "
+            f"{grpo.puzzles_per_step * grpo.samples * new}), {grpo.updates_per_batch} update"
+            f"{'s' if grpo.updates_per_batch > 1 else ''} a batch, about {step_s:.0f} s"
+        )
+    lines.append(f"expected time: about {clock(total_s)}, by the machine's rate now; disk: {_disk(config, parameters)}")
+    return lines + [f"unusual: {remark}" for remark in unusual(config)]
+
+
+def measured_rate(device: str, dtype: object) -> float:
+    """Operations a second of products as large and as small as a model's, half and half."""
+    operations = 2.0 * LARGE[0] * LARGE[1] * LARGE[2] + SMALL_COUNT * 2.0 * SMALL[0] * SMALL[1] * SMALL[2]
+    return operations / statistics.median(rounds_s(device, dtype))  # type: ignore[arg-type]
+
+
+def _disk(config: RunConfig, parameters: int) -> str:
+    whole = 4 * parameters
+    kept = config.checkpoint.keep + 1 + bool(config.checkpoint.best)  # one more while it is written
+    steps = config.grpo.steps + -(-config.sft.examples // config.sft.batch_size)
+    if config.checkpoint.keep_every:
+        kept += steps // config.checkpoint.keep_every
+    total = kept * 3 * whole + 2 * whole  # weights and two moments; the model at the end and before GRPO
+    return f"at most about {total / GB:.1f} GB"
+
+
+def unusual(config: RunConfig) -> Iterator[str]:
+    """What few recipes have, each with why that matters."""
+    grpo, sampling = config.grpo, config.sampling
+    if grpo.steps:
+        if grpo.learning_rate > 1e-4:
+            yield f"grpo.learning_rate {grpo.learning_rate:g} is high; most stay under 1e-4, large models under 1e-5"
+        if grpo.samples < 4:
+            yield f"grpo.samples {grpo.samples}: the mean of so few says little about which is better"
+        if grpo.kl > 0.1:
+            yield f"grpo.kl {grpo.kl:g} holds the model where it is; 0.01 and 0.001 are common"
+        if grpo.updates_per_batch > 8:
+            yield f"grpo.updates_per_batch {grpo.updates_per_batch}: the last updates are far from what was sampled"
+        if sampling.temperature != 1:
+            yield f"sampling.temperature {sampling.temperature:g}: what is trained is the model at that temperature"
+        if grpo.entropy > 0.01:
+            yield f"grpo.entropy {grpo.entropy:g} may outweigh the reward; 0.001 is common"
+        if config.reward.answers == 0 and config.reward.strict == 0:
+            yield "the reward does not ask for right answers (reward.answers and reward.strict are 0)"
+        if config.mode == "reason" and grpo.truncated == "keep" and sampling.max_new_tokens < 64:
+            yield f"sampling.max_new_tokens {sampling.max_new_tokens} is short for mode reason"
+    if config.sft.examples == 0 and config.model.name == "smollm2-135m":
+        yield "no warm start (sft.examples 0): a model this small seldom finds the format by itself"
+    if config.eval.count < 50:
+        yield f"eval.count {config.eval.count}: intervals will be wide"
