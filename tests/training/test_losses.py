@@ -63,12 +63,12 @@ def loss_of(
     weights: list[float],
     lengths: list[int] | None = None,
     tokens: int = 1,
-    others: dict[str, Tensor] | None = None,
+    others: dict[str, Any] | None = None,
     **keys: Any,
 ) -> tuple[float, dict[str, float], Tensor]:
     """Loss, stats, and the gradient of the log-probabilities."""
     logprobs_N = torch.tensor(logprobs, requires_grad=True)
-    config = GrpoConfig.model_validate({"kl": 0.0, **keys})
+    config = GrpoConfig.model_validate(keys)
     rest = (torch.tensor(old), torch.tensor(advantages), torch.tensor(weights), lengths or [len(old)], config)
     loss, stats = policy_loss(logprobs_N, *rest, tokens=tokens, **(others or {}))
     loss.backward()  # type: ignore[no-untyped-call]
@@ -153,10 +153,10 @@ def test_kl_by_hand(estimator: str, loss: float, grads: tuple[float, float]) -> 
     # Reference minus policy: ln 2 and −ln 2. k3 = e^d − d − 1: 2 − ln 2 − 1 = 0.30685 and 0.5 + ln 2 − 1 = 0.19315,
     # 0.5 together; d k3 / d logp = 1 − e^d: −1 and 0.5. k2 = d² / 2: (ln 2)² together; d k2 / d logp = −d.
     # Weight 0.5, over 4 tokens.
-    others = {"reference_logprobs_N": torch.tensor([-2.0 + math.log(2), -1.0 - math.log(2)])}
+    others = {"reference_logprobs_N": torch.tensor([-2.0 + math.log(2), -1.0 - math.log(2)]), "kl": 0.5}
     at = [-2.0, -1.0]
     found, stats, grad = loss_of(
-        at, at, [0.0, 0.0], [0.25, 0.25], tokens=4, kl=0.5, kl_estimator=estimator, others=others
+        at, at, [0.0, 0.0], [0.25, 0.25], tokens=4, kl_estimator=estimator, others=others
     )
     assert found == pytest.approx(0.5 * loss / 4)
     assert stats["kl"] == pytest.approx(loss / 4)
