@@ -16,6 +16,8 @@ from common import machine, write_table
 from sleuth.puzzles.family import get_family
 from sleuth.puzzles.generate import Made, make_puzzle
 
+STYLE_COUNTS = {"1": 200, "2": 100, "3": 60, "4": 20, "5": 8, "reference": 60}
+
 
 def timed(family: str, level: str, count: int, style: str) -> list[tuple[float, Made]]:
     """Processor seconds and puzzle, for each of `count` puzzles of split `train`."""
@@ -40,6 +42,7 @@ def main() -> None:
         ("temporal-clue", "3", 100, "plain"),
         ("temporal-clue", "4", 40, "plain"),
         ("temporal-clue", "5", 20, "plain"),
+        *(("temporal-clue", level, count, "original") for level, count in STYLE_COUNTS.items()),
         *(
             ("zebra", level, count, "plain")
             for level, count in zip(get_family("zebra").levels, (500, 100, 40, 20, 10), strict=True)

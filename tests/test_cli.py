@@ -116,6 +116,15 @@ def test_made_files_do_not_depend_on_hash_seed_or_workers(tmp_path: Path) -> Non
     assert len(contents) == 1
 
 
+def test_retell(puzzles: Path, tmp_path: Path) -> None:
+    out = tmp_path / "twins.jsonl"
+    assert sleuth("retell", puzzles, "--style", "witness", "--names", "5", "--out", out).returncode == 0
+    before, after = read_puzzles(puzzles), read_puzzles(out)
+    assert [twin.id for twin in after] == [puzzle.id for puzzle in before]
+    assert {twin.meta["style"] for twin in after} == {"witness"}
+    assert all(twin.clues != puzzle.clues for twin, puzzle in zip(after, before, strict=True))
+
+
 def test_an_audit_that_finds_something_exits_with_1(puzzles: Path, tmp_path: Path) -> None:
     record = json.loads(puzzles.read_text().splitlines()[0])
     letter, answer = next(iter(record["answers"].items()))
@@ -150,6 +159,8 @@ def test_play(puzzles: Path) -> None:
         (["make", "zebra", "--out", "no/such/folder/x.jsonl"], "no such folder"),
         (["audit", "missing.jsonl"], "no such file"),
         (["show", "missing.jsonl"], "no such file"),
+        (["retell", "missing.jsonl", "--names", "1", "--out", "x.jsonl"], "no such file"),
+        (["retell", "missing.jsonl", "--out", "x.jsonl"], "say what is to change"),
         (["solve", "missing.txt"], "no such file"),
         (["import", "temporal-clu", "x.json", "--out", "x.jsonl"], "did you mean 'temporal-clue'"),
         (["report", "missing"], "no run here"),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sleuth.policy.scripted import ScriptedPolicy
     from sleuth.puzzles.explain import difficulty, explain, tell
     from sleuth.puzzles.puzzle import Puzzle, Question
+    from sleuth.puzzles.retell import retold
     from sleuth.puzzles.solve import solve_text as solve
 
 _WHERE = {
@@ -58,6 +59,7 @@ _WHERE = {
     "load_recipe": "sleuth.config",
     "make": "sleuth.library",
     "read_puzzles": "sleuth.datasets.files",
+    "retold": "sleuth.puzzles.retell",
     "solve": "sleuth.puzzles.solve",
     "solver": "sleuth.policy.baselines",
     "summarise": "sleuth.evaluation.summary",
@@ -89,6 +91,7 @@ __all__ = [
     "load_recipe",
     "make",
     "read_puzzles",
+    "retold",
     "solve",
     "solver",
     "summarise",

@@ -87,7 +87,8 @@ def make_command(
     seed
         Another seed, other puzzles.
     style
-        Sentence style: `plain`, `terse`, `witness`, or `mixed` for one drawn per puzzle.
+        Sentence style: `plain`, `terse`, `witness`, or `mixed` for one of these drawn per puzzle; `original`
+        (temporal-clue) for pages, names and statement kinds as in 2025.
     workers
         Processes; 0 takes all cores. The file is the same for any number.
     """
@@ -99,6 +100,32 @@ def make_command(
     order.check()
     write_puzzles(out, list(track(make_puzzles(order, workers), "making puzzles", count)))
     say(f"{count} puzzles in {out}")
+
+
+@app.command
+def retell(file: Path, /, *, out: Path, style: str | None = None, names: int | None = None) -> None:
+    """Tell the puzzles of a file again, in another style or under other names: same cases, clues and ids.
+
+    Parameters
+    ----------
+    file
+        A file of puzzles.
+    out
+        File to write: .jsonl or .parquet.
+    style
+        Sentence style, as for `make`; by default each puzzle's own.
+    names
+        Seed of other names; by default the names stay.
+    """
+    from sleuth.datasets.files import check_suffix, read_puzzles, write_puzzles
+    from sleuth.puzzles.retell import retold
+
+    check_suffix(out)
+    if style is None and names is None:
+        raise UserError("say what is to change: --style, --names, or both")
+    puzzles = read_puzzles(file)
+    write_puzzles(out, [retold(puzzle, style, names) for puzzle in track(puzzles, "telling again", len(puzzles))])
+    say(f"{len(puzzles)} puzzles in {out}")
 
 
 @app.command

@@ -124,7 +124,10 @@ def all_worlds(puzzle: Puzzle) -> list[World]:
     return found
 
 
-@pytest.mark.parametrize(("family", "level", "style"), [("temporal-clue", "1", "plain"), ("zebra", "1", "plain")])
+@pytest.mark.parametrize(
+    ("family", "level", "style"),
+    [("temporal-clue", "1", "plain"), ("temporal-clue", "1", "original"), ("zebra", "1", "plain")],
+)
 @pytest.mark.parametrize("index", range(3))
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_as_plain_enumeration_says(family: str, level: str, style: str, index: int, most: int) -> None:
@@ -140,7 +143,7 @@ def test_as_plain_enumeration_says(family: str, level: str, style: str, index: i
     statements = [say(theory, *pair) for pair in pairs for say in makers]
     told: list[Statement] = [s for s in statements if s is not None] + list(reading.page.clues)
     Random(index).shuffle(told)
-    grammar = reading.family.fact_grammar(reading.page.case)
+    grammar = reading.family.fact_grammar(reading.page.case, style)
     text = "\n".join(grammar.sentence(statement, style) for statement in told)
 
     expected, said, derived = [], {frozenset([clue.kind, *clue.args]) for clue in reading.page.clues}, []

@@ -157,13 +157,15 @@ def test_the_cheapest_steps_are_valid_too(name: str) -> None:
 def test_facts_and_denials_are_told_in_sentences_that_read_back(name: str) -> None:
     family = get_family(name)
     page = family.read_page(make_puzzle(name, "3", "train", 31, 2).puzzle.prompt)
-    theory, grammar = family.theory(page.case), family.fact_grammar(page.case)
+    theory = family.theory(page.case)
     world = explain_page(family, page).world
+    grammars = {style: family.fact_grammar(page.case, style) for style in family.styles}
     for variable in theory.space:
         for value in range(variable.size):
             fact, denial = (say(theory, variable.index, value) for say in (family.fact, family.denial))
             assert fact is not None and denial is not None
             for style in family.styles:
+                grammar = grammars[style]
                 assert grammar.read(grammar.sentence(fact, style)) == fact
                 assert grammar.read(grammar.sentence(denial, style)) == denial
             assert holds(theory.formula(fact), world) == (world[variable.index] == value)

@@ -114,7 +114,7 @@ class Judge:
         family, page = reading.family, reading.page
         self._family, self._theory = family, family.theory(page.case)
         self._formulas = [self._theory.formula(clue) for clue in page.clues]
-        self._grammar = family.fact_grammar(page.case)
+        self._grammar = family.fact_grammar(page.case, page.style)
         self._clue_keys = [self._key(clue) for clue in page.clues]
         words = [word for entries in family.lexicon(page.case).values() for _, wordings in entries for word in wordings]
         self._finder = SentenceFinder(self._read, words)

@@ -105,10 +105,10 @@ class _Words:
     def __init__(self, explanation: Explanation, style: str) -> None:
         family, case = explanation.family, explanation.page.case
         self.explanation = explanation
-        self.clues = explanation.page.clue_texts
+        self.clues = [f"{text.removesuffix('.')}." for text in explanation.page.clue_texts]
         self._family, self._theory = family, family.theory(case)
-        self._grammar = family.fact_grammar(case)
         self._style = style if style in family.styles else family.styles[0]
+        self._grammar = family.fact_grammar(case, self._style)
 
     def phrase(self, fact: Fact) -> str:
         say = self._family.fact if fact.true else self._family.denial

@@ -81,6 +81,8 @@ class PageText:
     """Each with one hole."""
     letters: tuple[str, ...]
     """The question's letters."""
+    style: str = ""
+    """The style that the page is in, where that one stands apart."""
 
 
 Teller = Callable[[World], tuple[Statement, Formula]]
@@ -98,6 +100,10 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     """Level to a line that says what it is."""
     styles: ClassVar[tuple[str, ...]]
     """Sentence styles that puzzles are written in."""
+    apart: ClassVar[tuple[str, ...]] = ()
+    """Styles whose sentences are read on their own pages only, since elsewhere they may mean something else."""
+    stops: ClassVar[Mapping[str, str]] = {}
+    """What ends a clue, for styles in which that is no full stop."""
     kinds: ClassVar[Mapping[str, Kind]]
     groups: ClassVar[Mapping[str, Sequence[str]]]
     """Gap type to the statement kinds that may stand in it."""
@@ -129,8 +135,13 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     def theory(self, case: CaseT) -> TheoryT:
         """The logic of the case's shape."""
 
+    @property
+    def mixed(self) -> tuple[str, ...]:
+        """Styles that `mixed` draws from."""
+        return tuple(style for style in self.styles if style not in self.apart)
+
     @abstractmethod
-    def teller(self, case: CaseT, theory: TheoryT, world: World, level: str, rng: Random) -> Teller:
+    def teller(self, case: CaseT, theory: TheoryT, world: World, level: str, style: str, rng: Random) -> Teller:
         """What gives, for any other world, a random clue that is true in the true world and false in that one."""
 
     @abstractmethod
@@ -201,25 +212,33 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     def rename_case(self, case: CaseT, rng: Random) -> CaseT:
         """The same case with other names."""
 
-    def grammar(self, case: CaseT) -> Grammar:
-        """Reads and writes the case's clue sentences."""
-        return Grammar(self.lexicon(case), self.groups, self.templates, self.arity)
+    def dressed(self, case: CaseT, style: str, rng: Random) -> CaseT:
+        """The case with the names that pages of a style have; most styles take any."""
+        return case
+
+    def _read_in(self, templates: Templates, style: str) -> Templates:
+        return {name: kinds for name, kinds in templates.items() if name == style or name not in self.apart}
+
+    def grammar(self, case: CaseT, style: str = "") -> Grammar:
+        """Reads and writes the case's clue sentences, on a page of a style (or of any that does not stand apart)."""
+        return Grammar(self.lexicon(case), self.groups, self._read_in(self.templates, style), self.arity)
 
     def denial(self, theory: TheoryT, index: int, value: int) -> Statement | None:
         """The statement that variable `index` does not have this value, if there is a plain one."""
         fact = self.fact(theory, index, value)
         return None if fact is None or fact.kind not in self.denials else Statement(self.denials[fact.kind], fact.args)
 
-    def fact_grammar(self, case: CaseT) -> Grammar:
-        """Reads and writes the case's clue sentences, facts and denials."""
+    def fact_grammar(self, case: CaseT, style: str = "") -> Grammar:
+        """As `grammar`, and facts and denials too."""
         extra = self.denial_templates
-        templates = {style: {**kinds, **extra.get(style, {})} for style, kinds in self.templates.items()}
+        own = self._read_in(self.templates, style)
+        templates = {name: {**kinds, **extra.get(name, {})} for name, kinds in own.items()}
         arity = {denial: self.arity[kind] for kind, denial in self.denials.items()}
         return Grammar(self.lexicon(case), self.groups, templates, {**arity, **self.arity})
 
-    def question_grammar(self, case: CaseT) -> Grammar:
+    def question_grammar(self, case: CaseT, style: str = "") -> Grammar:
         """Reads and writes the case's questions."""
-        return Grammar(self.lexicon(case), self.groups, self.question_templates, self.arity)
+        return Grammar(self.lexicon(case), self.groups, self._read_in(self.question_templates, style), self.arity)
 
     def formal(self, case: CaseT) -> FormalLanguage:
         """Reads and writes the case's formal statements."""

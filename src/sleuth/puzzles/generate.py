@@ -22,7 +22,7 @@ from sleuth.puzzles.puzzle import Puzzle, Question
 from sleuth.puzzles.statements import Ref, Statement
 
 MIXED = "mixed"
-"""The style that is another one for every puzzle."""
+"""The style that is another one for every puzzle, of those that do not stand apart."""
 
 
 def rng_of(*key: object) -> Random:
@@ -76,12 +76,13 @@ def _attempt(
 ) -> Made | None:
     rng = rng_of(family.name, family.version, level, split, seed, index, attempt)
     case, world = family.draw(level, rng)
+    case = family.dressed(case, style, rng_of(family.name, level, split, seed, index, attempt, "names"))
     theory = family.theory(case)
     jitter = rng_of(family.name, level, split, seed, index, attempt, "order")
     clues = find_minimal(
         theory.cnf,
         world,
-        family.teller(case, theory, world, level, rng),
+        family.teller(case, theory, world, level, style, rng),
         lambda clue: family.kinds[clue.kind].direct + jitter.random(),
     )
     rng.shuffle(clues)
@@ -92,7 +93,7 @@ def _attempt(
     questions = family.questions(case, theory, world, taken, level, rng)
     if not questions:
         return None
-    style = rng.choice(family.styles) if style == MIXED else style
+    style = rng.choice(family.mixed) if style == MIXED else style
     right = [family.true_choice(case, theory, world, question) for question in questions]
     puzzle = write_puzzle(
         family,
@@ -120,8 +121,8 @@ def write_puzzle(
     index: int,
 ) -> Puzzle:
     """Statements in words: the puzzle's row. `place` gives id, level and split."""
-    grammar, asking = family.grammar(case), family.question_grammar(case)
-    sentences = tuple(grammar.sentence(clue, style) for clue in clues)
+    grammar, asking = family.grammar(case, style), family.question_grammar(case, style)
+    sentences = tuple(grammar.sentence(clue, style, family.stops.get(style, ".")) for clue in clues)
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(questions)]
     texts = [asking.sentence(question, style, "?") for question in questions]
     counts: dict[str, int] = {}

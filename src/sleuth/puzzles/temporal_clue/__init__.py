@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from sleuth.logic.formulas import World
 from sleuth.puzzles.family import Family, PageText, Teller
 from sleuth.puzzles.formal import FormalLexicon
-from sleuth.puzzles.prose import Lexicon
+from sleuth.puzzles.prose import Lexicon, Templates
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue import board, draw, original, page, tell, words
 from sleuth.puzzles.temporal_clue.case import Case
@@ -43,13 +43,15 @@ class TemporalClue(Family[Case, TemporalTheory]):
         "5": "7-10 suspects, 6-8 weapons, 10-17 rooms, 6-12 times, all statement kinds",
         "reference": "sizes and statement kinds of the puzzles of 2025",
     }
-    styles = ("plain", "terse", "witness")
+    styles = ("plain", "terse", "witness", original.STYLE)
+    apart = (original.STYLE,)
+    stops: ClassVar[Mapping[str, str]] = {original.STYLE: ""}
     kinds = words.KINDS
     groups = words.GROUPED_KINDS
-    templates = words.TEMPLATES
+    templates: ClassVar[Templates] = {**words.TEMPLATES, original.STYLE: words.ORIGINAL}
     denials = words.DENIALS
-    denial_templates = words.DENIAL_TEMPLATES
-    question_templates = words.QUESTION_TEMPLATES
+    denial_templates: ClassVar[Templates] = {**words.DENIAL_TEMPLATES, original.STYLE: words.ORIGINAL_DENIALS}
+    question_templates: ClassVar[Templates] = {**words.QUESTION_TEMPLATES, original.STYLE: words.ORIGINAL_QUESTIONS}
     roles: ClassVar[Mapping[str, str]] = {"holder": "motive"}
 
     def draw(self, level: str, rng: Random) -> tuple[Case, World]:
@@ -59,8 +61,12 @@ class TemporalClue(Family[Case, TemporalTheory]):
     def theory(self, case: Case) -> TemporalTheory:
         return _theory(case.shape)
 
-    def teller(self, case: Case, theory: TemporalTheory, world: World, level: str, rng: Random) -> Teller:
-        return tell.Teller(case, theory, world, level, rng).tell
+    def dressed(self, case: Case, style: str, rng: Random) -> Case:
+        return draw.dress(case, rng) if style == original.STYLE else case
+
+    def teller(self, case: Case, theory: TemporalTheory, world: World, level: str, style: str, rng: Random) -> Teller:
+        kinds = draw.STYLE_KINDS if style == original.STYLE else draw.kinds_of(level)
+        return tell.Teller(case, theory, world, kinds, rng).tell
 
     def stated(self, theory: TemporalTheory, statement: Statement) -> Sequence[Statement]:
         match statement.kind, statement.args:
@@ -173,6 +179,8 @@ class TemporalClue(Family[Case, TemporalTheory]):
         }
 
     def write_page(self, case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
+        if style == original.STYLE:
+            return original.write(case, clues, questions)
         return page.write(case, clues, questions, style)
 
     def read_page(self, text: str) -> PageText:

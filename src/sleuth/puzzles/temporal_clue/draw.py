@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from sleuth.logic.formulas import World
+from sleuth.puzzles.temporal_clue import names
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.themes import THEMES, Theme
 from sleuth.puzzles.temporal_clue.theory import STEPS, Grid, TemporalTheory
@@ -26,6 +27,11 @@ ORIGINAL_KINDS = {
     **{"in": 3.0, "same": 3.0, "either": 2.0, "iff": 2.5, "move": 6.0, "carry": 5.0, "together": 8.0, "beside": 7.0},
     **{"motive": 3.0, "murderer": 0.05, "weapon": 0.3, "scene": 0.05, "hour": 0.4, "reason": 0.05},
 }
+STYLE_KINDS = {
+    **ORIGINAL_KINDS,
+    **{"in": 2.2, "either": 1.5, "iff": 3.2, "move": 7.0, "together": 32.0, "beside": 6.8, "motive": 1.8},
+}
+"""What the style `original` draws, at any level: weights after which kinds are left about as often as in 2025."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,30 @@ def rename(case: Case, rng: Random) -> Case:
         title=theme.title,
         story=theme.story.format(victim=victim),
     )
+
+
+def dress(case: Case, rng: Random) -> Case:
+    """The same case with names out of many, and times in full (`09:00 PM`)."""
+    victim, *suspects = names.people(1 + len(case.suspects), rng)
+    places = rng.sample(names.ROOMS, len(case.rooms))
+    return replace(
+        case,
+        victim=victim,
+        suspects=tuple(suspects),
+        weapons=tuple(rng.sample(names.WEAPONS, len(case.weapons))),
+        rooms=tuple(place.split(" ", 1)[1] for place in places),
+        prepositions=tuple(place.split(" ", 1)[0] for place in places),
+        times=tuple(map(_in_full, case.times)),
+        motives=tuple(rng.sample(names.MOTIVES, len(case.motives))),
+        title="",
+        story=rng.choice(names.STORIES).format(house=rng.choice(names.HOUSES), victim=victim),
+    )
+
+
+def _in_full(time: str) -> str:
+    clock, _, half = time.partition(" ")
+    hour, _, minute = clock.partition(":")
+    return f"{hour:0>2}:{minute or '00'} {half}" if half else time
 
 
 def clock(times: int, minutes: int) -> tuple[str, ...]:

@@ -1,21 +1,25 @@
-"""The Temporal Clue puzzles of 2025 (Brad Hilton, MIT licence), read from the prompt text alone.
+"""The layout of the Temporal Clue puzzles of 2025 (Brad Hilton, MIT licence): read from the prompt alone, and written.
 
 Their conventions: "A or B" is exclusive, though it never says so; "A if and only if B" is an equivalence; "moved … at
 T" means there at T and in the other room at the time before; "the room just north of" is one step on the drawn map;
-puzzles with one time leave all times out. Names, sizes and the map are whatever the prompt lists.
+puzzles with one time leave all times out. Names, sizes and the map are whatever the prompt lists. Pages written here
+have the headings, lists, map and sentences that are read, and between them words of Sleuth's own.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sleuth.puzzles.family import PageText
 from sleuth.puzzles.prose import Grammar, ReadError
+from sleuth.puzzles.statements import Statement
 from sleuth.puzzles.temporal_clue import words
 from sleuth.puzzles.temporal_clue.case import Case
-from sleuth.puzzles.temporal_clue.page import ARITY, preposition
+from sleuth.puzzles.temporal_clue.page import ARITY, motives_with_numbers, preposition
 from sleuth.puzzles.temporal_clue.theory import Grid
 
+STYLE = "original"
 _MAP = "The rooms are laid out as follows:"
 _CLUES = "The available clues are as follows:"
 _ROOM = re.compile(r"(\d+)\. (.+)")
@@ -32,6 +36,70 @@ _HEADINGS = {
     "questions": re.compile(r"question\(s\):$"),
 }
 _VICTIM = re.compile(r"the murderer and (.+?) must have been alone in a room")
+_SOUGHT = {"murderer": "SUSPECT", "weapon": "WEAPON", "scene": "ROOM", "hour": "TIME", "reason": "MOTIVE"}
+"""What each question about the murder asks for; all others are bonus questions."""
+
+
+def write(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]]) -> str:
+    """A puzzle's text in this layout."""
+    sections = [
+        [f"{case.story} These people have been identified as suspects:".lstrip()],
+        _bullets(case.suspects),
+        ["And these weapons were found on the premises:"],
+        _bullets(case.weapons),
+        [f"{case.victim} can only have died in one of the following rooms:"],
+        _rooms(case),
+        [_MAP],
+        _map(case),
+    ]
+    if case.timed:
+        moves = (
+            f"From each of these times to the next, {case.victim} and every suspect either stayed or walked into the "
+            f"next room (north, east, south, or west). Weapons changed rooms only with a suspect."
+        )
+        when = "It happened, as far as anybody can tell, at one of the following times:"
+        sections += [[when], _bullets(case.times), [moves]]
+    if case.motives:
+        given = "no two of them the same" if case.motive_counts is None else "as many of them as is noted"
+        sections += [[f"The suspects each had one of the following possible motives, {given}:"]]
+        sections += [_bullets(motives_with_numbers(case))]
+    murder = (
+        f"For it to be done, the murderer and {case.victim} must have been alone in a room with at least one weapon. "
+        f"{case.victim} stayed there afterwards, and what is said of {case.victim} holds dead or alive."
+    )
+    sections += [[murder], [_CLUES], [f"- {clue}" for clue in clues]]
+    asking = Grammar(words.lexicon(case), words.GROUPED_KINDS, {STYLE: words.ORIGINAL_QUESTIONS}, ARITY)
+    asked = [asking.read(text) for _, text in questions]
+    lines = [f"{letter}. {text}" for letter, text in questions]
+    main = next((number for number, question in enumerate(asked) if question.kind not in _SOUGHT), len(asked))
+    sections += [["Now answer the following question(s):"], lines[:main]] if main else []
+    sections += [["And, once more, the following bonus question(s):"], lines[main:]] if main < len(lines) else []
+    sections += [["Write the answers one to a line, in this form:"]]
+    sections += [[f"{letter}. {_sought(question)}" for (letter, _), question in zip(questions, asked, strict=True)]]
+    return "\n\n".join("\n".join(section) for section in sections)
+
+
+def _bullets(names: Sequence[str]) -> list[str]:
+    return [f"• {name}" for name in names]
+
+
+def _rooms(case: Case) -> list[str]:
+    width = len(str(len(case.rooms)))
+    return [f"{number:0{width}}. {room}" for number, room in enumerate(case.rooms, start=1)]
+
+
+def _map(case: Case) -> list[str]:
+    """The rooms' numbers in rows, under N and over S, between W and E."""
+    width = len(str(len(case.rooms)))
+    rows = [["-" if room is None else f"{room + 1:0{width}}" for room in row] for row in case.grid]
+    north, south = (f"  {f'{edge * width} ' * len(case.grid[0])} " for edge in "NS")
+    return [north, *(f"W {'|'.join(row)} E" for row in rows), south]
+
+
+def _sought(question: Statement) -> str:
+    if question.kind == "motive":
+        return "SUSPECT" if question.hole() == 0 else "MOTIVE"
+    return _SOUGHT.get(question.kind, "ROOM")
 
 
 def recognises(text: str) -> bool:
@@ -57,7 +125,7 @@ def _sections(text: str) -> dict[str, list[str]]:
             sections[current].append(line.strip())
         else:
             current = ""
-    for name in ("suspects", "weapons", "rooms", "map", "clues", "questions"):
+    for name in ("suspects", "weapons", "rooms", "map", "questions"):
         if not sections[name]:
             raise ReadError(f"a prompt in the format of 2025 without {name}")
     return sections
@@ -96,8 +164,8 @@ def read(text: str) -> PageText:
         motive_counts=tuple(int(found[2]) for found in motives if found) if shared else None,
     )
     vocabulary = words.lexicon(case)
-    grammar = Grammar(vocabulary, words.GROUPED_KINDS, {"original": words.ORIGINAL}, ARITY)
-    asking = Grammar(vocabulary, words.GROUPED_KINDS, {"original": words.ORIGINAL_QUESTIONS}, ARITY)
+    grammar = Grammar(vocabulary, words.GROUPED_KINDS, {STYLE: words.ORIGINAL}, ARITY)
+    asking = Grammar(vocabulary, words.GROUPED_KINDS, {STYLE: words.ORIGINAL_QUESTIONS}, ARITY)
     questions = [found for line in sections["questions"] if (found := _QUESTION.fullmatch(line))]
     return PageText(
         case=case,
@@ -105,4 +173,5 @@ def read(text: str) -> PageText:
         clue_texts=tuple(sections["clues"]),
         questions=tuple(asking.read(found[2]) for found in questions),
         letters=tuple(found[1] for found in questions),
+        style=STYLE,
     )

@@ -45,14 +45,17 @@ def _list(names: Sequence[str]) -> str:
     return ", ".join(names)
 
 
-def _motives(case: Case) -> str:
+def motives_with_numbers(case: Case) -> Sequence[str]:
+    """The motives, each with the number of suspects who have it where motives are shared."""
     if case.motive_counts is None:
-        return f"Motives (one suspect each): {_list(case.motives)}"
-    shared = [
-        f"{name} ({count} suspect{'s' if count != 1 else ''})"
-        for name, count in zip(case.motives, case.motive_counts, strict=True)
-    ]
-    return f"Motives: {_list(shared)}"
+        return case.motives
+    counted = zip(case.motives, case.motive_counts, strict=True)
+    return [f"{name} ({count} suspect{'s' if count != 1 else ''})" for name, count in counted]
+
+
+def _motives(case: Case) -> str:
+    each = " (one suspect each)" if case.motive_counts is None else ""
+    return f"Motives{each}: {_list(motives_with_numbers(case))}"
 
 
 def _rows(case: Case) -> list[str]:

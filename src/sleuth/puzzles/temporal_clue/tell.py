@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 
 from sleuth.logic.formulas import Formula, World, holds
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue.case import Case
-from sleuth.puzzles.temporal_clue.draw import kinds_of
 from sleuth.puzzles.temporal_clue.theory import STEPS, TemporalTheory
 
 ROLE_PROBABILITY = 0.35
@@ -27,7 +26,10 @@ TIMED_KINDS = frozenset(
 class Teller:
     """Draws statements that are true in a world and false in another one."""
 
-    def __init__(self, case: Case, theory: TemporalTheory, world: World, level: str, rng: Random) -> None:
+    def __init__(
+        self, case: Case, theory: TemporalTheory, world: World, kinds: Mapping[str, float], rng: Random
+    ) -> None:
+        """`kinds` gives statement kinds and how often each is drawn."""
         self.theory, self.world, self.rng = theory, world, rng
         shape = theory.shape
         self.times, self.rooms, self.things = shape.times, shape.rooms, theory.things
@@ -35,7 +37,7 @@ class Teller:
             [world[theory.location(thing, time)] for time in range(shape.times)] for thing in range(self.things)
         ]
         """`room_of[thing][time]` in the true world."""
-        weights = {k: w for k, w in kinds_of(level).items() if case.timed or k not in TIMED_KINDS}
+        weights = {k: w for k, w in kinds.items() if case.timed or k not in TIMED_KINDS}
         if not shape.motives:
             weights = {k: w for k, w in weights.items() if k not in ("motive", "reason")}
         self.kinds, self.weights = list(weights), list(itertools.accumulate(weights.values()))

@@ -142,14 +142,23 @@ _TERSE_QUESTIONS = {
 }
 QUESTION_TEMPLATES = {"plain": _PLAIN_QUESTIONS, "terse": _TERSE_QUESTIONS, "witness": _PLAIN_QUESTIONS}
 ORIGINAL = {
+    **_PLAIN,
     "murderer": ("{-:victim} was murdered by {0:suspect}",),
     "weapon": ("{-:victim} was killed with {0:weapon}",),
     "scene": ("{-:victim} was murdered {0:place}",),
     "hour": ("{-:victim} was murdered at {0:time}",),
     "reason": ("{-:victim} was murdered by {0:holder}",),
     "motive": ("{0:suspect} is motivated by {1:motive}",),
-    **{kind: _PLAIN[kind] for kind in ("in", "move", "carry", "same", "together", "beside", "iff")},
     "either": ("{0:event} or {1:event}",),
+}
+"""What the puzzles of 2025 never say is worded as in the style `plain`."""
+ORIGINAL_DENIALS = {
+    "not_murderer": ("{-:victim} was not murdered by {0:suspect}",),
+    "not_weapon": ("{-:victim} was not killed with {0:weapon}",),
+    "not_scene": ("{-:victim} was not murdered {0:place}",),
+    "not_hour": ("{-:victim} was not murdered at {0:time}",),
+    "not_reason": ("{-:victim} was not murdered by {0:holder}",),
+    "not_motive": ("{0:suspect} is not motivated by {1:motive}",),
 }
 ORIGINAL_QUESTIONS = {
     "murderer": ("who murdered {-:victim}",),

@@ -51,7 +51,7 @@ class Zebra(Family[Case, ZebraTheory]):
     def theory(self, case: Case) -> ZebraTheory:
         return _theory(case.shape)
 
-    def teller(self, case: Case, theory: ZebraTheory, world: World, level: str, rng: Random) -> Teller:
+    def teller(self, case: Case, theory: ZebraTheory, world: World, level: str, style: str, rng: Random) -> Teller:
         return tell.Teller(theory, world, level, rng).tell
 
     def stated(self, theory: ZebraTheory, statement: Statement) -> Sequence[Statement]:
@@ -131,7 +131,7 @@ class Zebra(Family[Case, ZebraTheory]):
     def formal_lexicon(self, case: Case) -> FormalLexicon:
         return words.formal_lexicon(case)
 
-    def question_grammar(self, case: Case) -> Grammar:
+    def question_grammar(self, case: Case, style: str = "") -> Grammar:
         return Grammar(self.lexicon(case), self.groups, self.question_templates, {**self.arity, **words.QUESTION_KINDS})
 
     def renamable_entities(self, case: Case) -> Sequence[tuple[Ref, Any]]:

@@ -1,0 +1,41 @@
+"""A puzzle told again: the same statements in another style, about a case with other names, or both.
+
+Twins say whether a model has learnt to read or knows names and sentences by heart. The canonical form stays, and with
+it the split; so does the id, by which twins are compared pair by pair. Title and story come with new names only: a page
+is not asked to tell them.
+"""
+
+from __future__ import annotations
+
+from sleuth.errors import UserError
+from sleuth.puzzles.family import get_family
+from sleuth.puzzles.generate import MIXED, check_style, rng_of, write_puzzle
+from sleuth.puzzles.puzzle import Puzzle
+
+
+def retold(puzzle: Puzzle, style: str | None = None, names: int | None = None) -> Puzzle:
+    """The puzzle in a style (None: in its own), with its own names or, by a seed, others.
+
+    Raises `UserError` for a style that the family does not have, and for a puzzle that can't be read from its text.
+    """
+    family = get_family(puzzle.family)
+    style = str(puzzle.meta.get("style")) if style is None else style
+    check_style(family, style)
+    page = family.read_page(puzzle.prompt)
+    rng = rng_of(puzzle.id, "retold", names)
+    style = rng.choice(family.mixed) if style == MIXED else style
+    right = []
+    for letter, question in zip(page.letters, page.questions, strict=True):
+        answer = puzzle.answers.get(letter)
+        choices = [c for c in family.choices(page.case, question) if family.answer_text(page.case, c) == answer]
+        if not choices:
+            raise UserError(f"{puzzle.id}: the answer to question {letter} is none of its choices")
+        right.append(choices[0])
+    case = page.case
+    if names is not None:
+        try:
+            case = family.dressed(family.rename_case(case, rng), style, rng)
+        except ValueError:
+            raise UserError(f"{puzzle.id}: there are not enough names for a case of its size") from None
+    place = {"id": puzzle.id, "level": puzzle.level, "split": puzzle.split}
+    return write_puzzle(family, case, page.clues, page.questions, right, style, place, puzzle.seed, puzzle.index)
