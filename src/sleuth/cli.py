@@ -55,6 +55,7 @@ class Drawing:
 
 
 GREEDY = Drawing()
+SAMPLED = Drawing(temperature=1.0)
 
 
 @app.command(name="make")
@@ -390,6 +391,107 @@ def train(
     overrides = parse_overrides(key_values)
     config = load_recipe(recipe, overrides if device is None else overrides | {"model.device": device})
     start_run(config, out or Path("runs") / config.name)
+
+
+@app.command(help_epilogue=KEY_TABLE)
+def fork(
+    run: Path,
+    /,
+    *key_values: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    step: str = "last",
+    out: Path,
+) -> None:
+    """Start a new run from a checkpoint of another one, with other settings; it knows its parent.
+
+    Parameters
+    ----------
+    run
+        Folder of the run to go on from.
+    key_values
+        Any key that is to change, as `--section.key value`.
+    step
+        `last`, `best` (by the run's `checkpoint.best`), or the number of a checkpoint that is kept.
+    out
+        Folder of the new run.
+    """
+    from sleuth.workbench import fork_run
+
+    fork_run(run, step, out, parse_overrides(key_values))
+
+
+@app.command
+def distill(
+    *,
+    model: str = "smollm2-135m",
+    family: str = "temporal-clue",
+    level: str = "1",
+    style: str = "terse",
+    count: int = 100,
+    seed: int = 0,
+    file: Path | None = None,
+    mode: Mode = "reason",
+    samples: int = 8,
+    keep: int = 1,
+    drawing: Drawing = SAMPLED,
+    out: Path,
+) -> None:
+    """Sample a model and keep its right completions, different ones only: examples for a warm start (`sft.file`).
+
+    Parameters
+    ----------
+    model
+        `smollm2-135m`, a Hugging Face id, a local folder, or a run's `model` folder.
+    family
+        Puzzle family.
+    level
+        How hard.
+    style
+        Sentence style.
+    count
+        How many puzzles, of split `train`.
+    seed
+        Seed of the puzzles and of the draws.
+    file
+        Take the puzzles from a file instead.
+    mode
+        `answer`, `reason` or `program`.
+    samples
+        Completions per puzzle.
+    keep
+        Right ones kept of each puzzle: the likeliest for the model.
+    out
+        File for them: .jsonl.
+    """
+    from sleuth.datasets.files import read_puzzles
+    from sleuth.datasets.make import Order, make_puzzles
+    from sleuth.workbench import distill_model
+
+    sampling = drawing.sampling(seed)
+    if file is not None:
+        puzzles = read_puzzles(file)
+    else:
+        order = Order(family, level, "train", seed, count, style)
+        order.check()
+        puzzles = list(track(make_puzzles(order), "making puzzles", count))
+    distill_model(puzzles, model, mode, samples, keep, sampling, drawing.device, out)
+
+
+@app.command
+def study(file: Path, /, *, out: Path | None = None, results: Path | None = None) -> None:
+    """Run a controlled comparison: every arm with every seed, one after the other, and a table with intervals.
+
+    Parameters
+    ----------
+    file
+        A study (.toml); see recipes/studies/.
+    out
+        Folder of its runs; by default runs/NAME. What is there already is not run again.
+    results
+        Folder for the table and the plots; by default the folder of its runs.
+    """
+    from sleuth.workbench import run_study
+
+    run_study(file, out, results)
 
 
 @app.command(name="eval")

@@ -421,9 +421,14 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> RunCo
         raise UserError(f"{path} is a folder; name a recipe file (.toml)") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a TOML file: {error}") from None
-    for dotted, value in (overrides or {}).items():
+    return parse_config(with_overrides(data, overrides or {}), str(path))
+
+
+def with_overrides(data: dict[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
+    """Plain data with keys set from the command line. Raises `UserError` for a key that there is not."""
+    for dotted, value in overrides.items():
         _set(data, dotted, value)
-    return parse_config(data, str(path))
+    return data
 
 
 def parse_overrides(tokens: Sequence[str]) -> dict[str, str]:

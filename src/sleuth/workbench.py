@@ -6,7 +6,8 @@ The model half needs the extra `train`; everything here says so in one line wher
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,58 @@ def resume_run(path: Path) -> None:
         say(f"\nstopped; go on with: sleuth train --resume {path}")
         raise
     say(f"report: {report_run(path)}")
+
+
+def fork_run(parent: Path, step: str, path: Path, overrides: Mapping[str, str]) -> None:
+    """Goes on from a checkpoint of another run with other settings, in a new folder."""
+    _need_extra()
+    from sleuth.runs.directory import RunDirectory
+    from sleuth.runs.fork import fork
+
+    fork(RunDirectory.open(parent), step, path, overrides)
+    resume_run(path)
+
+
+def distill_model(
+    puzzles: Sequence[Puzzle],
+    model: str,
+    mode: Mode,
+    samples: int,
+    keep: int,
+    sampling: Sampling,
+    device: str,
+    out: Path,
+) -> None:
+    """Keeps a model's right completions, for `sft.file`."""
+    _need_extra()
+    if out.suffix != ".jsonl":
+        raise UserError(f"{out}: completions to learn from are kept as .jsonl")
+    from sleuth.evaluation.distill import distill
+    from sleuth.files import atomic_write
+    from sleuth.policy.engine import TorchPolicy
+
+    loaded = _load(model, device)
+    with bar(f"asking {model}", len(puzzles) * samples) as advance:
+        policy = TorchPolicy(loaded.model, loaded.tokenizer)
+        rows = distill(policy, puzzles, mode, sampling, samples, keep, advance)
+    atomic_write(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+    solved = len({row["puzzle_id"] for row in rows})
+    say(f"{len(rows)} right completions of {solved} puzzles, out of {len(puzzles)}: {out}")
+
+
+def run_study(file: Path, out: Path | None, results: Path | None) -> None:
+    """Runs what is missing of a study, and writes its table."""
+    _need_extra()
+    from sleuth.study.read import read_study
+    from sleuth.study.run import run
+
+    study = read_study(file)
+    folder = out or Path("runs") / study.name
+    try:
+        say(f"results: {run(study, folder, results or folder)}")
+    except KeyboardInterrupt:
+        say(f"\nstopped; the same command goes on: sleuth study {file}")
+        raise
 
 
 def report_run(path: Path) -> Path:

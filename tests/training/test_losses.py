@@ -155,9 +155,7 @@ def test_kl_by_hand(estimator: str, loss: float, grads: tuple[float, float]) -> 
     # Weight 0.5, over 4 tokens.
     others = {"reference_logprobs_N": torch.tensor([-2.0 + math.log(2), -1.0 - math.log(2)]), "kl": 0.5}
     at = [-2.0, -1.0]
-    found, stats, grad = loss_of(
-        at, at, [0.0, 0.0], [0.25, 0.25], tokens=4, kl_estimator=estimator, others=others
-    )
+    found, stats, grad = loss_of(at, at, [0.0, 0.0], [0.25, 0.25], tokens=4, kl_estimator=estimator, others=others)
     assert found == pytest.approx(0.5 * loss / 4)
     assert stats["kl"] == pytest.approx(loss / 4)
     torch.testing.assert_close(grad, torch.tensor(grads) * 0.5 / 4, rtol=1e-4, atol=1e-6)

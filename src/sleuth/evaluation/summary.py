@@ -15,6 +15,7 @@ from sleuth.evaluation.statistics import (
     paired_mean_difference,
     share_interval,
 )
+from sleuth.grading.legibility import legibility
 from sleuth.grading.score import ANSWERED, Outcome
 from sleuth.grading.soundness import soundness
 from sleuth.runs.rows import EvaluationRow, RolloutRow
@@ -54,6 +55,8 @@ class EvaluationSummary:
     completions: int
     parts: dict[str, Interval]
     """What the parts of completions are worth, by name in `PARTS`; only what there is something to say of."""
+    legibility: dict[str, Interval]
+    """Language, compression and repetition of the completions, as `sleuth.grading.legibility` measures them."""
 
     def as_metrics(self) -> dict[str, float]:
         """The means under the names of metrics.jsonl."""
@@ -64,6 +67,7 @@ class EvaluationSummary:
             "length_tokens": self.length_tokens.mean,
         }
         means |= {f"parts/{name}": interval.mean for name, interval in self.parts.items()}
+        means |= {f"legibility/{name}": interval.mean for name, interval in self.legibility.items()}
         return means | {f"outcome/{outcome}": share for outcome, share in self.outcomes.items()}
 
     def as_json(self) -> dict[str, Any]:
@@ -71,7 +75,8 @@ class EvaluationSummary:
         data = asdict(self)
         for name in ("share", "strict", "readable", "length_tokens"):
             data[name] = _plain(data[name])
-        data["parts"] = {name: _plain(interval) for name, interval in data["parts"].items()}
+        for group in ("parts", "legibility"):
+            data[group] = {name: _plain(interval) for name, interval in data[group].items()}
         return data | {"outcomes": {str(outcome): share for outcome, share in self.outcomes.items()}}
 
 
@@ -98,6 +103,7 @@ def summarise(rows: Rows) -> EvaluationSummary:
         outcomes={outcome: counts[outcome] / len(rows) for outcome in Outcome},
         completions=len(rows),
         parts=_parts(rows),
+        legibility=_legibility(rows),
     )
 
 
@@ -150,6 +156,15 @@ def _parts(rows: Rows) -> dict[str, Interval]:
         for name, values in found.items()
         if values
     }
+
+
+def _legibility(rows: Rows) -> dict[str, Interval]:
+    values: dict[str, dict[str, list[float]]] = {name: {} for name in ("language", "compression", "repetition")}
+    for row in rows:
+        measured = legibility(row.completion, row.prompt)
+        for name, found in values.items():
+            found.setdefault(row.puzzle_id, []).append(getattr(measured, name))
+    return {name: share_interval(found) for name, found in values.items()}
 
 
 def _by_puzzle(rows: Rows, value: Callable[[EvaluationRow | RolloutRow], float]) -> dict[str, list[float]]:

@@ -75,6 +75,22 @@ def figures_of(facts: Facts) -> list[Figure]:
             "How undecided the model is about its next token, in nats. At 0 it always writes the same, and there is "
             "nothing left to learn from.",
         ),
+        _curve(
+            facts,
+            "kl",
+            "kl",
+            "Divergence from the start",
+            "Kullback–Leibler divergence of the sampled completions, in nats a token, from the model as it was before "
+            "GRPO.",
+            phase="grpo" if facts.course("grpo", "kl") else "eval",
+        ),
+        _curve(
+            facts,
+            "repetition",
+            "legibility/repetition",
+            "Legibility",
+            "The share of runs of four words that were not written before: it falls when a text goes in circles.",
+        ),
         _mismatch_figure(facts),
         _curve(
             facts,
@@ -111,7 +127,7 @@ def _curve(
             if baseline in facts.summaries and not (baseline == "guessing" and metric == "length_tokens"):
                 value = level(facts.summaries[baseline]).mean
                 series.append(Series(within(POLICIES[baseline]), [(0, value)], colour, "level"))
-    percent = metric in ("reward", "strict") or metric.startswith("parts/")
+    percent = metric in ("reward", "strict") or metric.startswith(("parts/", "legibility/"))
     show = text.percent if percent else "{:.3g}".format
     label = f"{title}: {show(course[0][1])} at step {course[0][0]}, {show(course[-1][1])} at step {course[-1][0]}"
     x_title = "step of the warm start" if phase == "sft" else "GRPO step"

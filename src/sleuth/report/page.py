@@ -22,6 +22,7 @@ from sleuth.report.facts import OUTCOMES, POLICIES, STAGES, Facts, read_facts, w
 from sleuth.report.figures import figures_of
 from sleuth.report.samples import PUZZLES_SHOWN, before_and_after, shown_puzzle, suite, training_samples
 from sleuth.runs.directory import RunDirectory
+from sleuth.training.alarms import alarms
 
 MODES = {
     "answer": "It answers directly, without writing down any reasoning.",
@@ -57,6 +58,8 @@ def render(run: RunDirectory) -> str:
         config=run.config,
         mode=MODES[run.config.mode],
         unfinished=_unfinished(facts),
+        alarms=alarms([line for line in facts.metrics if line.phase == "grpo"], run.config),
+        parent=run.parent(),
         headlines=_headlines(facts),
         latest=facts.summaries[facts.stages[-1]] if facts.stages else None,
         stage=within(STAGES[facts.stages[-1]]) if facts.stages else "",

@@ -20,7 +20,12 @@ VERDICTS = {
     "unread": "no template reads it",
 }
 """What the parts of a completion are marked with."""
-STOPS = {"end": "ended by itself", "length": "stopped at the length limit", "answered": "stopped when all was answered"}
+STOPS = {
+    "end": "ended by itself",
+    "length": "stopped at the length limit",
+    "answered": "stopped when all was answered",
+    "given up": "cut off where it had lost its thread",
+}
 
 PUZZLES_SHOWN = 3
 COMPLETIONS_SHOWN = 6

@@ -183,6 +183,18 @@ class RunDirectory:
         """The names of all evaluations, sorted."""
         return sorted(file.stem for file in self.evaluations.glob("*.parquet"))
 
+    def parent(self) -> dict[str, Any] | None:
+        """What `parent.json` says of the run that this one was forked from; None for a run of its own."""
+        path = self.path / "parent.json"
+        return dict(_read_json(path)) if path.exists() else None
+
+    def best_step(self) -> int | None:
+        """The first step with the best evaluation so far by the metric `config.checkpoint.best`, warm start and GRPO
+        counted together; None where none is asked for or there is no evaluation."""
+        name, sft = self.config.checkpoint.best, self.config.sft
+        values = [(line.values[name], -line.step) for line in self.read_metrics("eval") if name in line.values]
+        return -(-sft.examples // sft.batch_size) - max(values)[1] if name and values else None
+
     def _rollout_file(self, phase: Phase, step: int) -> Path:
         return self.rollouts / f"{phase}_{step:06d}.parquet"
 

@@ -88,7 +88,7 @@ def _no_spread(c: _Course) -> str | None:
 
 
 def _mismatch(c: _Course) -> str | None:
-    name, bar = MISMATCH[c.config.model.dtype]
+    name, bar = MISMATCH["float32" if c.config.model.dtype == "float32" else "bfloat16"]
     worst = max((line.values.get(name, 0.0) for line in c.lines[-1:]), default=0.0)
     return f"{worst:.2g} nats, bar {bar:g}" if worst > bar else None
 

@@ -20,7 +20,6 @@ from transformers import PreTrainedModel
 from sleuth.config import OptimizerConfig, Schedule, WeightsConfig
 from sleuth.training.lowrank import LowRank, trained
 
-
 ALL = WeightsConfig()
 """Every weight is trained."""
 

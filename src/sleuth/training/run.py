@@ -250,7 +250,7 @@ class _Training:
     def _save(self, step: int) -> None:
         """A checkpoint after so many steps, warm start and GRPO together."""
         started_s = time.perf_counter()
-        kept, best = self.config.checkpoint, self._best_step()
+        kept, best = self.config.checkpoint, self.run.best_step()
         checkpoints.save(
             self.run.checkpoints,
             step,
@@ -267,13 +267,6 @@ class _Training:
 
     def _state(self, step: int) -> dict[str, Any]:
         return {"step": step, "curriculum": self.curriculum.state()}
-
-    def _best_step(self) -> int | None:
-        """The first step with the best evaluation so far, warm start and GRPO together; None where none is asked
-        for."""
-        name = self.config.checkpoint.best
-        values = [(line.values[name], -line.step) for line in self.run.read_metrics("eval") if name in line.values]
-        return self.sft_steps - max(values)[1] if name and values else None
 
     # GRPO
 
@@ -377,7 +370,7 @@ class _Training:
             metrics |= self._against_reference()
         self.run.log_timings("eval", step, {"evaluate_s": time.perf_counter() - started_s})
         self._log("eval", step, metrics)
-        if step and self._best_step() == self.sft_steps + step:
+        if step and self.run.best_step() == self.sft_steps + step:
             self._save(self.sft_steps + step)
         give_back()
 

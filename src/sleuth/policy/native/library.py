@@ -88,11 +88,11 @@ class BatchArguments(ctypes.Structure):
 def library() -> ctypes.CDLL | None:
     """The functions of the C++ files, or None where they cannot be had."""
     flags = _processor_flags()
-    if not NEEDS <= flags:
+    if not NEEDS.issubset(flags):
         return None
     try:
         # The system may refuse tiles that the processor has: then vectors do their work.
-        return (TILE_NEEDS <= flags and _load(tiles=True)) or _load(tiles=False)
+        return (TILE_NEEDS.issubset(flags) and _load(tiles=True)) or _load(tiles=False)
     except (OSError, subprocess.SubprocessError) as error:
         say(f"The fast engine cannot be built ({_reason(error)}); a slower one is used. Install a C++ compiler (g++).")
         return None

@@ -1,0 +1,1 @@
+"""Controlled comparisons: the same recipe with one thing changed, several seeds an arm."""
