@@ -21,7 +21,7 @@ from sleuth.runs.directory import RunDirectory
 from tests.report.made_up_run import CONFIG, HOSTILE, SCRIPT, evaluation, fill
 
 VOID = {"meta", "br", "hr", "img", "input", "link", "path", "line"}
-ALL_FIGURES = ["reward", "strict", "outcomes", "length", "entropy", "mismatch", "sft-loss", "time"]
+ALL_FIGURES = ["reward", "strict", "outcomes", "length", "entropy", "repetition", "mismatch", "sft-loss", "time"]
 
 
 class Page(HTMLParser):
