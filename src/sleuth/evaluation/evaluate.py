@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sleuth.config import Mode
-from sleuth.grading.grade import grade
 from sleuth.grading.score import Score
+from sleuth.grading.worker import grade_safely
 from sleuth.policy.asking import ask
 from sleuth.policy.base import Policy, Rollout, Sampling, StopReason
 from sleuth.policy.baselines import guessing, solver
@@ -33,8 +33,8 @@ def evaluate(
 
 
 def graded(puzzle: Puzzle, mode: Mode, rollout: Rollout) -> Score:
-    """The grade of a rollout."""
-    return grade(puzzle, rollout.text, mode, rollout.stop is StopReason.LENGTH)
+    """The grade of a rollout, whatever the completion does to the grader."""
+    return grade_safely(puzzle, rollout.text, mode, rollout.stop is StopReason.LENGTH)
 
 
 def completion(puzzle: Puzzle, mode: Mode, rollout: Rollout, sample: int, score: Score | None = None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class Outcome(StrEnum):
     AMBIGUOUS = "ambiguous"
     """Mode `program`: several worlds obey the program."""
     UNDECIDED = "undecided"
-    """Mode `program`: the solver's time ran out, or the program is over the size limit."""
+    """A bound was met: on a program's size, on the solver's work, or on the time and memory of grading."""
     TRUNCATED = "truncated"
     """The token limit was reached before anything could be read."""
 
