@@ -108,6 +108,6 @@ def solve_statements(reading: Reading, statements: list[Statement]) -> Execution
     for letter, question in zip(page.letters, page.questions, strict=True):
         choice = family.true_choice(page.case, theory, world, question)
         if choice is None:
-            return Execution(Outcome.WRONG, answers, f"question {letter} has no single answer in the program's world")
+            return Execution(Outcome.AMBIGUOUS, {}, f"question {letter} has no single answer in the program's world")
         answers[letter] = family.answer_text(page.case, choice)
     return Execution(None, answers)
