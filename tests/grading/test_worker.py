@@ -166,14 +166,15 @@ def test_nothing_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
 
 @posix
 def test_a_worker_without_a_parent_is_ended_by_its_alarm() -> None:
-    code = "import time, sleuth.grading.worker as w; w.grade = lambda *_: time.sleep(600); w.serve(0.5, 2 << 30)"
+    endless = "lambda *_: sum(itertools.repeat(0))"
+    code = f"import itertools, sleuth.grading.worker as w; w.grade = {endless}; w.serve(0.5, 2 << 30)"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None and process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     request = {"puzzle": SMALL.model_dump(), "completion": "", "mode": "program", "truncated": False}
     process.stdin.write(json.dumps(request).encode() + b"\n")
     process.stdin.flush()
-    assert process.wait(timeout=30) == -signal.SIGALRM
+    assert process.wait(timeout=30) == -signal.SIGPROF
     process.communicate()
 
 
@@ -219,6 +220,24 @@ def test_a_reply_that_was_not_waited_for_is_nobodys(tmp_path: Path) -> None:
     )
     done = subprocess.run(script(tmp_path, body), capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.split() == ["interrupted", "correct", "True"]
+
+
+@posix
+def test_standing_still_is_not_taking_long(tmp_path: Path) -> None:
+    """Both are stopped for longer than a completion may take, as when a machine sleeps, or after Ctrl-Z."""
+    body = (
+        "import subprocess\n"
+        "w._worker = w.Worker(seconds=2)\n"
+        "w.grade_safely(puzzle, right, 'program')\n"
+        "first = w._worker.pid\n"
+        "os.kill(first, signal.SIGSTOP)\n"
+        "shell = f'sleep 0.3; kill -STOP {os.getpid()}; sleep 3; kill -CONT {os.getpid()} {first}'\n"
+        "helper = subprocess.Popen(['sh', '-c', shell])\n"
+        "print(w.grade_safely(puzzle, right, 'program').outcome, w._worker.pid == first)\n"
+        "helper.wait()\n"
+    )
+    done = subprocess.run(script(tmp_path, body), capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == ["correct", "True"]
 
 
 @posix

@@ -7,7 +7,7 @@ worker.
 
 The worker is a plain interpreter and not `multiprocessing`'s, which would run an unguarded script of the caller again.
 It reads lines of JSON and answers each with one. It leads a session of its own, so Ctrl-C on the terminal does not
-reach it. It ends when its input does, hence with its parent; and while it grades, an alarm clock of its own is set.
+reach it. It ends when its input does, hence with its parent; and while it grades, an alarm of its own is set.
 """
 
 from __future__ import annotations
@@ -34,10 +34,13 @@ SECONDS = 20.0
 """Wall-clock time of one completion. The bounds on work are met within about two seconds, at the largest levels."""
 MEMORY_BYTES = 2 << 30
 """Address space of the worker, where the system can limit it."""
+SLICES = 20
+"""The wait for a reply is made of so many: while the whole machine stands still, or a shell has stopped this process,
+the clock goes on, but one slice at most is lost."""
 START_SECONDS = 120.0
 """For a new interpreter to import what grades, on a machine that is busy."""
 ALARM_MARGIN_S = 5.0
-"""The worker's own alarm is for when nobody is left to kill it."""
+"""The worker's own alarm, in processor time, is for when nobody is left to kill it."""
 
 
 def grade_safely(puzzle: Puzzle, completion: str, mode: Mode = "answer", truncated: bool = False) -> Score:
@@ -94,9 +97,8 @@ class Worker:
 
     def _ask(self, puzzle: Puzzle, request: dict[str, Any]) -> dict[str, Any]:
         self._send(puzzle, request)
-        try:
-            line = self._lines.get(timeout=self._seconds)
-        except queue.Empty:
+        line = self._reply()
+        if line is None:
             self.kill()
             return {"over": f"grading took longer than {self._seconds:g} s"}
         reply: dict[str, Any] = json.loads(line) if line else {"over": ""}
@@ -105,6 +107,13 @@ class Worker:
             how = "" if line else f", or failed (its process ended with {code})"
             return {"over": f"grading needed more than {self._memory_bytes >> 20} MB{how}"}
         return reply
+
+    def _reply(self) -> bytes | None:
+        """The next line of the process; None if it takes too long."""
+        for _ in range(SLICES):
+            with contextlib.suppress(queue.Empty):
+                return self._lines.get(timeout=self._seconds / SLICES)
+        return None
 
     def _send(self, puzzle: Puzzle, request: dict[str, Any]) -> None:
         if self._process is not None and self._process.poll() is not None:
@@ -207,9 +216,9 @@ def _limit_memory(memory_bytes: int) -> None:
 
 
 def _set_alarm(seconds: float) -> None:
-    """This process ends in so many seconds, whatever it does; 0: not any more. Nothing where there are no alarms."""
+    """This process ends after so many seconds of processor time; 0: not any more. Nothing where there are no alarms."""
     if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 _worker = Worker()
