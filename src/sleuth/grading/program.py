@@ -24,8 +24,8 @@ MOST_CHARS = 200_000
 """Of a program, blank lines included."""
 MOST_LINES = 400
 """Statements of a program."""
-MOST_CLAUSES = 300_000
-"""Clauses that the statements of a program may compile to: five times what any clue set of level 5 needs."""
+MOST_CLAUSES = 100_000
+"""Clauses that the statements of a program may compile to; clue sets of level 5 need up to 6,000."""
 CONFLICTS = 20_000
 """Solver conflicts per decision: a bound on work, the same on every machine."""
 

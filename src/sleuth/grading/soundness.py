@@ -29,7 +29,7 @@ CONFLICTS = 2_000
 QUESTIONS, ALL_QUESTIONS = 300, 2_000
 """Questions to the solver about one sentence, and about all of a completion; what is not shown by then counts as not
 derived."""
-MOST_CLAUSES = 300_000
+MOST_CLAUSES = 100_000
 """Clauses that what a completion says may compile to; what is beyond them counts as not derived."""
 MOST_SENTENCES = 1_000
 """Sentences of a completion that are judged."""
