@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sleuth.datasets.files import read_puzzles
+from sleuth.runs.rows import EvaluationRow, read_parquet
 from tests.tiny import tiny_folder
 
 ROOT = Path(__file__).parent.parent
@@ -176,6 +177,8 @@ def test_play(puzzles: Path) -> None:
         (["eval", "--device", "gpu", "--count", "1"], "unknown device 'gpu'"),
         (["eval", "--count", "1", "--top-p", "0.9"], "without a temperature"),
         (["eval", "--count", "1", "--max-new-tokens", "0"], "at least one token"),
+        (["eval", "--count", "1", "--mode", "program", "--retries", "-1"], "--retries -1"),
+        (["eval", "--count", "1", "--mode", "reason", "--retries", "1"], "--retries is for mode program"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], said: str, tmp_path: Path) -> None:
@@ -293,6 +296,21 @@ def test_eval_and_ask(puzzles: Path, model: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     done = sleuth("eval", "--model", model, "--file", puzzles, "--max-new-tokens", "4", "--samples", "2", *drawn)
     assert done.returncode == 0, done.stderr
+
+
+def test_eval_and_ask_again(puzzles: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "e.parquet"
+    options = ["--model", model, "--mode", "program", "--max-new-tokens", "4", "--retries", "2"]
+    done = sleuth("eval", *options, "--file", puzzles, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "2 retries at most" in done.stdout and "0.0% [0.0%, 24.2%]" in done.stdout  # Wilson's interval of 0 of 12
+    rows = read_parquet(EvaluationRow, out)
+    assert [len(row.turns) for row in rows] == [2] * 12 and all(row.length_tokens > 4 for row in rows)
+    done = sleuth("ask", puzzles, *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("--- asked again: Line 1: ") == 2 and "it said nothing" in done.stdout
+    done = sleuth("ask", puzzles, "--model", model, "--retries", "1")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
 def test_help_explains_every_key() -> None:

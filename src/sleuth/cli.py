@@ -330,6 +330,7 @@ def ask(
     model: str = "smollm2-135m",
     number: int = 0,
     mode: Mode = "answer",
+    retries: int = 0,
     seed: int = 0,
     drawing: Drawing = GREEDY,
 ) -> None:
@@ -345,6 +346,8 @@ def ask(
         Which puzzle of the file, from 0.
     mode
         `answer`, `reason` or `program`.
+    retries
+        Mode `program`: how often a program that gives no answer is asked for again.
     seed
         Seed of the draws.
     """
@@ -352,7 +355,7 @@ def ask(
     from sleuth.workbench import ask_model
 
     sampling = drawing.sampling(seed)
-    ask_model(read_puzzle(file, number), model, mode, sampling, drawing.device)
+    ask_model(read_puzzle(file, number), model, mode, sampling, drawing.device, retries)
 
 
 @app.command(help_epilogue=KEY_TABLE)
@@ -506,6 +509,7 @@ def eval_command(
     seed: int = 0,
     file: Path | None = None,
     mode: Mode = "answer",
+    retries: int = 0,
     samples: int = 1,
     drawing: Drawing = GREEDY,
     out: Path | None = None,
@@ -532,6 +536,8 @@ def eval_command(
         Take the puzzles from a file instead.
     mode
         `answer`, `reason` or `program`.
+    retries
+        Mode `program`: how often a program that gives no answer is asked for again, before it counts as abstaining.
     samples
         Completions per puzzle.
     out
@@ -548,7 +554,7 @@ def eval_command(
         order = Order(family, level, split, seed, count, style)
         order.check()
         puzzles = list(track(make_puzzles(order), "making puzzles", count))
-    evaluate_model(puzzles, model, mode, samples, sampling, drawing.device, out)
+    evaluate_model(puzzles, model, mode, samples, sampling, drawing.device, out, retries)
 
 
 @app.command

@@ -15,6 +15,7 @@ from sleuth.config import Mode, ModelConfig, RunConfig, demo_config
 from sleuth.datasets.audit import audit
 from sleuth.errors import UserError
 from sleuth.play import show
+from sleuth.policy.asking import ask, ask_again, check_retries
 from sleuth.policy.base import Sampling
 from sleuth.progress import bar, say
 from sleuth.puzzles.generate import make_puzzle
@@ -126,9 +127,11 @@ def evaluate_model(
     sampling: Sampling,
     device: str,
     out: Path | None,
+    retries: int = 0,
 ) -> None:
     """Evaluates a model, prints it beside guessing and the solver, and keeps every completion if asked."""
     _need_extra()
+    check_retries(mode, retries)
     if out is not None and out.suffix != ".parquet":
         raise UserError(f"{out}: completions are kept as .parquet")
     from rich.console import Console
@@ -136,21 +139,21 @@ def evaluate_model(
 
     from sleuth.evaluation.evaluate import evaluate, evaluate_baselines
     from sleuth.evaluation.statistics import Interval
-    from sleuth.evaluation.summary import summarise
+    from sleuth.evaluation.summary import answering, summarise
     from sleuth.files import atomic_write
     from sleuth.policy.engine import TorchPolicy
     from sleuth.runs.rows import EvaluationRow, to_parquet
 
     loaded = _load(model, device)
     results = evaluate_baselines(puzzles, sampling.seed[0])
-    with bar(f"asking {model}", len(puzzles) * samples) as advance:
+    with bar(f"asking {model}", len(puzzles) * samples * (1 + retries)) as advance:
         policy = TorchPolicy(loaded.model, loaded.tokenizer)
-        rows = evaluate(policy, puzzles, mode, sampling, samples, advance)
+        rows = evaluate(policy, puzzles, mode, sampling, samples, advance, retries)
     name = f"{model} ({loaded.quantisation})" if loaded.quantisation else model
     results[f"{name}, mode {mode}"] = rows
 
-    def shown(interval: Interval) -> str:
-        return f"{interval.mean:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
+    def shown(interval: Interval | None) -> str:
+        return "-" if interval is None else f"{interval.mean:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
 
     table = Table("", "answers right", "puzzles wholly right", "readable", "tokens", title=f"{len(puzzles)} puzzles")
     for label, found in results.items():
@@ -158,25 +161,37 @@ def evaluate_model(
         tokens = f"{summary.length_tokens.mean:.0f}" if summary.length_tokens.mean else "-"
         table.add_row(label, shown(summary.share), shown(summary.strict), f"{summary.readable.mean:.1%}", tokens)
     Console().print(table)
+    if mode == "program":
+        answers = answering(rows)
+        programs = Table("answered", "wholly right, of those", "errors among them", title=f"{retries} retries at most")
+        programs.add_row(shown(answers.answered), shown(answers.right), str(answers.errors))
+        Console().print(programs)
     if out is not None:
         atomic_write(out, to_parquet(EvaluationRow, rows))
         say(f"every completion: {out}")
 
 
-def ask_model(puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device: str) -> None:
-    """Asks one case, shows the answer as it is written, and marks it."""
+def ask_model(puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device: str, retries: int = 0) -> None:
+    """Asks one case, shows the answer as it is written, and marks it; a program that gives none is asked for again."""
     _need_extra()
-    from sleuth.grading.grade import grade
-    from sleuth.policy.asking import ask
+    check_retries(mode, retries)
+    from sleuth.evaluation.evaluate import graded
+    from sleuth.grading.score import ANSWERED
     from sleuth.policy.stream import stream
 
     loaded = _load(model, device)
     print(f"{puzzle.prompt}\n\n--- {model} ---")
-    rollout = stream(loaded, ask(puzzle, mode), sampling, lambda text: print(text, end="", flush=True))
-    score = grade(puzzle, rollout.text, mode, rollout.stop.cut)
-    print(f"\n--- {score.outcome}{': ' + score.detail if score.detail else ''} ({len(rollout.tokens)} tokens) ---")
+    request = ask(puzzle, mode)
+    for left in reversed(range(1 + retries)):
+        rollout = stream(loaded, request, sampling, lambda text: print(text, end="", flush=True))
+        score = graded(puzzle, mode, rollout)
+        print(f"\n--- {score.outcome}{': ' + score.detail if score.detail else ''} ({len(rollout.tokens)} tokens) ---")
+        if score.outcome in ANSWERED or not left:
+            break
+        request = ask_again(request, 0, rollout.text, score)
+        print(f"--- asked again: {request.turns[-1][1]} ---")
     for letter, answer in puzzle.answers.items():
-        given = score.answers[letter]
+        given = score.answers[letter] or "nothing"
         print(f"{letter}. {answer}: {'right' if score.right[letter] else f'it said {given}'}")
 
 

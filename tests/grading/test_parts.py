@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sleuth.grading import grade
 from sleuth.grading.parts import line_parts, sentence_parts
+from sleuth.grading.reading import read_puzzle
+from sleuth.grading.soundness import Judge
 from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.puzzle import Puzzle
 
 PAGE = """Victim: Rex
 Suspects: Ada, Ben
@@ -22,6 +29,30 @@ Questions:
 A. Who committed the murder?
 """
 TEMPLATE = make_puzzle("temporal-clue", "1", "train", 0, 0).puzzle
+HALL, ATTIC = range(2)
+WORLDS = [
+    (ada, ben, rex, rope, lamp)
+    for ada, ben, rex, rope, lamp in itertools.product((HALL, ATTIC), repeat=5)
+    # The murderer is alone with the victim, and a weapon is there.
+    if (ada == rex) != (ben == rex) and rex in (rope, lamp)
+]
+MEANINGS = {
+    line: frozenset(world for world in WORLDS if true(*world))
+    for line, true in {
+        "in(Ada, Hall)": lambda ada, ben, rex, rope, lamp: ada == HALL,
+        "not_in(Ada, Attic)": lambda ada, ben, rex, rope, lamp: ada == HALL,
+        "in(Ben, Attic)": lambda ada, ben, rex, rope, lamp: ben == ATTIC,  # one suspect in each room
+        "in(Rex, Attic)": lambda ada, ben, rex, rope, lamp: rex == ATTIC,
+        "not_in(victim, Hall)": lambda ada, ben, rex, rope, lamp: rex == ATTIC,
+        "same(Ada, Lamp)": lambda ada, ben, rex, rope, lamp: ada == lamp,
+        "not_in(Lamp, Attic)": lambda ada, ben, rex, rope, lamp: lamp == HALL,
+        "in(Rope, Attic)": lambda ada, ben, rex, rope, lamp: rope == ATTIC,
+        "in(Ada, Attic)": lambda ada, ben, rex, rope, lamp: ada == ATTIC,
+        "if(in(Lamp, Attic), in(Ada, Hall))": lambda ada, ben, rex, rope, lamp: lamp == HALL or ada == HALL,
+        "same(Ben, Rex)": lambda ada, ben, rex, rope, lamp: ben == rex,
+    }.items()
+}
+LINES = list(MEANINGS)
 CASE = TEMPLATE.model_copy(update={"prompt": PAGE, "clues": (), "questions": (), "answers": {"A": "Ben"}})
 
 
@@ -47,6 +78,45 @@ def test_lines_of_a_program(lines: list[str], values: list[float]) -> None:
 
 def test_a_line_ends_with_its_line_break() -> None:
     assert [(part.start, part.end) for part in line_parts(CASE, "in(Ada, Hall)\r\n\nhm")] == [(0, 15), (16, 18)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_line_is_right_if_it_is_true_in_the_worlds_of_a_clue(data: st.DataObject) -> None:
+    """By plain enumeration of who and what can have been where."""
+    lines = data.draw(st.lists(st.sampled_from(LINES), max_size=9))
+    clues = [MEANINGS["in(Ada, Hall)"], MEANINGS["in(Rex, Attic)"], MEANINGS["same(Ada, Lamp)"]]
+    expected, said = [], set[int]()
+    for line in lines:
+        found = [i for i, clue in enumerate(clues) if i not in said and clue == MEANINGS[line]]
+        said |= set(found[:1])
+        expected.append("right" if found else "wrong")
+    assert [part.verdict for part in line_parts(CASE, "\n".join(lines))] == expected
+
+
+def test_lines_beyond_the_bounds_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [part.verdict for part in line_parts(CASE, "not_in(Ada, Attic)")] == ["right"]
+    monkeypatch.setattr("sleuth.grading.soundness.QUESTIONS", 0)
+    assert [part.verdict for part in line_parts(CASE, "not_in(Ada, Attic)\nin(Ada, Hall)")] == ["wrong", "right"]
+    monkeypatch.undo()
+    monkeypatch.setattr("sleuth.grading.soundness.MOST_CLAUSES", -1)
+    assert [part.verdict for part in line_parts(CASE, "not_in(Ada, Attic)\nin(Ada, Hall)")] == ["wrong", "right"]
+
+
+def test_few_questions_tell_many_lines_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    puzzle = make_puzzle("temporal-clue", "3", "train", 0, 0).puzzle
+    lines = [f"not_in({thing}, {room}, {time})" for thing, room, time in _places(puzzle)]
+    assert (len(lines), len(puzzle.clues)) == (60, 14)
+    asked = []
+    question = Judge._counterexample
+    monkeypatch.setattr(Judge, "_counterexample", lambda *about: (asked.append(about), question(*about))[1])
+    assert {part.verdict for part in line_parts(puzzle, "\n".join(lines))} == {"wrong"}
+    assert 0 < len(asked) <= 30
+
+
+def _places(puzzle: Puzzle) -> list[tuple[str, str, str]]:
+    case = read_puzzle(puzzle).page.case
+    return [(who, room, time) for who in case.suspects for room in case.rooms for time in case.times]
 
 
 def test_sentences_of_reasoning() -> None:

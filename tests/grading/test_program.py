@@ -123,3 +123,22 @@ def test_targets_are_graded_correct(family: str, level: str, mode: str) -> None:
         made = make_puzzle(family, level, "train", 5, index, "mixed").puzzle
         score = grade(made, target(made, mode), mode)  # type: ignore[arg-type]
         assert score.correct, (made.id, score)
+
+
+@pytest.mark.parametrize(
+    ("hostile", "detail"),
+    [
+        ("in(Ada, Hall)\n" * 401, "line 401: more than 400 statements"),
+        ("\n" * 200_001, "longer than 200000 characters"),
+    ],
+)
+def test_what_is_too_long_is_undecided(puzzle: Puzzle, hostile: str, detail: str) -> None:
+    score = grade(puzzle, hostile, "program")
+    assert (score.outcome, score.reward, score.detail, score.parts) == (Outcome.UNDECIDED, 0.0, detail, ())
+
+
+def test_what_compiles_to_too_much_is_undecided(puzzle: Puzzle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sleuth.grading.program.MOST_CLAUSES", 2)
+    assert grade(puzzle, "in(Ada, Hall)\nin(Ada, Hall)\nin(victim, Attic)", "program").outcome is Outcome.AMBIGUOUS
+    score = grade(puzzle, RIGHT, "program")
+    assert (score.outcome, score.detail) == (Outcome.UNDECIDED, "the statements need more than 2 clauses")

@@ -182,6 +182,32 @@ def test_prompts() -> None:
     assert tokenizer.decode(prompt_tokens(tokenizer, REQUEST)) == "Answer.\n\nWho?\n\n"
 
 
+def test_prompts_of_conversations() -> None:
+    tokenizer = tiny_tokenizer()
+    turns = (("Me.", "No. Again."), ("You.", "No."))
+    request = Request("k", "Answer.", "Who?", turns=turns)
+    talk = "".join(
+        f"<|im_start|>{role}\n{text}<|im_end|>\n"
+        for role, text in (
+            ("user", "Who?"),
+            ("assistant", "Me."),
+            ("user", "No. Again."),
+            ("assistant", "You."),
+            ("user", "No."),
+        )
+    )
+    system, begin = "<|im_start|>system\nAnswer.<|im_end|>\n", "<|im_start|>assistant\n"
+    assert tokenizer.decode(prompt_tokens(tokenizer, request)) == system + talk + begin
+    tokenizer.chat_template = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}" + str(
+        tokenizer.chat_template
+    )
+    merged = talk.replace("Who?", "Answer.\n\nWho?")
+    assert tokenizer.decode(prompt_tokens(tokenizer, request)) == merged + begin
+    tokenizer.chat_template = None
+    plain = "Answer.\n\nWho?\n\nMe.\n\nNo. Again.\n\nYou.\n\nNo.\n\n"
+    assert tokenizer.decode(prompt_tokens(tokenizer, request)) == plain
+
+
 def test_end_token_is_the_template_s_before_the_tokenizer_s() -> None:
     tokenizer = tiny_tokenizer()
     tokenizer.eos_token = "<|endoftext|>"

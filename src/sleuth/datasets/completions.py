@@ -11,8 +11,8 @@ from sleuth.config import Mode
 from sleuth.datasets.files import read_puzzles
 from sleuth.errors import UserError
 from sleuth.files import read_text
-from sleuth.grading.grade import grade
 from sleuth.grading.original import grade_original
+from sleuth.grading.worker import grade_safely
 
 
 def grade_file(puzzles: Path, completions: Path, mode: Mode, original: bool = False) -> Iterator[dict[str, Any]]:
@@ -34,7 +34,7 @@ def grade_file(puzzles: Path, completions: Path, mode: Mode, original: bool = Fa
             raise UserError(f"{completions}, line {number}: needs JSON with 'id' and 'completion'") from None
         if not isinstance(name, str) or name not in known or not isinstance(text, str):
             raise UserError(f"{completions}, line {number}: no puzzle {name!r} in {puzzles}")
-        score = grade_original(known[name], text) if original else grade(known[name], text, mode)
+        score = grade_original(known[name], text) if original else grade_safely(known[name], text, mode)
         yield {
             "id": name,
             "outcome": str(score.outcome),

@@ -36,7 +36,7 @@ COUNTED_PARTS = frozenset({"sentences_read", "sentences_unread"})
 UNREAD = frozenset({Outcome.UNREADABLE, Outcome.TRUNCATED})
 """Outcomes that mean that nothing could be read."""
 
-Rows = Sequence[EvaluationRow] | Sequence[RolloutRow]
+Rows = Sequence[EvaluationRow] | Sequence[RolloutRow] | Sequence[EvaluationRow | RolloutRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,28 @@ class EvaluationDifference:
     length_tokens: Interval
 
 
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How often a policy answers rather than abstains, and how far its answers can be trusted."""
+
+    answered: Interval
+    """Completions that answer."""
+    right: Interval | None
+    """Those that are wholly right, of those that answer; None if none does."""
+    errors: int
+    """Completions that answer and are not wholly right."""
+
+
+def answering(rows: Rows) -> Answering:
+    """What is known of programs that answer, and how many do. Raises `ValueError` without rows."""
+    answered = [row for row in rows if row.outcome in ANSWERED]
+    return Answering(
+        answered=share_interval(_by_puzzle(rows, lambda row: float(row.outcome in ANSWERED))),
+        right=share_interval(_by_puzzle(answered, _strict)) if answered else None,
+        errors=sum(not row.correct for row in answered),
+    )
+
+
 def summarise(rows: Rows) -> EvaluationSummary:
     """The figures of an evaluation, or of the rollouts of a step. Raises `ValueError` without rows."""
     if not rows:
@@ -134,10 +156,6 @@ def _parts(rows: Rows) -> dict[str, Interval]:
 
     programs = any(verdict in ("right", "wrong") for row in rows for _, _, verdict in row.parts)
     for row in rows:
-        if programs:
-            note("answered", row, row.outcome in ANSWERED)
-            if row.outcome in ANSWERED:
-                note("right_if_answered", row, row.correct)
         verdicts = [verdict for _, _, verdict in row.parts]
         if not verdicts:
             continue
@@ -151,11 +169,17 @@ def _parts(rows: Rows) -> dict[str, Interval]:
             note("sentences_true", row, figures.true)
             note("sentences_derived", row, figures.derived)
             note("nothing_false", row, figures.first_false is None)
-    return {
+    intervals = {
         name: (mean_interval if name in COUNTED_PARTS else share_interval)(values)
         for name, values in found.items()
         if values
     }
+    if programs:
+        figures_of_answers = answering(rows)
+        intervals["answered"] = figures_of_answers.answered
+        if figures_of_answers.right is not None:
+            intervals["right_if_answered"] = figures_of_answers.right
+    return intervals
 
 
 def _legibility(rows: Rows) -> dict[str, Interval]:

@@ -1,4 +1,4 @@
-"""The one function that grades, in training, evaluation and every export."""
+"""The one function that grades, in training, evaluation and every export (`sleuth.grading.worker` runs it apart)."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ def grade(puzzle: Puzzle, completion: str, mode: Mode = "answer", truncated: boo
     """
     if mode == "program":
         execution = run_program(puzzle, completion)
-        parts = line_parts(puzzle, completion)
+        # Lines of what was too much to run are not judged one by one, which would be more.
+        parts = () if execution.outcome is Outcome.UNDECIDED else line_parts(puzzle, completion)
         if execution.outcome is not None:
             cut = truncated and execution.outcome is Outcome.UNREADABLE
-            return _failed(puzzle, Outcome.TRUNCATED if cut else execution.outcome, execution.detail, parts)
+            return failed(puzzle, Outcome.TRUNCATED if cut else execution.outcome, execution.detail, parts)
         return _scored(puzzle, dict(execution.answers), parts)
     parts = sentence_parts(puzzle, completion) if mode == "reason" else ()
     answers = read_answers(completion, puzzle.questions)
     if answers is None:
         outcome = Outcome.TRUNCATED if truncated else Outcome.UNREADABLE
-        return _failed(puzzle, outcome, "no answer block", parts)
+        return failed(puzzle, outcome, "no answer block", parts)
     return _scored(puzzle, answers, parts)
 
 
-def _failed(puzzle: Puzzle, outcome: Outcome, detail: str, parts: tuple[Part, ...]) -> Score:
+def failed(puzzle: Puzzle, outcome: Outcome, detail: str, parts: tuple[Part, ...] = ()) -> Score:
+    """The grade of a completion that answers nothing."""
     letters = puzzle.answers
     return Score(outcome, 0.0, False, dict.fromkeys(letters), dict.fromkeys(letters, False), detail, parts)
 

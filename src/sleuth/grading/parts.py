@@ -11,6 +11,7 @@ from sleuth.grading.score import Part
 from sleuth.grading.soundness import judge, judge_of
 from sleuth.puzzles.formal import FormalError
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.statements import Statement
 
 
 def sentence_parts(puzzle: Puzzle, completion: str) -> tuple[Part, ...]:
@@ -30,13 +31,12 @@ def line_parts(puzzle: Puzzle, completion: str) -> tuple[Part, ...]:
     except UserError:
         return ()
     language = read_puzzle(puzzle).language
-    parts, said = list[Part](), set[int]()
+    places, statements = list[tuple[int, int]](), list[Statement | None]()
     for _, start, end in itertools.islice(program_lines(completion), MOST_LINES):
+        places.append((start, end))
         try:
-            clue = judged_by.clue_that_says(language.read(completion[start:end].strip()), said)
+            statements.append(language.read(completion[start:end].strip()))
         except FormalError:
-            clue = None
-        if clue is not None:
-            said.add(clue)
-        parts.append(Part(start, end, "wrong" if clue is None else "right"))
-    return tuple(parts)
+            statements.append(None)
+    clues = judged_by.clues_said(statements)
+    return tuple(Part(*place, "wrong" if clue is None else "right") for place, clue in zip(places, clues, strict=True))

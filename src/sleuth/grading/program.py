@@ -1,8 +1,9 @@
 """Mode `program`: the completion is a list of formal statements; the solver adds the family's rules and answers.
 
-Every line must be a statement (blank lines and code fences aside). The text is parsed, never executed; lines, line
-length, nesting and the solver's work are bounded. Exactly one world must obey the program, as one obeys the clues: to
-accept any program that settles the questions would reward leaving clues out (docs/LOG.md, 2026-11-22).
+Every line must be a statement (blank lines and code fences aside). The text is parsed, never executed; its length, its
+lines, their length and nesting, the clauses and the solver's work are bounded, and `sleuth.grading.worker` adds bounds
+on time and memory. Exactly one world must obey the program, as one obeys the clues: to accept any program that settles
+the questions would reward leaving clues out (docs/LOG.md, 2026-11-22).
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ from sleuth.puzzles.formal import FormalError, FormalLanguage
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.statements import Statement
 
+MOST_CHARS = 200_000
+"""Of a program, blank lines included."""
 MOST_LINES = 400
+"""Statements of a program."""
+MOST_CLAUSES = 100_000
+"""Clauses that the statements of a program may compile to; clue sets of level 5 need up to 6,000."""
 CONFLICTS = 20_000
 """Solver conflicts per decision: a bound on work, the same on every machine."""
 
@@ -45,12 +51,18 @@ def program_lines(text: str) -> Iterator[tuple[int, int, int]]:
         start = end
 
 
+class SizeError(ValueError):
+    """A program that is over a bound; the message names it."""
+
+
 def read_program(language: FormalLanguage, text: str) -> list[Statement]:
-    """The statements of a program. Raises `FormalError` naming the line."""
+    """The statements of a program. Raises `FormalError` naming the line, and `SizeError`."""
+    if len(text) > MOST_CHARS:
+        raise SizeError(f"longer than {MOST_CHARS} characters")
     statements: list[Statement] = []
     for number, start, end in program_lines(text):
         if len(statements) >= MOST_LINES:
-            raise FormalError(f"line {number}: more than {MOST_LINES} statements")
+            raise SizeError(f"line {number}: more than {MOST_LINES} statements")
         try:
             statements.append(language.read(text[start:end].strip()))
         except FormalError as error:
@@ -67,6 +79,8 @@ def run_program(puzzle: Puzzle, text: str) -> Execution:
         statements = read_program(reading.language, text)
     except FormalError as error:
         return Execution(Outcome.UNREADABLE, {}, str(error))
+    except SizeError as error:
+        return Execution(Outcome.UNDECIDED, {}, str(error))
     return solve_statements(reading, statements)
 
 
@@ -75,8 +89,11 @@ def solve_statements(reading: Reading, statements: list[Statement]) -> Execution
     family, page = reading.family, reading.page
     theory = family.theory(page.case)
     cnf = theory.cnf.copy()
-    for statement in statements:
+    most = len(cnf.clauses) + MOST_CLAUSES
+    for statement in dict.fromkeys(statements):
         cnf.add(theory.formula(statement))
+        if len(cnf.clauses) > most:
+            return Execution(Outcome.UNDECIDED, {}, f"the statements need more than {MOST_CLAUSES} clauses")
     with WorldSolver(cnf) as solver:
         try:
             world = solver.solve(conflicts=CONFLICTS)
@@ -91,6 +108,6 @@ def solve_statements(reading: Reading, statements: list[Statement]) -> Execution
     for letter, question in zip(page.letters, page.questions, strict=True):
         choice = family.true_choice(page.case, theory, world, question)
         if choice is None:
-            return Execution(Outcome.WRONG, answers, f"question {letter} has no single answer in the program's world")
+            return Execution(Outcome.AMBIGUOUS, {}, f"question {letter} has no single answer in the program's world")
         answers[letter] = family.answer_text(page.case, choice)
     return Execution(None, answers)

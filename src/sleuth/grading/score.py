@@ -20,15 +20,17 @@ class Outcome(StrEnum):
     CONTRADICTORY = "contradictory"
     """Mode `program`: no world obeys the program."""
     AMBIGUOUS = "ambiguous"
-    """Mode `program`: several worlds obey the program."""
+    """Mode `program`: several worlds obey the program, or the one that does leaves a question without a single
+    answer."""
     UNDECIDED = "undecided"
-    """Mode `program`: the solver's time ran out, or the program is over the size limit."""
+    """A bound was met: on a program's size, on the solver's work, or on the time and memory of grading."""
     TRUNCATED = "truncated"
     """The token limit was reached before anything could be read."""
 
 
 ANSWERED = frozenset({Outcome.CORRECT, Outcome.PARTLY, Outcome.WRONG})
-"""Outcomes with answers. Of a program, all others are known to be no solution without knowing the solution."""
+"""Outcomes of completions that answer. All others abstain: of programs it is known, without knowing the solution, that
+they are none (`undecided`: not known to be one)."""
 
 _VALUES = {"right": 1.0, "wrong": 0.0, "derived": 1.0, "lucky": 0.0, "empty": 0.0, "false": 0.0}
 """What repeats something, or cannot be read, has no value."""

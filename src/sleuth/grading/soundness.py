@@ -8,7 +8,7 @@ which must be in any set that works (hitting sets: Reiter, "A theory of diagnosi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -17,7 +17,7 @@ from sleuth.errors import UserError
 from sleuth.grading.reading import Reading, read_page
 from sleuth.grading.sentences import Claim, SentenceFinder
 from sleuth.logic.cnf import WorldSolver
-from sleuth.logic.formulas import Not, World, holds
+from sleuth.logic.formulas import Formula, Not, World, holds
 from sleuth.puzzles.prose import ReadError
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.statements import Statement
@@ -29,6 +29,8 @@ CONFLICTS = 2_000
 QUESTIONS, ALL_QUESTIONS = 300, 2_000
 """Questions to the solver about one sentence, and about all of a completion; what is not shown by then counts as not
 derived."""
+MOST_CLAUSES = 100_000
+"""Clauses that what a completion says may compile to; what is beyond them counts as not derived."""
 MOST_SENTENCES = 1_000
 """Sentences of a completion that are judged."""
 _REMEMBERED = 20_000
@@ -132,6 +134,7 @@ class Judge:
         self._clues = [self._solver.add_optional(formula) for formula in self._formulas]
         self._denied_clues = [self._solver.add_optional(Not(formula)) for formula in self._formulas]
         self._literals: dict[Statement, tuple[int, int]] = {}
+        self._most_clauses = len(self._solver.cnf.clauses) + MOST_CLAUSES
 
     def judge(self, completion: str, most: int) -> list[Judgement]:
         """As `soundness.judge`."""
@@ -143,24 +146,53 @@ class Judge:
             judgements.append(self._verdict(claim, said, derived, most))
         return judgements
 
-    def clue_that_says(self, statement: Statement, besides: Collection[int]) -> int | None:
-        """Index of a clue, not among `besides`, that is true in the same worlds as the statement, by the rules."""
-        left = [i for i in range(len(self._clues)) if i not in besides]
-        key = self._key(statement)
-        for i in left:
-            if self._clue_keys[i] == key:
-                return i
-        if not holds(self._theory.formula(statement), self._world):
-            return None
-        if len(self._literals) > MOST_SENTENCES:
-            self._start()
-        self._asked = self._asked_in_all = 0
-        affirmed, denied = self._selectors(statement)
+    def clues_said(self, statements: Sequence[Statement | None]) -> list[int | None]:
+        """For each statement the index of a clue that is true in the same worlds, by the rules, and that no statement
+        before it said; None where there is none, and for None.
+
+        Worlds in which a clue and a statement differ are kept: most pairs are told apart without a new question.
+        """
+        found, said = list[int | None](), set[int]()
+        worlds = list[tuple[World, list[bool]]]()
+        """Worlds that obey the rules, with the truth of every clue there; none of an earlier completion."""
+        fresh = False
+        for statement in statements:
+            clue = None
+            if statement is not None:
+                left = [i for i in range(len(self._clues)) if i not in said]
+                key = self._key(statement)
+                clue = next((i for i in left if self._clue_keys[i] == key), None)
+                if clue is None and holds(formula := self._theory.formula(statement), self._world):
+                    if not fresh:
+                        self._start()
+                        fresh = True
+                    clue = self._clue_like(statement, formula, left, worlds)
+            if clue is not None:
+                said.add(clue)
+            found.append(clue)
+        return found
+
+    def _clue_like(
+        self, statement: Statement, formula: Formula, left: list[int], worlds: list[tuple[World, list[bool]]]
+    ) -> int | None:
+        """The first clue of `left` that is true in the same worlds as the statement; `worlds` grows by those that tell
+        them apart. None also over the bounds."""
+        for world, truths in worlds:
+            if not left:
+                return None
+            truth = holds(formula, world)
+            left = [i for i in left if truths[i] == truth]
+        self._asked = 0
         try:
-            for i in left:
-                says_no_more = self._counterexample([self._clues[i], denied]) is None
-                if says_no_more and self._counterexample([affirmed, self._denied_clues[i]]) is None:
-                    return i
+            while left:
+                affirmed, denied = self._selectors(statement)
+                differs = self._counterexample([self._clues[left[0]], denied])
+                differs = differs or self._counterexample([affirmed, self._denied_clues[left[0]]])
+                if differs is None:
+                    return left[0]
+                truth, truths = holds(formula, differs), [holds(clue, differs) for clue in self._formulas]
+                worlds.append((differs, truths))
+                left = [i for i in left if truths[i] == truth]
         except TimeoutError:
             pass
         return None
@@ -176,9 +208,9 @@ class Judge:
         if key in said:
             return Judgement(start, end, Verdict.REPEATED)
         said.add(key)
-        affirmed, denied = self._selectors(statement)
         self._asked = 0
         try:
+            affirmed, denied = self._selectors(statement)
             clues = self._derivation(denied, derived, most)
             if clues is None:
                 return Judgement(start, end, Verdict.LUCKY)
@@ -204,8 +236,10 @@ class Judge:
         return min(self._family.orders(statement), key=repr)
 
     def _selectors(self, statement: Statement) -> tuple[int, int]:
-        """Literals that switch the statement on, and its denial."""
+        """Literals that switch the statement on, and its denial. Raises `TimeoutError` over the bound on clauses."""
         if statement not in self._literals:
+            if len(self._solver.cnf.clauses) > self._most_clauses:
+                raise TimeoutError(f"no room for another statement within {MOST_CLAUSES} clauses")
             formula = self._theory.formula(statement)
             self._literals[statement] = self._solver.add_optional(formula), self._solver.add_optional(Not(formula))
         return self._literals[statement]

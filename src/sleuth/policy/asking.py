@@ -1,11 +1,15 @@
-"""How a model is asked: the instructions of a mode, added to a puzzle's text when it is asked, never stored in it."""
+"""How a model is asked, and asked again: the instructions of a mode, added to a puzzle's text when it is asked, never
+stored in it; and what is said to a completion that is known to be wrong."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 from sleuth.config import Mode
+from sleuth.errors import UserError
 from sleuth.grading.answers import answers_all
+from sleuth.grading.score import Score
 from sleuth.policy.base import Request
 from sleuth.puzzles.puzzle import Puzzle
 
@@ -22,3 +26,26 @@ def ask(puzzle: Puzzle, mode: Mode) -> Request:
     """The request that asks a puzzle in a mode."""
     answered = None if mode == "program" else functools.partial(answers_all, questions=puzzle.questions)
     return Request(key=puzzle.id, system=INSTRUCTIONS[mode], user=puzzle.prompt, answered=answered)
+
+
+LONGEST_REASON = 200
+"""Characters of what is said of a completion: it may quote a line of it."""
+
+
+def check_retries(mode: Mode, retries: int) -> None:
+    """Raises `UserError` where completions cannot be asked again: only of a program is it known that it is wrong."""
+    if retries < 0:
+        raise UserError(f"--retries {retries}: 0 or more")
+    if retries and mode != "program":
+        raise UserError(f"--retries is for mode program: in mode {mode} nobody knows which completions are wrong")
+
+
+def ask_again(request: Request, sample: int, completion: str, score: Score) -> Request:
+    """The request that goes on after a program that gives no answers, with what the reader or the solver said of it.
+
+    That comes from the program and the puzzle's page alone; nothing of the right answers is in it.
+    """
+    reason = score.detail[:LONGEST_REASON]
+    turns = (*request.turns, (completion, f"{reason[:1].upper()}{reason[1:]}. Write the whole program again."))
+    key = request.key if request.turns else f"{request.key}, sample {sample}"
+    return dataclasses.replace(request, key=f"{key}, again", turns=turns)

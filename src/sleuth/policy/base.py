@@ -38,13 +38,15 @@ class Request:
     """One prompt, as roles rather than as tokens: every model has its own template."""
 
     key: str
-    """Names the prompt in the seed of every draw; the puzzle's id."""
+    """Names the prompt in the seed of every draw; the puzzle's id, at the start of a conversation."""
     system: str
     """Instructions of the mode."""
     user: str
     """The puzzle's text."""
     answered: Callable[[str], bool] | None = None
     """Whether a completion that stands so far answers all; None where that cannot be said before its end."""
+    turns: tuple[tuple[str, str], ...] = ()
+    """The conversation after `user`, where it has begun: what was completed, and what the user said to that."""
 
 
 GIVE_UP_TOKENS = 32

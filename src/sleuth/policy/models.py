@@ -10,6 +10,7 @@ What a prompt looks like for a model (its chat template) and which token ends it
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import logging
 import os
 import shutil
@@ -100,20 +101,25 @@ def prompt_tokens(tokenizer: Any, request: Request) -> list[int]:
     """The request in the model's chat template, up to where the assistant begins to write.
 
     An empty system text is left out. Templates that refuse a system role get it ahead of the user's text; a model
-    without a template gets the two texts with an empty line after each.
+    without a template gets all texts with an empty line after each. Earlier completions become tokens again from their
+    text, as any chat template does it.
     """
-    user = {"role": "user", "content": request.user}
+    later = [text for turn in request.turns for text in turn]
     if tokenizer.chat_template is None:
-        text = "".join(f"{part}\n\n" for part in (request.system, request.user) if part)
+        text = "".join(f"{part}\n\n" for part in (request.system, request.user, *later) if part)
         return list(tokenizer(text)["input_ids"])
-    messages = [{"role": "system", "content": request.system}, user] if request.system else [user]
+    user = {"role": "user", "content": request.user}
+    conversation = [user]
+    for role, text in zip(itertools.cycle(("assistant", "user")), later, strict=False):
+        conversation.append({"role": role, "content": text})
+    messages = [{"role": "system", "content": request.system}, *conversation] if request.system else conversation
     try:
         tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
     except jinja2.TemplateError:
         if not request.system:
             raise
         user["content"] = f"{request.system}\n\n{request.user}"
-        tokens = tokenizer.apply_chat_template([user], add_generation_prompt=True, return_dict=False)
+        tokens = tokenizer.apply_chat_template(conversation, add_generation_prompt=True, return_dict=False)
     return list(tokens)
 
 

@@ -75,12 +75,16 @@ class EvaluationRow(_Completion):
     """One completion of an evaluation."""
 
     length_tokens: int
-    """New tokens, the end token included when there is one."""
+    """New tokens of all turns, end tokens included."""
+    turns: tuple[tuple[str, str], ...] = ()
+    """What came before, where it was asked again: (completion, what was said to it) of every earlier turn."""
 
 
 Row = TypeVar("Row", RolloutRow, EvaluationRow)
 
-_JSON_COLUMNS = ("answers", "right", "gold", "parts")
+_JSON_COLUMNS = ("answers", "right", "gold", "parts", "turns")
+_LATER_COLUMNS = frozenset({"turns"})
+"""Columns that files of earlier versions lack."""
 
 
 def _schema(row_type: type[Row]) -> pa.Schema:
@@ -112,7 +116,7 @@ def to_parquet(row_type: type[Row], rows: Iterable[Row]) -> bytes:
     records = []
     for row in rows:
         record = asdict(row)
-        for name in _JSON_COLUMNS:
+        for name in record.keys() & _JSON_COLUMNS:
             record[name] = json.dumps(record[name], ensure_ascii=False)
         records.append(record)
     buffer = io.BytesIO()
@@ -132,16 +136,16 @@ def read_parquet(row_type: type[Row], path: Path) -> list[Row]:
     except pa.ArrowInvalid as error:
         raise UserError(f"{path}: not a Parquet file ({error})") from None
     expected = _schema(row_type).names
-    if table.schema.names != expected:
+    if table.schema.names not in (expected, [name for name in expected if name not in _LATER_COLUMNS]):
         differing = sorted(set(expected) ^ set(table.schema.names))
         raise UserError(f"{path}: written by another version of sleuth (columns differ: {', '.join(differing)})")
     rows = []
     for record in table.to_pylist():
-        for name in _JSON_COLUMNS:
+        for name in record.keys() & _JSON_COLUMNS:
             record[name] = json.loads(record[name])
-        record["parts"] = tuple((start, end, verdict) for start, end, verdict in record["parts"])
-        for name in ("tokens", "logprobs"):
-            if name in record:
-                record[name] = tuple(record[name])
+        for name in record.keys() & {"parts", "turns"}:
+            record[name] = tuple(map(tuple, record[name]))
+        for name in record.keys() & {"tokens", "logprobs"}:
+            record[name] = tuple(record[name])
         rows.append(row_type(**record | {"outcome": Outcome(record["outcome"])}))
     return rows
