@@ -43,6 +43,14 @@ def test_a_file_holds_no_doubles_and_says_when_there_are_no_more(monkeypatch: py
         list(make_puzzles(order, 1))
 
 
+def test_doubles_stay_where_they_are_wanted() -> None:
+    order = Order("temporal-clue", "1", "train", 0, 300)
+    as_they_come = [order.make(index) for index in range(order.count)]
+    assert len({made.digest for made in as_they_come}) < order.count
+    assert list(make_puzzles(order, 1, different=False)) == [made.puzzle for made in as_they_come]
+    assert list(make_puzzles(order, 1)) != [made.puzzle for made in as_they_come]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -46,8 +46,9 @@ class Order:
         return make_puzzle(self.family, self.level, self.split, self.seed, index, self.style, attempt)
 
 
-def make_puzzles(order: Order, workers: int = 0) -> Iterator[Puzzle]:
-    """The puzzles of an order, all different, in order. `workers`: processes; 0 takes all cores.
+def make_puzzles(order: Order, workers: int = 0, different: bool = True) -> Iterator[Puzzle]:
+    """The puzzles of an order, in order. `workers`: processes; 0 takes all cores. `different`: for one that is like an
+    earlier one but for names and order another is drawn.
 
     Raises `UserError` when the level has no more different puzzles.
     """
@@ -55,7 +56,7 @@ def make_puzzles(order: Order, workers: int = 0) -> Iterator[Puzzle]:
     seen: set[str] = set()
     for made in _made(order, workers or os.cpu_count() or 1):
         redraws = 0
-        while made.digest in seen:
+        while different and made.digest in seen:
             redraws += 1
             if redraws > REDRAWS:
                 raise UserError(

@@ -20,6 +20,7 @@ from sleuth.config import PuzzlesConfig, RunConfig
 from sleuth.datasets.make import Order, make_puzzles
 from sleuth.evaluation.evaluate import completion, evaluate, evaluate_baselines, graded
 from sleuth.evaluation.summary import summarise
+from sleuth.policy import nano
 from sleuth.policy.asking import ask
 from sleuth.policy.base import Rollout, Sampling
 from sleuth.policy.engine import TorchPolicy
@@ -39,6 +40,8 @@ from sleuth.training.sft import encode, train_sft
 
 MODEL = "model"
 """Folder of the finished model in a run."""
+INITIAL = "initial"
+"""Folder of a nano model as it is before training."""
 LENGTH_MARGIN = 1.25
 """The longest puzzle of a level over one of them."""
 
@@ -68,11 +71,19 @@ def start(config: RunConfig, path: Path) -> RunDirectory:
     puzzle_order(config.puzzles, "train", config.puzzles.seed, 1).check()
     RunDirectory.check_new(path)
     config = settled(config)
-    model, tokenizer = load_shape(config.model.name, getattr(torch, config.model.dtype))
+    made = nano.make(config) if config.model.kind == "nano" else None
+    model, tokenizer = made or load_shape(config.model.name, getattr(torch, config.model.dtype))
     config, said = fitted(config, model, _lengths(config, tokenizer))
     for line in said:
         say(line)
-    return RunDirectory.create(path, config)
+    run = RunDirectory.create(path, config)
+    if made is not None:
+        _keep_initial(run, *made)
+    return run
+
+
+def _keep_initial(run: RunDirectory, model: Any, tokenizer: Any) -> None:
+    checkpoints.export(run.path / INITIAL, model, tokenizer, MasterAdamW(model, run.config.optimizer))
 
 
 def _lengths(config: RunConfig, tokenizer: Any) -> Lengths:
@@ -106,7 +117,7 @@ def load(config: RunConfig, name: str | None = None) -> Loaded:
 class _Training:
     def __init__(self, run: RunDirectory) -> None:
         self.run, self.config = run, run.config
-        self.loaded = load(run.config)
+        self.loaded = load(run.config, self._initial())
         self.model, self.tokenizer = self.loaded.model, self.loaded.tokenizer
         self.policy = TorchPolicy(self.model, self.tokenizer, self.config.sampling.rows)
         self.optimizer = MasterAdamW(self.model, self.config.optimizer)
@@ -118,6 +129,15 @@ class _Training:
             run.truncate_after("sft", self.done)
         else:
             run.truncate_after("grpo", self.done - self.sft_steps)
+
+    def _initial(self) -> str | None:
+        """The folder of a nano model. It is there since the run's start, unless that was cut short."""
+        if self.config.model.kind == "pretrained":
+            return None
+        folder = self.run.path / INITIAL
+        if not folder.exists():
+            _keep_initial(self.run, *nano.make(self.config))
+        return str(folder)
 
     def finish(self) -> None:
         sft, grpo = self.sft_steps, self.config.grpo.steps
@@ -185,9 +205,12 @@ class _Training:
 
     def _warm_start(self) -> None:
         order = puzzle_order(self.config.puzzles, "train", self.config.puzzles.seed, self.config.sft.examples)
+        mode, on_prompt = self.config.mode, self.config.sft.on_prompt
+        # A nano model needs more examples than a low level has puzzles that differ in more than names.
+        puzzles = make_puzzles(order, different=self.config.model.kind != "nano")
         examples: list[Group] = [
-            encode(self.tokenizer, ask(puzzle, self.config.mode), target(puzzle, self.config.mode))
-            for puzzle in track(make_puzzles(order), "making examples", order.count)
+            encode(self.tokenizer, ask(puzzle, mode), target(puzzle, mode), on_prompt)
+            for puzzle in track(puzzles, "making examples", order.count)
         ]
         with bar("warm start", self.sft_steps) as advance:
             advance(self.done)
