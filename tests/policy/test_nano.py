@@ -85,6 +85,12 @@ def test_the_defaults_are_about_a_million_parameters() -> None:
     assert 0.8e6 < sum(parameter.numel() for parameter in model.parameters()) < 1.2e6
 
 
+def test_matrices_begin_with_their_spread() -> None:
+    model, _ = nano.make(config(model={"kind": "nano"}))
+    assert model.model.layers[0].mlp.gate_proj.weight.std().item() == pytest.approx(nano.SPREAD, rel=0.02)
+    assert model.model.embed_tokens.weight.std().item() == pytest.approx(nano.SPREAD, rel=0.02)
+
+
 def test_weights_hang_on_the_seed_alone() -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()

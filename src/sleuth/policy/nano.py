@@ -28,6 +28,8 @@ CONTEXT = 8192
 """Longest sequence, in tokens."""
 WIDTH = 3
 """Width of the feed-forward layer over the hidden size."""
+SPREAD = 0.06
+"""Standard deviation of the matrices at the start. transformers' 0.02 is made for models many times as wide."""
 USER, ASSISTANT, END = SPECIAL_TOKENS = ("<|user|>", "<|assistant|>", "<|end|>")
 CHAT_TEMPLATE = (
     "{% for message in messages %}{% if message['role'] == 'user' %}<|user|>{% elif message['role'] == 'assistant' %}"
@@ -51,6 +53,7 @@ def make(config: RunConfig) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
         max_position_embeddings=CONTEXT,
         rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
         tie_word_embeddings=True,
+        initializer_range=SPREAD,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
