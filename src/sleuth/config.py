@@ -91,8 +91,6 @@ class SftConfig(Section):
     """Highest learning rate; it falls linearly to a tenth of it."""
     warmup_steps: int = Field(5, ge=0)
     """Steps over which the learning rate rises from 0."""
-    on_prompt: bool = False
-    """Train on the prompt's tokens, too: a model that starts from nothing learns the language from them."""
 
 
 class GrpoConfig(Section):

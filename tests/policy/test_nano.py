@@ -110,7 +110,7 @@ def test_what_a_tokenizer_reads_is_the_run_s() -> None:
 
 
 SHORT = {
-    "sft": {"examples": 8, "batch_size": 4, "on_prompt": True},
+    "sft": {"examples": 8, "batch_size": 4},
     "grpo": {"steps": 1, "puzzles_per_step": 2, "samples": 2, "kl": 0.01},
     "sampling": {"max_new_tokens": 4},
     "eval": {"count": 2, "every_count": 2},

@@ -110,26 +110,6 @@ def _mean_reward(groups: Sequence[ScoredGroup]) -> float:
     return statistics.fmean(score.reward for group in groups for score in group.scores)
 
 
-def test_training_on_the_prompt_is_training_on_the_whole_text() -> None:
-    request, target = Request("k", "Answer.", "Who?"), "A. Ella"
-    plain, whole = (encode(TOKENIZER, request, target, on_prompt) for on_prompt in (False, True))
-    tokens = [*plain.prompt_tokens, *plain.completions[0]]
-    assert TOKENIZER.decode(plain.completions[0]) == "A. Ella<|im_end|>"
-    assert [*whole.prompt_tokens, *whole.completions[0]] == tokens and len(whole.prompt_tokens) == 1
-    model, losses = tiny_llama(), list[float]()
-    train_sft(
-        model,
-        MasterAdamW(model, RunConfig().optimizer),
-        [whole],
-        SftConfig(),
-        save_every=9,
-        on_step=lambda step, metrics, timings: losses.append(metrics["loss"]),
-        save=lambda step: None,
-    )
-    expected = tiny_llama()(torch.tensor([tokens]), labels=torch.tensor([tokens])).loss.item()
-    assert losses == [pytest.approx(expected, abs=1e-4)]
-
-
 @pytest.mark.parametrize("device", DEVICES)
 def test_grpo_learns_a_toy_task_from_a_random_start(device: str) -> None:
     config = _config(grpo={"steps": 12, "puzzles_per_step": 4, "samples": 16})

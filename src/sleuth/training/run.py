@@ -205,11 +205,11 @@ class _Training:
 
     def _warm_start(self) -> None:
         order = puzzle_order(self.config.puzzles, "train", self.config.puzzles.seed, self.config.sft.examples)
-        mode, on_prompt = self.config.mode, self.config.sft.on_prompt
+        mode = self.config.mode
         # A nano model needs more examples than a low level has puzzles that differ in more than names.
         puzzles = make_puzzles(order, different=self.config.model.kind != "nano")
         examples: list[Group] = [
-            encode(self.tokenizer, ask(puzzle, mode), target(puzzle, mode), on_prompt)
+            encode(self.tokenizer, ask(puzzle, mode), target(puzzle, mode))
             for puzzle in track(puzzles, "making examples", order.count)
         ]
         with bar("warm start", self.sft_steps) as advance:

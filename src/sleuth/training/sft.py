@@ -1,6 +1,6 @@
 """Supervised fine-tuning (SFT): the model is shown right completions and learns to repeat them.
 
-Trained on are the target's tokens and the end token, and the prompt's where that is asked for.
+Only the target's tokens and the end token are trained on, not the prompt.
 """
 
 from __future__ import annotations
@@ -22,12 +22,10 @@ from sleuth.training.optimizer import MasterAdamW, linear_rate
 from sleuth.training.packing import Group, micro_batches, pack
 
 
-def encode(tokenizer: Any, request: Request, target: str, on_prompt: bool = False) -> Group:
-    """One example: the request as the policy would see it, and the target with the end token behind it. on_prompt: all
-    but the first token is what losses are about."""
-    prompt, target_tokens = prompt_tokens(tokenizer, request), tokenizer(target, add_special_tokens=False)["input_ids"]
-    first = 1 if on_prompt else len(prompt)
-    return Group(prompt[:first], [[*prompt[first:], *target_tokens, end_token_id(tokenizer)]])
+def encode(tokenizer: Any, request: Request, target: str) -> Group:
+    """One example: the request as the policy would see it, and the target with the end token behind it."""
+    target_tokens = tokenizer(target, add_special_tokens=False)["input_ids"]
+    return Group(prompt_tokens(tokenizer, request), [[*target_tokens, end_token_id(tokenizer)]])
 
 
 def train_sft(
