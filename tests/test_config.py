@@ -105,10 +105,10 @@ def test_configuration_survives_json(model: dict[str, Any]) -> None:
         (["--model.kind", "nano", "--model.name", "HuggingFaceTB/SmolLM2-360M"], "leave model.name out"),
         (
             ["--model.kind", "nano", "--model.hidden", "200"],
-            "hidden 200 is no multiple of 16 for each of model.heads 2",
+            "hidden 200 is no multiple of 16 for each of model.heads 4",
         ),
         (["--model.kind", "nano", "--model.heads", "3"], "take 96"),
-        (["--model.kind", "nano", "--model.hidden", "16"], "take 32"),
+        (["--model.kind", "nano", "--model.hidden", "16"], "take 64"),
         (["--model.kind", "nano", "--model.vocabulary", "259"], "model.vocabulary: Input should be greater than or"),
         (["--model.layers", "2"], "model.layers is a size of a nano model"),
     ],

@@ -54,7 +54,7 @@ class ModelConfig(Section):
     """Of a nano model: hidden size."""
     layers: int = Field(4, ge=1)
     """Of a nano model: layers."""
-    heads: int = Field(2, ge=1)
+    heads: int = Field(4, ge=1)
     """Of a nano model: attention heads; each has an equal part of the hidden size, a multiple of 16."""
     vocabulary: int = Field(2048, ge=320)
     """Of a nano model: most tokens of its tokenizer, which takes fewer where the words of the puzzles need fewer."""
