@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sleuth.config import RewardConfig, RunConfig, demo_config, keys, load_recipe, parse_config, parse_overrides
+from sleuth.config import (
+    ModelConfig,
+    RewardConfig,
+    RunConfig,
+    demo_config,
+    keys,
+    load_recipe,
+    parse_config,
+    parse_overrides,
+)
 from sleuth.errors import UserError
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
@@ -79,8 +89,9 @@ def test_missing_recipe(tmp_path: Path) -> None:
         load_recipe(tmp_path / "x.toml")
 
 
-def test_configuration_survives_json() -> None:
-    config = RunConfig(name="x")
+@pytest.mark.parametrize("model", [{}, {"kind": "nano", "hidden": 64}])
+def test_configuration_survives_json(model: dict[str, Any]) -> None:
+    config = RunConfig(name="x", model=ModelConfig(**model))
     assert parse_config(config.model_dump(mode="json"), "config.json") == config
 
 
@@ -91,6 +102,15 @@ def test_configuration_survives_json() -> None:
         (["--grpo.loss", "reinforce", "--grpo.updates_per_batch", "2"], "set grpo.updates_per_batch to 1"),
         (["--grpo.updates_per_batch", "17"], "above grpo.puzzles_per_step"),
         (["--grpo.loss", "ppo"], "grpo.loss"),
+        (["--model.kind", "nano", "--model.name", "HuggingFaceTB/SmolLM2-360M"], "leave model.name out"),
+        (
+            ["--model.kind", "nano", "--model.hidden", "200"],
+            "hidden 200 is no multiple of 16 for each of model.heads 4",
+        ),
+        (["--model.kind", "nano", "--model.heads", "3"], "take 96"),
+        (["--model.kind", "nano", "--model.hidden", "16"], "take 64"),
+        (["--model.kind", "nano", "--model.vocabulary", "259"], "model.vocabulary: Input should be greater than or"),
+        (["--model.layers", "2"], "model.layers is a size of a nano model"),
     ],
 )
 def test_keys_that_do_not_go_together_are_refused(tokens: list[str], said: str) -> None:

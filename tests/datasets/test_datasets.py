@@ -11,7 +11,7 @@ import sleuth
 from sleuth.datasets.audit import audit, audit_all
 from sleuth.datasets.completions import grade_file
 from sleuth.datasets.files import read_puzzles, write_puzzles
-from sleuth.datasets.make import Order, make_puzzles
+from sleuth.datasets.make import Order, make_puzzles, make_slots
 from sleuth.datasets.original import import_original
 from sleuth.errors import UserError
 from sleuth.puzzles.puzzle import Puzzle
@@ -41,6 +41,16 @@ def test_a_file_holds_no_doubles_and_says_when_there_are_no_more(monkeypatch: py
     monkeypatch.setattr(Order, "make", lambda self, index, attempt=0: first)
     with pytest.raises(UserError, match="found 1 different puzzles"):
         list(make_puzzles(order, 1))
+
+
+def test_doubles_stay_where_they_are_wanted() -> None:
+    order = Order("temporal-clue", "1", "train", 0, 300)
+    as_they_come = [order.make(index) for index in range(order.count)]
+    assert len({made.digest for made in as_they_come}) < order.count
+    assert list(make_slots([(order, index) for index in range(order.count)], 1, different=False)) == [
+        made.puzzle for made in as_they_come
+    ]
+    assert list(make_puzzles(order, 1)) != [made.puzzle for made in as_they_come]
 
 
 @pytest.mark.parametrize(

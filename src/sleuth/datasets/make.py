@@ -59,15 +59,16 @@ def make_puzzles(order: Order, workers: int = 0) -> Iterator[Puzzle]:
     yield from make_slots([(order, index) for index in range(order.count)], workers)
 
 
-def make_slots(slots: Sequence[Slot], workers: int = 0) -> Iterator[Puzzle]:
-    """The puzzles of slots, all different, in order. `workers`: processes; 0 takes all cores.
+def make_slots(slots: Sequence[Slot], workers: int = 0, different: bool = True) -> Iterator[Puzzle]:
+    """The puzzles of slots, in order. `workers`: processes; 0 takes all cores. `different`: for one that is like an
+    earlier one but for names and order another is drawn.
 
     Raises `UserError` when a level has no more different puzzles.
     """
     seen: set[str] = set()
     for (order, index), made in zip(slots, _made(slots, workers or os.cpu_count() or 1), strict=True):
         redraws = 0
-        while made.digest in seen:
+        while different and made.digest in seen:
             redraws += 1
             if redraws > REDRAWS:
                 raise UserError(

@@ -53,16 +53,18 @@ class Curriculum:
         return {"active": list(self._active), "success": list(self._success)}
 
     def examples(self) -> Iterator[Puzzle]:
-        """The puzzles of the warm start, all different unless they are a fixed set."""
+        """The puzzles of the warm start, all different unless they are a fixed set or a nano model's."""
         count = self._config.sft.examples
         if self._puzzles.fixed:
             every = self._fixed_set()
             yield from (every[number % len(every)] for number in range(count))
             return
+        # A nano model needs more examples than a low level has puzzles that differ in more than names.
+        different = self._config.model.kind != "nano"
         # The warm start of a curriculum by success shows what GRPO will come to.
         sources = range(len(self._sources))
         slots = [self._slot(number, self._in_use(number / count, sources)) for number in range(count)]
-        yield from track(make_slots(slots), "making examples", count)
+        yield from track(make_slots(slots, different=different), "making examples", count)
 
     def asked(self, step: int) -> Iterator[Puzzle]:
         """The puzzles of a GRPO step: those that it asks at first, then those that may fill the places of others."""

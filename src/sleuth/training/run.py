@@ -21,6 +21,7 @@ from sleuth.config import RunConfig
 from sleuth.datasets.make import make_slots
 from sleuth.evaluation.evaluate import completion, evaluate, evaluate_baselines, graded
 from sleuth.evaluation.summary import summarise
+from sleuth.policy import nano
 from sleuth.policy.asking import ask
 from sleuth.policy.base import Rollout, Sampling
 from sleuth.policy.engine import TorchPolicy
@@ -53,6 +54,8 @@ REFERENCE = "reference"
 """Folder of the model as it was before GRPO."""
 NOT_FINITE = "not_finite"
 """Folder of the weights whose gradient was not finite."""
+INITIAL = "initial"
+"""Folder of a nano model as it is before training."""
 LENGTH_MARGIN = 1.25
 """The longest puzzle of a level over one of them."""
 
@@ -80,13 +83,22 @@ def start(config: RunConfig, path: Path) -> RunDirectory:
     check_mirrors(config)
     config = settled(config)
     dtype = getattr(torch, config.model.dtype)
-    model, tokenizer = load_shape(config.model.name, dtype)
+    made = nano.make(config) if config.model.kind == "nano" else None
+    model, tokenizer = made or load_shape(config.model.name, dtype)
+    _dress(tokenizer, config)
     lengths = _lengths(config, tokenizer)
     config, said = fitted(config, model, lengths)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     for line in [*said, *outlook(config, parameters, lengths, measured_rate(config.model.device, dtype))]:
         say(line)
-    return RunDirectory.create(path, config)
+    run = RunDirectory.create(path, config)
+    if made is not None:
+        _keep_initial(run, *made)
+    return run
+
+
+def _keep_initial(run: RunDirectory, model: Any, tokenizer: Any) -> None:
+    checkpoints.export_as_is(run.path / INITIAL, model, tokenizer)
 
 
 def _lengths(config: RunConfig, tokenizer: Any) -> Lengths:
@@ -119,13 +131,21 @@ def finished(run: RunDirectory) -> bool:
 def load(config: RunConfig, name: str | None = None) -> Loaded:
     """The run's model, in the run's number format and with its threads."""
     torch.set_num_threads(config.model.threads or torch.get_num_threads())
-    return load_model(name or config.model.name, getattr(torch, config.model.dtype), config.model.device)
+    loaded = load_model(name or config.model.name, getattr(torch, config.model.dtype), config.model.device)
+    _dress(loaded.tokenizer, config)
+    return loaded
+
+
+def _dress(tokenizer: Any, config: RunConfig) -> None:
+    """Prompts as the configuration wants them, here and in what is saved."""
+    if config.model.template == "plain":
+        tokenizer.chat_template = None
 
 
 class _Training:
     def __init__(self, run: RunDirectory) -> None:
         self.run, self.config = run, run.config
-        self.loaded = load(run.config)
+        self.loaded = load(run.config, self._initial())
         self.model, self.tokenizer = self.loaded.model, self.loaded.tokenizer
         self.policy = TorchPolicy(self.model, self.tokenizer, self.config.sampling.rows)
         self.optimizer = MasterAdamW(self.model, self.config.optimizer, self.config.weights)
@@ -141,6 +161,15 @@ class _Training:
             run.truncate_after("sft", self.done)
         else:
             run.truncate_after("grpo", self.done - self.sft_steps)
+
+    def _initial(self) -> str | None:
+        """The folder of a nano model. It is there since the run's start, unless that was cut short."""
+        if self.config.model.kind == "pretrained":
+            return None
+        folder = self.run.path / INITIAL
+        if not folder.exists():
+            _keep_initial(self.run, *nano.make(self.config))
+        return str(folder)
 
     def finish(self) -> None:
         sft, grpo = self.sft_steps, self.config.grpo.steps
