@@ -20,6 +20,7 @@ from tests.tiny import tiny_folder
 
 ROOT = Path(__file__).parent.parent
 RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
+DEMO = ROOT / "recipes" / "demo.toml"
 SMALL = {
     "sft.examples": "8",
     "sft.batch_size": "4",
@@ -55,7 +56,7 @@ def keys(**changed: str) -> list[str]:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "tiny"
-    tiny_folder(folder, max_position_embeddings=4096)
+    tiny_folder(folder, max_position_embeddings=32768)
     return folder
 
 
@@ -169,11 +170,11 @@ def test_play(puzzles: Path) -> None:
         (["train"], "name a recipe"),
         (["train", "missing.toml"], "no such recipe"),
         (["train", "--resume", "missing"], "no run here"),
-        (["train", str(RECIPES[0]), "--grpo.setps", "3"], "did you mean 'grpo.steps'"),
-        (["train", str(RECIPES[0]), "--puzzles.family", "zebar"], "did you mean 'zebra'"),
-        (["train", str(RECIPES[0]), "--sampling.top_p", "0.9"], "would bias the ratio"),
-        (["train", str(RECIPES[0]), "--device", "gpu"], "unknown device 'gpu'"),
-        (["train", str(RECIPES[0]), "--device", "cuda:99"], "not to be had"),
+        (["train", str(DEMO), "--grpo.setps", "3"], "did you mean 'grpo.steps'"),
+        (["train", str(DEMO), "--puzzles.family", "zebar"], "did you mean 'zebra'"),
+        (["train", str(DEMO), "--sampling.top_p", "0.9"], "would bias the ratio"),
+        (["train", str(DEMO), "--device", "gpu"], "unknown device 'gpu'"),
+        (["train", str(DEMO), "--device", "cuda:99"], "not to be had"),
         (["train", "--resume", "missing", "--device", "cpu"], "the run's own settings"),
         (["eval", "--device", "gpu", "--count", "1"], "unknown device 'gpu'"),
         (["eval", "--count", "1", "--top-p", "0.9"], "without a temperature"),
@@ -199,14 +200,14 @@ def test_a_model_folder_without_weights_is_refused_and_the_run_can_go_on(tmp_pat
     empty = tmp_path / "empty"
     empty.mkdir()
     (empty / "config.json").write_text((model / "config.json").read_text())
-    done = sleuth("train", RECIPES[0], *keys(**{"model.name": str(empty)}), "--out", tmp_path / "run")
+    done = sleuth("train", DEMO, *keys(**{"model.name": str(empty)}), "--out", tmp_path / "run")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr and str(empty) in done.stderr.splitlines()[-1]
 
 
 def test_a_run_that_does_not_fit_into_memory_is_refused_and_leaves_nothing(tmp_path: Path, model: Path) -> None:
     settings = keys(**{"model.name": str(model), "model.memory_gb": "0.2"})
-    done = sleuth("train", RECIPES[0], *settings, "--out", tmp_path / "run")
+    done = sleuth("train", DEMO, *settings, "--out", tmp_path / "run")
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1 and "raise --model.memory_gb" in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -215,7 +216,7 @@ def test_a_run_that_does_not_fit_into_memory_is_refused_and_leaves_nothing(tmp_p
 def test_what_is_decided_at_the_start_is_kept(tmp_path: Path, model: Path) -> None:
     """Measured, written down, and used again, whatever a resumed run would measure."""
     settings = keys(**{"model.name": str(model), "model.dtype": "auto", "model.threads": "0", "grpo.steps": "0"})
-    done = sleuth("train", RECIPES[0], *settings, "--device", "cpu", "--out", tmp_path / "run")
+    done = sleuth("train", DEMO, *settings, "--device", "cpu", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert "memory: about" in done.stderr
     text = (tmp_path / "run" / "config.json").read_text()
@@ -240,6 +241,11 @@ def test_recipes_run(recipe: Path, tmp_path: Path, model: Path) -> None:
     run = tmp_path / "run"
     nano = load_recipe(recipe).model.kind == "nano"
     chosen = {"model.hidden": "32", "model.heads": "2", "model.layers": "1"} if nano else {"model.name": str(model)}
+    if load_recipe(recipe).grpo.updates_per_batch > 2:
+        chosen["grpo.updates_per_batch"] = "2"
+    if load_recipe(recipe).sft.file:
+        (tmp_path / "distilled.jsonl").write_text(json.dumps({"system": "", "user": "Who?", "completion": "A. Ada"}))
+        chosen["sft.file"] = str(tmp_path / "distilled.jsonl")
     done = sleuth("train", recipe, *keys(**chosen), "--out", run)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -283,6 +289,66 @@ def test_a_stopped_run_ends_with_the_same_bytes(kill: signal.Signals, tmp_path: 
     done = sleuth("train", "--resume", stopped)
     assert done.returncode == 0, done.stderr
     assert run_files(stopped) == run_files(whole)
+
+
+def test_a_fork_goes_on_from_the_best_step_and_knows_its_parent(tmp_path: Path, model: Path) -> None:
+    parent, child = tmp_path / "parent", tmp_path / "child"
+    settings = {"model.name": str(model), "checkpoint.best": "reward", "checkpoint.keep_every": "3"}
+    assert sleuth("train", DEMO, *keys(**settings), "--out", parent).returncode == 0
+    kept = sorted(path.name for path in (parent / "checkpoints").iterdir())
+    assert "step_000003" in kept and "step_000004" in kept  # the third, kept for good, and the newest
+    done = sleuth("fork", parent, "--step", "3", "--out", child, "--optimizer.weight_decay", "0.5")
+    assert done.returncode == 0, done.stderr
+    told = json.loads((child / "parent.json").read_text())
+    assert told["step"] == 3 and told["changed"] == {"optimizer.weight_decay": "0.5"}
+    of_parent, of_child = (
+        [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (parent, child)
+    )
+    assert of_child[:4] == of_parent[:4] and len(of_child) == len(of_parent)
+    assert run_files(child)["model/model.safetensors"] != run_files(parent)["model/model.safetensors"]
+    assert "goes on from step 3 of the run demo" in (child / "report.html").read_text()
+    for arguments, said in (
+        (["--step", "77"], "step 77 is not kept; there are"),
+        (["--step", "first"], "last, best, or one of"),
+        (["--sft.examples", "4"], "bound to it"),
+        (["--grpo.setps", "4"], "did you mean 'grpo.steps'"),
+    ):
+        refused = sleuth("fork", parent, "--out", tmp_path / "other", *arguments)
+        assert refused.returncode == 2 and said in refused.stderr and len(refused.stderr.splitlines()) == 1
+        assert not (tmp_path / "other").exists()
+
+
+def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path) -> None:
+    small = {name: value for name, value in SMALL.items() if name != "model.dtype"} | {"model.hidden": "32"}
+    lines = ['name = "tiny"', 'question = "Does it?"', f'recipe = "{ROOT / "recipes" / "nano.toml"}"', "seeds = [0, 1]"]
+    lines += ["[set]", *(f'"{name}" = {value}' for name, value in small.items()), '"model.dtype" = "float32"']
+    lines += ["[arms.none]", '"grpo.kl" = 0.0', '[arms."0.01"]', '"grpo.kl" = 0.01']
+    file = tmp_path / "tiny.toml"
+    file.write_text("\n".join(lines))
+    done = sleuth("study", file, "--out", tmp_path / "runs", "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+    assert "would be found four times in five" in done.stderr
+    table = (tmp_path / "results" / "tiny.md").read_text()
+    assert "| none (grpo.kl 0.0) |" in table and "Differences from none" in table
+    assert (tmp_path / "results" / "tiny-strict.svg").read_text().startswith("<svg")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("metrics.jsonl")}
+    assert len(before) == 4
+    assert sleuth("study", file, "--out", tmp_path / "runs", "--results", tmp_path / "results").returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    file.write_text("\n".join(lines).replace("grpo.kl", "grpo.kk"))
+    refused = sleuth("study", file)
+    assert refused.returncode == 2 and "did you mean 'grpo.kl'" in refused.stderr
+
+
+def test_distill_keeps_what_is_right(puzzles: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "d.jsonl"
+    asked = ["--model", model, "--max-new-tokens", "4", "--samples", "2", "--count", "2", "--out", out]
+    refused = sleuth("distill", *asked)  # a model that knows nothing
+    assert refused.returncode == 2 and "none of 4 completions is right" in refused.stderr and not out.exists()
+    held_out = tmp_path / "test.jsonl"
+    assert sleuth("make", "zebra", "--split", "test", "--count", "1", "--out", held_out).returncode == 0
+    refused = sleuth("distill", *asked, "--file", held_out)
+    assert refused.returncode == 2 and "which models are measured on" in refused.stderr
 
 
 def test_eval_and_ask(puzzles: Path, model: Path, tmp_path: Path) -> None:

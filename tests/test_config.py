@@ -21,6 +21,7 @@ from sleuth.config import (
 from sleuth.errors import UserError
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
+[DEMO] = [path for path in RECIPES if path.stem == "demo"]
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -29,8 +30,7 @@ def test_shipped_recipes_are_valid(path: Path) -> None:
 
 
 def test_the_defaults_are_the_demo_but_for_its_reward() -> None:
-    [demo] = [path for path in RECIPES if path.stem == "demo"]
-    assert load_recipe(demo) == demo_config()
+    assert load_recipe(DEMO) == demo_config()
     assert demo_config().model_copy(update={"reward": RewardConfig(), "name": "run"}) == RunConfig()
 
 
@@ -41,7 +41,7 @@ def test_every_key_is_documented() -> None:
 
 def test_overrides() -> None:
     overrides = parse_overrides(["--grpo.steps", "20", "--mode=answer", "--optimizer.weight_decay", "0.1"])
-    config = load_recipe(RECIPES[0], overrides)
+    config = load_recipe(DEMO, overrides)
     assert (config.grpo.steps, config.mode, config.optimizer.weight_decay) == (20, "answer", 0.1)
 
 
@@ -62,7 +62,7 @@ def test_overrides() -> None:
 )
 def test_bad_overrides(tokens: list[str], said: str) -> None:
     with pytest.raises(UserError, match=said) as error:
-        load_recipe(RECIPES[0], parse_overrides(tokens))
+        load_recipe(DEMO, parse_overrides(tokens))
     assert "\n" not in str(error.value)
 
 
@@ -115,5 +115,5 @@ def test_configuration_survives_json(model: dict[str, Any]) -> None:
 )
 def test_keys_that_do_not_go_together_are_refused(tokens: list[str], said: str) -> None:
     with pytest.raises(UserError, match=re.escape(said)) as refused:
-        load_recipe(RECIPES[0], parse_overrides(tokens))
+        load_recipe(DEMO, parse_overrides(tokens))
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 300
