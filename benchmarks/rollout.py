@@ -115,7 +115,7 @@ def beside_generate(
     return {name: group * tokens / seconds for name, seconds in times_s.items()}
 
 
-MIXED_PROMPTS, MIXED_SAMPLES, MIXED_ROWS = 24, 4, 32
+MIXED_PROMPTS, MIXED_SAMPLES, MIXED_ROWS = 48, 4, 32
 SHORTEST, LONGEST = 16, 512
 
 

@@ -20,7 +20,7 @@ from sleuth.policy.engine import TorchPolicy
 from sleuth.training import checkpoints
 from sleuth.training.advantages import part_advantages
 from sleuth.training.boundary import StepBoundary
-from sleuth.training.grpo import ScoredGroup, Task, train_grpo
+from sleuth.training.grpo import ScoredGroup, Task, kl_weight, train_grpo
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.optimizer import MasterAdamW
 from sleuth.training.packing import Group, pack
@@ -408,3 +408,75 @@ def test_resumed_sft_ends_with_the_same_bits(tmp_path: Path, dtype: torch.dtype)
     whole = tiny_llama().to(dtype)
     run(whole, count=0)
     assert all(torch.equal(resumed.state_dict()[name], weight) for name, weight in whole.state_dict().items())
+
+
+def _only_first(rollout: Rollout) -> Score:
+    """Right where the first token is one of half of all: groups differ, and some have no spread."""
+    right = rollout.tokens[0] % 2 == 0
+    return Score(Outcome.CORRECT if right else Outcome.WRONG, float(right), right, {}, {})
+
+
+def test_groups_with_nothing_to_teach_are_filled_up_within_the_budget() -> None:
+    def tasks(step: int) -> list[Task]:  # the first two teach nothing, whatever is written
+        flat = [Task(Request(f"{step}/flat{i}", "", "a"), lambda _: Score(Outcome.WRONG, 0.0, False, {}, {})) for i in (0, 1)]
+        return [*flat, *(Task(Request(f"{step}/{i}", "", f"{i}"), _only_first) for i in range(9))]
+
+    filled = _grpo(_config(grpo={"steps": 1, "samples": 8, "refill": 6}), tiny_llama(), tasks=tasks)
+    groups = filled.groups[1]
+    assert [group.task.request.key for group in groups[:2]] == ["1/flat0", "1/flat1"]
+    assert sum(group.spread for group in groups) == 3 and len(groups) <= 3 + 6
+    # The loss is divided by the tokens of those that teach: the same step asked of them alone has the same loss.
+    taught = [group.task for group in groups if group.spread]
+    alone = _grpo(_config(grpo={"steps": 1, "samples": 8}), tiny_llama(), tasks=lambda step: taught)
+    assert filled.metrics[1]["loss"] == pytest.approx(alone.metrics[1]["loss"], abs=1e-6)
+    assert filled.metrics[1]["grad_norm"] == pytest.approx(alone.metrics[1]["grad_norm"], rel=1e-4)
+    none = _grpo(_config(grpo={"steps": 1, "samples": 8, "refill": 0}), tiny_llama(), tasks=lambda s: tasks(s)[:3])
+    assert len(none.groups[1]) == 3
+
+
+def test_a_small_spread_can_be_too_little() -> None:
+    config = _config(grpo={"steps": 1, "min_deviation": 0.4})
+    record = _grpo(config, tiny_llama())
+    for group in record.groups[1]:
+        assert group.spread == (statistics.pstdev(group.rewards) > 0.4)
+
+
+def test_truncated_completions_can_be_masked() -> None:
+    config = _config(grpo={"steps": 1, "samples": 16, "truncated": "mask"}, sampling={"max_new_tokens": 3})
+    record = _grpo(config, tiny_llama())
+    groups, metrics = record.groups[1], record.metrics[1]
+    ended = [r for group in groups for r in group.rollouts if r.stop is StopReason.END]
+    assert metrics["truncated"] == 1 - len(ended) / 48
+    assert metrics["tokens_trained"] <= sum(len(rollout.tokens) for rollout in ended) < metrics["tokens_sampled"]
+    for group in groups:
+        assert list(group.trained) == [rollout.stop is StopReason.END for rollout in group.rollouts]
+
+
+def test_a_penalty_in_the_reward_lowers_what_is_earned() -> None:
+    """The reference is another model: what is taken from the reward is the sum over the completion's tokens."""
+    reference = frozen_copy(tiny_llama(seed=1))
+    keys = {"steps": 1, "kl": 0.5, "kl_in": "reward", "kl_estimator": "k1"}
+    record = _grpo(_config(grpo=keys), tiny_llama(), reference=reference)
+    for group in record.groups[1]:
+        packed = pack([Group(group.rollouts[0].prompt_tokens, [rollout.tokens for rollout in group.rollouts])])
+        logprobs, _ = completion_logprobs(reference, packed)
+        parts = torch.split(logprobs.detach(), [len(rollout.tokens) for rollout in group.rollouts])
+        for rollout, score, earned, part in zip(group.rollouts, group.scores, group.rewards, parts, strict=True):
+            penalty = sum(rollout.logprobs) - float(part.sum())
+            assert earned == pytest.approx(score.reward - 0.5 * penalty, abs=1e-3)
+    assert "kl" not in record.metrics[1], "the loss has no such term"
+
+
+def test_the_weight_of_the_penalty_goes_from_end_to_end() -> None:
+    config = _config(grpo={"steps": 5, "kl": 0.01, "kl_end": 0.002})
+    assert [kl_weight(config, step) for step in range(1, 6)] == pytest.approx([0.01, 0.008, 0.006, 0.004, 0.002])
+    assert kl_weight(_config(grpo={"steps": 5, "kl": 0.01}), 5) == 0.01
+
+
+def test_a_completion_that_lost_its_thread_is_cut() -> None:
+    # A random model's tokens have a mean log-probability of a few nats: every completion is given up after 32 tokens.
+    sampling = Sampling(40, seed=(1,), give_up=-0.01)
+    [rollouts] = TorchPolicy(tiny_llama(), TOKENIZER, ends=False).rollout([Request("a", "", "b")], 3, sampling)
+    assert [(len(rollout.tokens), rollout.stop) for rollout in rollouts] == [(32, StopReason.GIVEN_UP)] * 3
+    whole = TorchPolicy(tiny_llama(), TOKENIZER, ends=False).rollout([Request("a", "", "b")], 1, Sampling(40, give_up=-99))
+    assert whole[0][0].stop is StopReason.LENGTH and len(whole[0][0].tokens) == 40
