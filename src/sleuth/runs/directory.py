@@ -6,6 +6,7 @@
     timings.jsonl                   seconds and whatever else differs between equal runs
     rollouts/<phase>_<step>.parquet every completion of a training step
     evaluations/<name>.parquet      every completion of an evaluation; <name>.json is its summary
+    initial/                        a nano model as it was before training
     checkpoints/                    what a run resumes from
     report.html                     made from all of the above
 
