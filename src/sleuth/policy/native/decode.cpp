@@ -110,8 +110,9 @@ struct Ahead {
 
 // c[strip][row tile], 16 × 16 sums each, with room for two of either = R row tiles of X, of which `rows` rows matter,
 // times S strips of packed weights; `step` values from one row tile, or strip, to the next.
+#ifdef __AMX_BF16__
 template <int R, int S>
-inline void product(const bf16 *x, int rows, const bf16 *w, int64_t step, int k_tiles, const Ahead &ahead, float *c) {
+inline void product(const bf16 *x, int, const bf16 *w, int64_t step, int k_tiles, const Ahead &ahead, float *c) {
     TILES;
     TILE_ZERO(0);
     if (S > 1) TILE_ZERO(1);
@@ -123,7 +124,6 @@ inline void product(const bf16 *x, int rows, const bf16 *w, int64_t step, int k_
             _mm_prefetch(next, _MM_HINT_T0);
             _mm_prefetch(next + step * 2, _MM_HINT_T0);
         }
-        TILE_ROWS(R > 1 ? 16 : rows);
         TILE_LOAD(4, x + k * TILE, 64);
         TILE_LOAD(6, w + k * TILE, 64);
         TILE_DOT(0, 4, 6);
@@ -132,7 +132,6 @@ inline void product(const bf16 *x, int rows, const bf16 *w, int64_t step, int k_
             TILE_DOT(1, 4, 7);
         }
         if (R > 1) {
-            TILE_ROWS(rows - 16);
             TILE_LOAD(5, x + step + k * TILE, 64);
             TILE_DOT(2, 5, 6);
             if (S > 1) TILE_DOT(3, 5, 7);
@@ -143,6 +142,51 @@ inline void product(const bf16 *x, int rows, const bf16 *w, int64_t step, int k_
     if (R > 1) TILE_STORE(2, c + 256, 64);
     if (R > 1 && S > 1) TILE_STORE(3, c + 768, 64);
 }
+#else
+// So many rows, from `first` on, that their sums stay in registers.
+template <int ROWS, int S>
+inline void few_rows(const bf16 *x, int first, const bf16 *w, int64_t step, int k_tiles, const Ahead &ahead, float *c) {
+    __m512 sum[ROWS][S];
+    for (int row = 0; row < ROWS; ++row)
+        for (int strip = 0; strip < S; ++strip) sum[row][strip] = _mm512_setzero_ps();
+    const char *next = (const char *)ahead.from;
+    const bf16 *from = x + first / 16 * step + first % 16 * 32;
+    for (int k = 0; k < k_tiles; ++k, from += TILE, w += TILE) {
+        for (int line = 0; line < ahead.lines; ++line, next += 64) {
+            _mm_prefetch(next, _MM_HINT_T0);
+            _mm_prefetch(next + step * 2, _MM_HINT_T0);
+        }
+        for (int pair = 0; pair < 16; ++pair) {
+            __m512bh columns[S];
+            for (int strip = 0; strip < S; ++strip)
+                columns[strip] = (__m512bh)_mm512_load_si512(w + strip * step + pair * 32);
+#pragma GCC unroll 8
+            for (int row = 0; row < ROWS; ++row) {
+                int32_t both;
+                std::memcpy(&both, from + row * 32 + pair * 2, 4);
+                const __m512bh value = (__m512bh)_mm512_set1_epi32(both);
+                for (int strip = 0; strip < S; ++strip)
+                    sum[row][strip] = _mm512_dpbf16_ps(sum[row][strip], value, columns[strip]);
+            }
+        }
+    }
+    for (int row = 0; row < ROWS; ++row)
+        for (int strip = 0; strip < S; ++strip)
+            _mm512_store_ps(c + strip * 512 + (first + row) * 16, sum[row][strip]);
+}
+
+template <int R, int S>
+inline void product(const bf16 *x, int rows, const bf16 *w, int64_t step, int k_tiles, const Ahead &ahead, float *c) {
+    for (int first = 0; first < rows; first += 8) {
+        const Ahead asked = first ? Ahead{nullptr, 0} : ahead;
+        const int left = rows - first;
+        if (left > 4) few_rows<8, S>(x, first, w, step, k_tiles, asked, c);
+        else if (left > 2) few_rows<4, S>(x, first, w, step, k_tiles, asked, c);
+        else if (left > 1) few_rows<2, S>(x, first, w, step, k_tiles, asked, c);
+        else few_rows<1, S>(x, first, w, step, k_tiles, asked, c);
+    }
+}
+#endif
 
 // Strips [begin, end) of X W^T, X tiled (rows × 32 k_tiles), W packed. `take(strip, row, sums, next sums)` is called for
 // each row and pair of strips with 16 sums of each; there is no next one (null) behind the last.

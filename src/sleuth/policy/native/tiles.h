@@ -3,7 +3,7 @@
 //
 // Tiles 0 … 3 hold sums (16 × 16 float32), 4 … 7 operands: 16 rows of 32 bfloat16 values on the left, 16 rows of pairs on
 // the right. A function that uses them says TILES first; a thread says TILES_BEGIN and TILES_END around all such
-// functions. TILE_ROWS says how many rows of the left operands that follow matter: vectors leave the others out.
+// functions.
 
 #pragma once
 
@@ -29,7 +29,6 @@ struct alignas(64) TileConfig {
 #define TILES_BEGIN const TileConfig tile_config; _tile_loadconfig(&tile_config)
 #define TILES_END _tile_release()
 #define TILES
-#define TILE_ROWS(count)
 #define TILE_ZERO(sums) _tile_zero(sums)
 #define TILE_LOAD(tile, from, line) _tile_loadd(tile, from, line)
 #define TILE_STORE(sums, to, line) _tile_stored(sums, to, line)
@@ -39,8 +38,6 @@ struct alignas(64) TileConfig {
 
 class Tiles {
   public:
-    int rows = 16;
-
     void zero(int sums) { std::memset(sums_[sums], 0, sizeof sums_[sums]); }
     void load(int tile, const void *from, int64_t line) {
         if (tile >= 4) {  // operands stay where they are
@@ -54,40 +51,31 @@ class Tiles {
         for (int row = 0; row < 16; ++row) std::memcpy((char *)to + row * line, sums_[sums] + row * 16, 64);
     }
     void dot(int sums, int left, int right) {
-        if (rows > 8) dot<16>(sums, left - 4, right - 4);
-        else if (rows > 4) dot<8>(sums, left - 4, right - 4);
-        else if (rows > 2) dot<4>(sums, left - 4, right - 4);
-        else if (rows > 1) dot<2>(sums, left - 4, right - 4);
-        else dot<1>(sums, left - 4, right - 4);
+        const char *x = from_[left - 4], *w = from_[right - 4];
+        const int64_t x_line = line_[left - 4], w_line = line_[right - 4];
+        __m512 sum[16];
+        for (int row = 0; row < 16; ++row) sum[row] = _mm512_load_ps(sums_[sums] + row * 16);
+        for (int pair = 0; pair < 16; ++pair) {
+            const __m512bh columns = (__m512bh)_mm512_loadu_si512(w + pair * w_line);
+#pragma GCC unroll 16
+            for (int row = 0; row < 16; ++row) {
+                int32_t both;
+                std::memcpy(&both, x + row * x_line + pair * 4, 4);
+                sum[row] = _mm512_dpbf16_ps(sum[row], (__m512bh)_mm512_set1_epi32(both), columns);
+            }
+        }
+        for (int row = 0; row < 16; ++row) _mm512_store_ps(sums_[sums] + row * 16, sum[row]);
     }
 
   private:
     alignas(64) float sums_[4][256];
     const char *from_[4];
     int64_t line_[4];
-
-    template <int R> void dot(int sums, int left, int right) {
-        const char *x = from_[left], *w = from_[right];
-        const int64_t x_line = line_[left], w_line = line_[right];
-        __m512 sum[R];
-        for (int row = 0; row < R; ++row) sum[row] = _mm512_load_ps(sums_[sums] + row * 16);
-        for (int pair = 0; pair < 16; ++pair) {
-            const __m512bh columns = (__m512bh)_mm512_loadu_si512(w + pair * w_line);
-#pragma GCC unroll 16
-            for (int row = 0; row < R; ++row) {
-                int32_t both;
-                std::memcpy(&both, x + row * x_line + pair * 4, 4);
-                sum[row] = _mm512_dpbf16_ps(sum[row], (__m512bh)_mm512_set1_epi32(both), columns);
-            }
-        }
-        for (int row = 0; row < R; ++row) _mm512_store_ps(sums_[sums] + row * 16, sum[row]);
-    }
 };
 
 #define TILES_BEGIN
 #define TILES_END
 #define TILES Tiles tiles
-#define TILE_ROWS(count) tiles.rows = (count)
 #define TILE_ZERO(sums) tiles.zero(sums)
 #define TILE_LOAD(tile, from, line) tiles.load(tile, from, line)
 #define TILE_STORE(sums, to, line) tiles.store(sums, to, line)
