@@ -418,7 +418,10 @@ def _only_first(rollout: Rollout) -> Score:
 
 def test_groups_with_nothing_to_teach_are_filled_up_within_the_budget() -> None:
     def tasks(step: int) -> list[Task]:  # the first two teach nothing, whatever is written
-        flat = [Task(Request(f"{step}/flat{i}", "", "a"), lambda _: Score(Outcome.WRONG, 0.0, False, {}, {})) for i in (0, 1)]
+        flat = [
+            Task(Request(f"{step}/flat{i}", "", "a"), lambda _: Score(Outcome.WRONG, 0.0, False, {}, {}))
+            for i in (0, 1)
+        ]
         return [*flat, *(Task(Request(f"{step}/{i}", "", f"{i}"), _only_first) for i in range(9))]
 
     filled = _grpo(_config(grpo={"steps": 1, "samples": 8, "refill": 6}), tiny_llama(), tasks=tasks)
@@ -478,5 +481,7 @@ def test_a_completion_that_lost_its_thread_is_cut() -> None:
     sampling = Sampling(40, seed=(1,), give_up=-0.01)
     [rollouts] = TorchPolicy(tiny_llama(), TOKENIZER, ends=False).rollout([Request("a", "", "b")], 3, sampling)
     assert [(len(rollout.tokens), rollout.stop) for rollout in rollouts] == [(32, StopReason.GIVEN_UP)] * 3
-    whole = TorchPolicy(tiny_llama(), TOKENIZER, ends=False).rollout([Request("a", "", "b")], 1, Sampling(40, give_up=-99))
+    whole = TorchPolicy(tiny_llama(), TOKENIZER, ends=False).rollout(
+        [Request("a", "", "b")], 1, Sampling(40, give_up=-99)
+    )
     assert whole[0][0].stop is StopReason.LENGTH and len(whole[0][0].tokens) == 40
