@@ -29,7 +29,7 @@ CONTEXT = 8192
 WIDTH = 3
 """Width of the feed-forward layer over the hidden size."""
 SPREAD = 0.06
-"""Standard deviation of the matrices at the start. transformers' 0.02 is made for models many times as wide."""
+"""Standard deviation of the matrices at the start; transformers' 0.02 is usual for models many times as wide."""
 USER, ASSISTANT, END = SPECIAL_TOKENS = ("<|user|>", "<|assistant|>", "<|end|>")
 CHAT_TEMPLATE = (
     "{% for message in messages %}{% if message['role'] == 'user' %}<|user|>{% elif message['role'] == 'assistant' %}"
