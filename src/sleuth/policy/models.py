@@ -249,7 +249,7 @@ def _smollm2() -> Path:
     # Written beside its place and moved there whole: another process, or a kill, never leaves half a model.
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        with _quiet():
+        with quiet_transformers():
             model, tokenizer = _read_gguf(path, torch.float32)
             model.save_pretrained(partial)
             tokenizer.save_pretrained(partial)
@@ -266,7 +266,7 @@ def _smollm2() -> Path:
 @contextmanager
 def _reading(folder: Path) -> Iterator[None]:
     """What goes wrong within it is an error of the user's, in one line."""
-    with _quiet():
+    with quiet_transformers():
         try:
             yield
         except READ_ERRORS as error:
@@ -278,7 +278,7 @@ def _reading(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """transformers' progress bars and load reports off; what matters in them is raised as an error."""
     bars, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
     transformers_logging.disable_progress_bar()

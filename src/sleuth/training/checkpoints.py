@@ -29,6 +29,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from sleuth.errors import UserError
 from sleuth.files import writing
+from sleuth.policy.models import quiet_transformers
 from sleuth.training.optimizer import MasterAdamW
 
 WEIGHTS = "model.safetensors"
@@ -102,7 +103,7 @@ def export(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerB
 
 def export_as_is(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Path:
     """Writes the model in the number format that it computes in. Replaces what `folder` held."""
-    with _whole_folder(folder) as temporary:
+    with _whole_folder(folder) as temporary, quiet_transformers():
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
     return folder

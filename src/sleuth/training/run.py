@@ -392,9 +392,8 @@ class _Training:
         sources = self.config.puzzles.mixture
         for source in sources:
             own = {puzzle.id for puzzle in self._held_out if is_of(puzzle, source)}
-            metrics |= {
-                f"source/{name_of(source)}": statistics.fmean(row.correct for row in rows if row.puzzle_id in own)
-            }
+            if rights := [row.correct for row in rows if row.puzzle_id in own]:
+                metrics[f"source/{name_of(source)}"] = statistics.fmean(rights)
         if self.groups and self.config.eval.reference:
             metrics |= self._against_reference()
         self.run.log_timings("eval", step, {"evaluate_s": time.perf_counter() - started_s})
