@@ -125,10 +125,11 @@ def matrix_rate(described: Architecture, dtype: torch.dtype, rows: int, logits: 
     return arithmetic / taken
 
 
-def train(model: Any, optimizer: MasterAdamW, batch: Sequence[Group], max_tokens: int) -> None:
+def train(model: Any, optimizer: MasterAdamW, batch: Sequence[Group]) -> None:
     """One step: forward, backward, update."""
-    for part in micro_batches(batch, max_tokens):
-        logprobs, _ = completion_logprobs(model, pack(part))
+    config = optimizer.config
+    for part in micro_batches(batch, config.micro_batch_tokens):
+        logprobs, _ = completion_logprobs(model, pack(part), checkpointing=config.activation_checkpointing)
         (-logprobs.sum() / 1e4).backward()
     optimizer.step(1e-9)
 
@@ -138,13 +139,13 @@ def efficiency(loaded: Loaded, optimizer: MasterAdamW, repeats: int) -> list[tup
     model = loaded.model
     described = architecture.read(model)
     assert described is not None
-    batch, config = groups(PROMPTS, SAMPLES, PROMPT, NEW), optimizer.config
+    batch = groups(PROMPTS, SAMPLES, PROMPT, NEW)
     tokens, predicted = (sum(getattr(g, f"{kind}_tokens") for g in batch) for kind in ("computed", "predicted"))
     train_s, train_rates = [], []
-    train(model, optimizer, batch, config.micro_batch_tokens)
+    train(model, optimizer, batch)
     for _ in range(repeats):  # alternating, so that both sides meet the same machine
         started = time.perf_counter()
-        train(model, optimizer, batch, config.micro_batch_tokens)
+        train(model, optimizer, batch)
         train_s.append(time.perf_counter() - started)
         train_rates.append(matrix_rate(described, model.dtype, tokens, predicted, backward=True))
     step_s, rate = statistics.median(train_s), statistics.median(train_rates)
@@ -201,7 +202,7 @@ def growth(loaded: Loaded, optimizer: MasterAdamW, repeats: int) -> list[tuple[s
         for prompts, samples, prompt, new in sizes:
             batch = groups(prompts, samples, prompt, new)
             tokens = sum(group.computed_tokens for group in batch)
-            step_s = seconds(lambda batch=batch: train(loaded.model, optimizer, batch, 4096), repeats)  # type: ignore[misc]
+            step_s = seconds(lambda batch=batch: train(loaded.model, optimizer, batch), repeats)  # type: ignore[misc]
             trained.append(step_s / tokens * 1e6)
             requests = [Request(f"{i}", "", " the" * (prompt - 20)) for i in range(prompts)]
             policy = TorchPolicy(loaded.model, loaded.tokenizer, rows=256, ends=False)
@@ -234,37 +235,55 @@ def plot(rows: list[tuple[str, str, list[float]]], path: Path) -> None:
     chart.save(path)
 
 
-def peak_memory() -> str:
-    """Gigabytes at most of a process that makes a step of `PACKED_TOKENS` packed tokens."""
-    command = [sys.executable, __file__, "--only-step"]
+MICRO_BATCHES = (4096, 2048, 1024)
+"""Tokens of one forward and backward pass; the first is what recipes have by default."""
+
+
+def peak_memory(config: OptimizerConfig) -> tuple[str, ...]:
+    """Of a process that makes a step of `PACKED_TOKENS` packed tokens: gigabytes at most, and seconds."""
+    checkpointing = ["--checkpointing"] if config.activation_checkpointing else []
+    command = [sys.executable, __file__, "--only-step", str(config.micro_batch_tokens), *checkpointing]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+    peak, taken_s = done.stdout.split()
+    how = f"{config.micro_batch_tokens:,}" + (", activation checkpointing" if checkpointing else "")
+    return how, peak, taken_s, "at most 4"
 
 
-def only_step() -> None:
+def only_step(config: OptimizerConfig) -> None:
     loaded = load_model(SMOLLM2, fast_dtype("cpu"), "cpu")
-    config = OptimizerConfig()
     batch = groups(8, 25, PROMPT, NEW + 9)
     assert abs(sum(group.computed_tokens for group in batch) - PACKED_TOKENS) < 200
-    train(loaded.model, MasterAdamW(loaded.model, config), batch, config.micro_batch_tokens)
-    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f}")
+    started = time.perf_counter()
+    train(loaded.model, MasterAdamW(loaded.model, config), batch)
+    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} {time.perf_counter() - started:.0f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, help="folder for the dated tables")
-    parser.add_argument("--only-step", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--only-step", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--checkpointing", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--only-memory", action="store_true", help="the last table alone")
     options = parser.parse_args()
     if options.only_step:
-        return only_step()
-    loaded = load_model(SMOLLM2, fast_dtype("cpu"), "cpu")
-    optimizer = MasterAdamW(loaded.model, OptimizerConfig())
+        config = OptimizerConfig(micro_batch_tokens=options.only_step, activation_checkpointing=options.checkpointing)
+        return only_step(config)
     versions = f"{machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
 
     def table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
         write_table("efficiency", f"{title} ({versions})", head, rows, options.out)
 
+    def memory() -> None:
+        plans = [OptimizerConfig(micro_batch_tokens=tokens) for tokens in MICRO_BATCHES]
+        plans.append(OptimizerConfig(micro_batch_tokens=MICRO_BATCHES[-1], activation_checkpointing=True))
+        head = ("tokens of a micro-batch", "peak memory of the process, GB", "seconds, the first step", "bar")
+        table(f"Memory of a step with {PACKED_TOKENS:,} packed tokens", head, [peak_memory(plan) for plan in plans])
+
+    if options.only_memory:
+        return memory()
+    loaded = load_model(SMOLLM2, fast_dtype("cpu"), "cpu")
+    optimizer = MasterAdamW(loaded.model, OptimizerConfig())
     head = ("what", "tokens", "time", "tokens/s", "GFLOP/s", "matrix rate, GFLOP/s", "ratio", "bar")
     table("Share of the matrix rate", head, efficiency(loaded, optimizer, options.repeats))
     head = ("what grows", "work", "1 ×", "2 ×", "4 ×", "8 ×")
@@ -273,9 +292,7 @@ def main() -> None:
     table("Microseconds a token as it grows", head, rows)
     if options.out is not None:
         plot(grown, options.out / "growth.svg")
-    memory = [(f"{PACKED_TOKENS:,}", peak_memory(), "at most 4")]
-    table("Memory", ("packed tokens in a step", "peak memory of the process, GB", "bar"), memory)
-    return None
+    return memory()
 
 
 if __name__ == "__main__":
