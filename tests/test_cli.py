@@ -299,10 +299,10 @@ def test_a_fork_goes_on_from_the_best_step_and_knows_its_parent(tmp_path: Path, 
     assert sleuth("train", DEMO, *keys(**settings), "--out", parent).returncode == 0
     kept = sorted(path.name for path in (parent / "checkpoints").iterdir())
     assert "step_000003" in kept and "step_000004" in kept  # the third, kept for good, and the newest
-    done = sleuth("fork", parent, "--step", "3", "--out", child, "--optimizer.weight_decay", "0.5")
+    done = sleuth("fork", parent, "--step", "3", "--out", child, "--grpo.entropy", "0.5")
     assert done.returncode == 0, done.stderr
     told = json.loads((child / "parent.json").read_text())
-    assert told["step"] == 3 and told["changed"] == {"optimizer.weight_decay": "0.5"}
+    assert told["step"] == 3 and told["changed"] == {"grpo.entropy": "0.5"}
     of_parent, of_child = (
         [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (parent, child)
     )

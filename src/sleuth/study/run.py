@@ -20,7 +20,7 @@ import vl_convert
 
 from sleuth.evaluation.statistics import Interval, mean_interval
 from sleuth.evaluation.summary import EvaluationSummary, summarise
-from sleuth.files import atomic_write
+from sleuth.files import atomic_write, writing
 from sleuth.progress import say
 from sleuth.runs.directory import RunDirectory
 from sleuth.study.read import MEASURES, Study
@@ -60,6 +60,8 @@ def run(study: Study, folder: Path, results: Path) -> Path:
 
 def write_results(study: Study, folder: Path, results: Path, least: float) -> Path:
     """The table and the plots of the runs that are finished."""
+    with writing(results):
+        results.mkdir(parents=True, exist_ok=True)
     runs = {arm: [RunDirectory.open(folder / f"{arm}-{seed}") for seed in study.seeds] for arm in study.arms}
     last = {arm: [_last(one) for one in many] for arm, many in runs.items()}
     first = next(iter(study.arms))
