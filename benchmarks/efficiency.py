@@ -235,7 +235,7 @@ def plot(rows: list[tuple[str, str, list[float]]], path: Path) -> None:
     chart.save(path)
 
 
-MICRO_BATCHES = (4096, 2048, 1024)
+MICRO_BATCHES = (2048, 4096, 1024)
 """Tokens of one forward and backward pass; the first is what recipes have by default."""
 
 

@@ -274,7 +274,7 @@ class OptimizerConfig(Section):
     """Decoupled weight decay, on matrices only."""
     max_grad_norm: float = Field(1.0, gt=0)
     """The gradient is scaled down to this norm."""
-    micro_batch_tokens: int = Field(4096, ge=1)
+    micro_batch_tokens: int = Field(2048, ge=1)
     """Tokens of one forward and backward pass, fewer where memory is short; does not change the result beyond
     rounding."""
     activation_checkpointing: bool = False
