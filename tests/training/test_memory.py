@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from sleuth.config import RunConfig
+from sleuth.config import RunConfig, WeightsConfig
 from sleuth.errors import UserError
 from sleuth.policy.native.library import library
 from sleuth.training import memory
@@ -82,6 +82,11 @@ def test_what_is_there_all_the_time() -> None:
     exact, rounded = (Footprint(model, dtype, "cpu") for dtype in (torch.float32, torch.bfloat16))
     assert (exact.weights(False), exact.optimizer()) == (4 * count, 12 * count)  # two moments and a gradient
     assert (rounded.weights(True), rounded.optimizer()) == (4 * count, 16 * count)  # a reference; masters
+    # 2 layers, each with a query projection of 64 × 64: of rank 4 two parts of 4 × 64, each with master, gradient and two
+    # moments; and the matrix as it was.
+    lora = WeightsConfig(train=("*q_proj*",), lora_rank=4)
+    assert exact.optimizer(lora) == 2 * (2 * 4 * 64) * 16 + 2 * 64 * 64 * 4
+    assert rounded.optimizer(WeightsConfig(train=("*q_proj*",))) == 2 * 64 * 64 * 16
 
 
 def test_a_shape_is_enough() -> None:
@@ -104,7 +109,7 @@ def test_a_limit_splits_the_work() -> None:
     work: dict[str, Any] = {"sampling": {"rows": 4096}, "eval": {"count": 5000}}
     model, whole = tiny_llama(), config(**work)
     footprint = Footprint(model, torch.float32, "cpu")
-    fixed = footprint.weights(False) + footprint.optimizer()
+    fixed = footprint.weights(True) + footprint.optimizer()
     longest = 100 + whole.sampling.max_new_tokens
     room = max(footprint.training(600, longest, False), footprint.sampling(20, 20, 100, 96))
     limited = config(model={"memory_gb": (fixed + room) / GB}, **work)

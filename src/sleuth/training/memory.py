@@ -22,12 +22,14 @@ from typing import Any
 
 import torch
 
-from sleuth.config import RunConfig
+from sleuth.config import RunConfig, WeightsConfig
 from sleuth.errors import UserError
 from sleuth.policy import architecture
 from sleuth.policy.native import decoder as native
 from sleuth.policy.native.library import library
 from sleuth.training.logprobs import CHUNK_TOKENS
+from sleuth.training.lowrank import trained
+from sleuth.training.optimizer import ALL
 
 GB = 1e9
 PROGRAM_BYTES = 500_000_000
@@ -81,7 +83,8 @@ class Footprint:
     def __init__(self, model: Any, dtype: torch.dtype, device: str) -> None:
         self._described = architecture.read(model)
         config = model.config.get_text_config()
-        self.parameters: int = sum(parameter.numel() for parameter in model.parameters())
+        self._shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
+        self.parameters: int = sum(shape.numel() for shape in self._shapes.values())
         self._size: int = dtype.itemsize
         self._layers: int = config.num_hidden_layers
         self._hidden: int = config.hidden_size
@@ -104,9 +107,14 @@ class Footprint:
         """The model, and a frozen copy of it."""
         return self.parameters * self._size * (1 + reference)
 
-    def optimizer(self) -> int:
-        """Two moments and a gradient in float32, and masters unless the model is its own."""
-        return self.parameters * 4 * (3 + (self._size != 4))
+    def optimizer(self, weights: WeightsConfig = ALL) -> int:
+        """Of what is trained two moments and a gradient in float32, and masters unless the model is its own; with LoRA
+        both parts of each difference, and the matrix as it was. Raises `UserError` if nothing is trained."""
+        chosen = [self._shapes[name] for name in trained(self._shapes, weights)]
+        numbers = sum(shape.numel() for shape in chosen)
+        if weights.lora_rank:
+            return 16 * weights.lora_rank * sum(sum(shape) for shape in chosen) + numbers * self._size
+        return numbers * 4 * (3 + (self._size != 4))
 
     def sampling(self, rows: int, groups: int, prompt: int, new: int) -> int:
         """Decoding so many rows of so many prompts side by side."""
@@ -183,7 +191,8 @@ def fitted(config: RunConfig, model: Any, lengths: Lengths) -> tuple[RunConfig, 
         computed = max(longest, min(tokens, batch))
         return footprint.training(computed, longest, config.optimizer.activation_checkpointing)
 
-    weights, optimizer = footprint.weights(config.grpo.kl > 0), footprint.optimizer()
+    compared = config.grpo.kl > 0 or config.reward.fluency > 0 or config.eval.reference
+    weights, optimizer = footprint.weights(compared), footprint.optimizer(config.weights)
     room = None if limit is None else limit - program - weights - optimizer
     rows = _largest(config.sampling.rows, 1, sampling, room)
     tokens = _largest(config.optimizer.micro_batch_tokens, longest, training, room)
