@@ -82,8 +82,8 @@ def test_what_is_there_all_the_time() -> None:
     exact, rounded = (Footprint(model, dtype, "cpu") for dtype in (torch.float32, torch.bfloat16))
     assert (exact.weights(False), exact.optimizer()) == (4 * count, 12 * count)  # two moments and a gradient
     assert (rounded.weights(True), rounded.optimizer()) == (4 * count, 16 * count)  # a reference; masters
-    # 2 layers, each with a query projection of 64 × 64: of rank 4 two parts of 4 × 64, each with master, gradient and two
-    # moments; and the matrix as it was.
+    # 2 layers, each with a query projection of 64 × 64: of rank 4 two parts of 4 × 64, each with master, gradient and
+    # two moments; and the matrix as it was.
     lora = WeightsConfig(train=("*q_proj*",), lora_rank=4)
     assert exact.optimizer(lora) == 2 * (2 * 4 * 64) * 16 + 2 * 64 * 64 * 4
     assert rounded.optimizer(WeightsConfig(train=("*q_proj*",))) == 2 * 64 * 64 * 16
@@ -115,12 +115,12 @@ def test_a_limit_splits_the_work() -> None:
     limited = config(model={"memory_gb": (fixed + room) / GB}, **work)
     settled, said = fitted(limited, model, LENGTHS)
     tokens, rows = settled.optimizer.micro_batch_tokens, settled.sampling.rows
-    assert tokens < 4096 and rows < 4096
+    assert tokens < 2048 and rows < 4096
     assert footprint.training(tokens, longest, False) <= room < footprint.training(2 * tokens, longest, False)
     assert footprint.sampling(rows, rows, 100, 96) <= room < footprint.sampling(2 * rows, 2 * rows, 100, 96)
     assert said[1] == (
         f"to fit into memory: {rows} completions side by side instead of 4096, "
-        f"micro-batches of {tokens} tokens instead of 4096"
+        f"micro-batches of {tokens} tokens instead of 2048"
     )
     assert settled.model_copy(update={"sampling": whole.sampling, "optimizer": whole.optimizer}) == limited
     # What was decided is kept: planned again, it stays.

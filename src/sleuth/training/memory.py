@@ -83,7 +83,7 @@ class Footprint:
     def __init__(self, model: Any, dtype: torch.dtype, device: str) -> None:
         self._described = architecture.read(model)
         config = model.config.get_text_config()
-        self._shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
+        self._shapes: dict[str, torch.Size] = {name: one.shape for name, one in model.named_parameters()}
         self.parameters: int = sum(shape.numel() for shape in self._shapes.values())
         self._size: int = dtype.itemsize
         self._layers: int = config.num_hidden_layers
