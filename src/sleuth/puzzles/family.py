@@ -16,7 +16,7 @@ from functools import cached_property
 from random import Random
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sleuth.config import nearest
+from sleuth.config import Names, nearest
 from sleuth.errors import UserError
 from sleuth.logic.citations import compile_groups
 from sleuth.logic.cnf import Cnf
@@ -102,6 +102,8 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     """Sentence styles that puzzles are written in."""
     apart: ClassVar[tuple[str, ...]] = ()
     """Styles whose sentences are read on their own pages only, since elsewhere they may mean something else."""
+    pooled: ClassVar[bool] = False
+    """Whether there is a pool of names."""
     stops: ClassVar[Mapping[str, str]] = {}
     """What ends a clue, for styles in which that is no full stop."""
     kinds: ClassVar[Mapping[str, Kind]]
@@ -212,8 +214,9 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     def rename_case(self, case: CaseT, rng: Random) -> CaseT:
         """The same case with other names."""
 
-    def dressed(self, case: CaseT, style: str, rng: Random) -> CaseT:
-        """The case with the names that pages of a style have; most styles take any."""
+    def dressed(self, case: CaseT, style: str, names: Names, rng: Random) -> CaseT:
+        """The case with the names that pages of a style have, where `themed` names are asked for (most styles take
+        any), or with names from the `pool`."""
         return case
 
     def _read_in(self, templates: Templates, style: str) -> Templates:
