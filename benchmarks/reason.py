@@ -1,0 +1,104 @@
+"""Reasoning in text against answers alone, for as much computing: docs/results/reason.md, by one command.
+
+    python benchmarks/reason.py [--reason runs/reason] [--answer runs/answer] [--out docs/results]
+
+The two runs that `recipes/reason.toml` names at its head, level by level. Computing is counted, not timed: 6 operations a
+parameter for every token trained on, prompts included, and 2 for every one sampled.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from common import machine
+from sleuth.evaluation.statistics import Interval
+from sleuth.evaluation.summary import compare, summarise
+from sleuth.files import atomic_write
+from sleuth.policy.asking import ask
+from sleuth.policy.models import load_shape
+from sleuth.progress import say
+from sleuth.puzzles.targets import target
+from sleuth.runs.directory import RunDirectory
+from sleuth.runs.rows import EvaluationRow
+from sleuth.training.curriculum import Curriculum
+from sleuth.training.sft import encode
+
+EVALUATIONS = {"before": "before training", "after-sft": "after the warm start", "after-grpo": "after GRPO"}
+PARTS = ("sentences_true", "sentences_derived", "nothing_false")
+
+
+def operations(run: RunDirectory) -> tuple[float, float]:
+    """Operations a parameter of warm start and GRPO, in millions."""
+    config = run.config
+    _, tokenizer = load_shape(config.model.name, torch.float32)
+    curriculum = Curriculum(config)
+    shown = sum(
+        encode(tokenizer, ask(puzzle, config.mode), target(puzzle, config.mode)).computed_tokens
+        for puzzle in curriculum.examples()
+    )
+    sampled = prompts = 0
+    for step in range(1, config.grpo.steps + 1):
+        rows = run.read_rollouts("grpo", step)
+        sampled += sum(len(row.tokens) for row in rows)
+        asked = {row.puzzle_id: row for row in rows}
+        prompts += sum(len(tokenizer(f"{row.system}\n{row.prompt}")["input_ids"]) for row in asked.values())
+    return 6 * shown / 1e6, (2 * sampled + 6 * (sampled + prompts)) / 1e6
+
+
+def shown(found: Interval | None) -> str:
+    return "–" if found is None else f"{found.mean:.1%} [{found.low:.1%}, {found.high:.1%}]".replace("%", " %")
+
+
+def of_level(rows: Sequence[EvaluationRow], level: str) -> list[EvaluationRow]:
+    return [row for row in rows if f"/level-{level}/" in row.puzzle_id]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reason", type=Path, default=Path("runs/reason"))
+    parser.add_argument("--answer", type=Path, default=Path("runs/answer"))
+    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    options = parser.parse_args()
+    runs = {"reason": RunDirectory.open(options.reason), "answer": RunDirectory.open(options.answer)}
+    config = runs["reason"].config
+    lines = [
+        "# Reasoning in text, and answers alone, for as much computing",
+        "",
+        f"{config.model.name} (4-bit weights, Q4_1, to begin with), one run of each mode, seed {config.seed}, greedy. "
+        f"{machine()}. In brackets 95 % intervals over puzzles. Made by `python benchmarks/reason.py`.",
+        "",
+        "| mode | supervised examples | GRPO steps | operations a parameter, warm start + GRPO |",
+        "| --- | --- | --- | --- |",
+    ]
+    for mode, run in runs.items():
+        warm, grpo = operations(run)
+        own = run.config
+        steps = f"{own.grpo.steps} of {own.grpo.puzzles_per_step} × {own.grpo.samples}"
+        lines.append(f"| {mode} | {own.sft.examples} | {steps} | {warm:.2f} + {grpo:.2f} million |")
+    for level in [source.level for source in config.puzzles.sources]:
+        head = ["", "puzzles wholly right", "answers right", "sentences true", "derived", "without a false sentence"]
+        lines += ["", f"## Level {level}", "", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+        guesses = summarise(of_level(runs["reason"].read_evaluation("guessing"), level))
+        count = guesses.strict.n
+        lines.append(f"| guessing ({count} puzzles) | {shown(guesses.strict)} | {shown(guesses.share)} | – | – | – |")
+        for mode, run in runs.items():
+            for name, said in EVALUATIONS.items():
+                found = summarise(of_level(run.read_evaluation(name), level))
+                parts = " | ".join(shown(found.parts.get(part)) for part in PARTS)
+                lines.append(f"| {mode}, {said} | {shown(found.strict)} | {shown(found.share)} | {parts} |")
+        lines.append("")
+        for mode, run in runs.items():
+            pair = [of_level(run.read_evaluation(name), level) for name in ("after-sft", "after-grpo")]
+            lines.append(f"GRPO against the warm start, mode {mode}: {shown(compare(*pair).strict)} wholly right.")
+        pair = [of_level(runs[mode].read_evaluation("after-grpo"), level) for mode in ("answer", "reason")]
+        lines += ["", f"Mode reason against mode answer, after GRPO: {shown(compare(*pair).strict)} wholly right."]
+    atomic_write(options.out / "reason.md", ("\n".join(lines) + "\n").encode())
+    say(f"{options.out / 'reason.md'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+"""How well a model translates whole cases, the puzzles of 2025 among them: docs/results/program.md, by one command.
+
+    sleuth train recipes/unseen.toml
+    sleuth train recipes/program.toml
+    python benchmarks/translate.py temporal-clue-val.json [--run runs/program] [--unseen runs/unseen] [--out docs/results]
+
+One greedy completion of each puzzle in mode `program`. Every evaluation is kept in the folder `translate` of the run it
+is about and not made again, so the command can be stopped, and given again as runs get further: what has no model yet
+is left out of the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import altair as alt
+import torch
+import vl_convert
+
+from common import machine
+from sleuth.config import Mode
+from sleuth.datasets.make import Order, make_puzzles
+from sleuth.datasets.original import import_original
+from sleuth.evaluation.evaluate import evaluate, evaluate_baselines
+from sleuth.evaluation.statistics import Interval, share_interval
+from sleuth.evaluation.summary import answering, compare, summarise
+from sleuth.evaluation.translation import ClueTold, Fault, told
+from sleuth.files import atomic_write
+from sleuth.policy.base import Sampling
+from sleuth.policy.engine import TorchPolicy
+from sleuth.policy.machine import fast_dtype
+from sleuth.policy.models import SMOLLM2, load_model
+from sleuth.progress import bar, clock, say
+from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.retell import retold
+from sleuth.runs.directory import RunDirectory
+from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
+
+LONGEST_PROGRAM = 2800
+"""Tokens; the longest of the 64 puzzles' programs has about 2,500."""
+LONGEST_ANSWER = 200
+ROWS = 32
+"""Decoded side by side: long prompts take memory."""
+COUNT = 64
+"""Puzzles of our own that are asked, as many as there are of 2025."""
+SEED = 20261126
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One evaluation."""
+
+    label: str
+    puzzles: Callable[[], Sequence[Puzzle]]
+    model: str | Path
+    mode: Mode = "program"
+    retries: int = 0
+    constrain: bool = False
+
+
+@cache
+def own(style: str) -> tuple[Puzzle, ...]:
+    """Puzzles of level `reference` that no training sees."""
+    return tuple(make_puzzles(Order("temporal-clue", "reference", "test", SEED, COUNT, style)))
+
+
+def rows_of(asked: Asked, folder: Path) -> list[EvaluationRow] | None:
+    """The completions of an evaluation, read or made; None where the model is not there yet."""
+    file = folder / f"{asked.label.replace(' ', '-').replace(',', '')}.parquet"
+    if file.exists():
+        return read_parquet(EvaluationRow, file)
+    if isinstance(asked.model, Path) and not (asked.model / "model.safetensors").exists():
+        say(f"{asked.label}: {asked.model} is not there yet")
+        return None
+    loaded = load_model(str(asked.model), fast_dtype("cpu"), "cpu")
+    most = LONGEST_PROGRAM if asked.mode == "program" else LONGEST_ANSWER
+    sampling = Sampling(most, temperature=0.0, constrain=asked.constrain)
+    puzzles = asked.puzzles()
+    started_s = time.perf_counter()
+    with bar(asked.label, len(puzzles) * (1 + asked.retries)) as advance:
+        policy = TorchPolicy(loaded.model, loaded.tokenizer, ROWS)
+        rows = evaluate(policy, puzzles, asked.mode, sampling, 1, advance, asked.retries)
+    say(f"{asked.label}: {summarise(rows).strict.mean:.1%} wholly right, {clock(time.perf_counter() - started_s)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_write(file, to_parquet(EvaluationRow, rows))
+    return rows
+
+
+def shown(found: Interval | None) -> str:
+    return "–" if found is None else f"{found.mean:.1%} [{found.low:.1%}, {found.high:.1%}]".replace("%", " %")
+
+
+def clues_of(puzzles: Sequence[Puzzle], rows: Sequence[EvaluationRow]) -> dict[str, list[ClueTold]]:
+    return {puzzle.id: told(puzzle, row.completion) for puzzle, row in zip(puzzles, rows, strict=True)}
+
+
+def figures(asked: Asked, rows: Sequence[EvaluationRow]) -> list[str]:
+    """A row of the tables about one evaluation."""
+    summary = summarise(rows)
+    wholly = f"{sum(row.correct for row in rows)} of {len(rows)}, {shown(summary.strict)}"
+    if asked.mode != "program":
+        return [asked.label, wholly, shown(summary.share), "–", "–", "–"]
+    clues = clues_of(asked.puzzles(), rows)
+    by_clue = share_interval({puzzle: [float(one.fault is None) for one in found] for puzzle, found in clues.items()})
+    every = [one for found in clues.values() for one in found]
+    right = sum(one.fault is None for one in every)
+    known = answering(rows)
+    per_clue = f"{100 * right / len(every):.2f} % of {len(every)}; by puzzle {shown(by_clue)}"
+    return [asked.label, wholly, shown(summary.share), per_clue, shown(known.answered), str(known.errors)]
+
+
+def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *(f"| {' | '.join(row)} |" for row in body), ""]
+
+
+HEAD = (
+    "",
+    "puzzles wholly right",
+    "answers right",
+    "clues told",
+    "programs that answer",
+    "errors among those",
+)
+
+
+def by_kind(every: Sequence[ClueTold]) -> list[str]:
+    """What becomes of the clues of each statement kind."""
+    rows = []
+    for kind, count in Counter(one.kind for one in every).most_common():
+        mine = [one for one in every if one.kind == kind]
+        faults = Counter(one.fault for one in mine)
+        rows.append([kind, str(count), f"{faults[None] / count:.2%}".replace("%", " %"), *(str(faults[f]) for f in Fault)])
+    return table(["kind", "clues", "told", *map(str, Fault)], rows)
+
+
+def by_size(puzzles: Sequence[Puzzle], rows: Sequence[EvaluationRow]) -> list[str]:
+    """Thirds of the puzzles, by their number of clues."""
+    ordered = sorted(zip(puzzles, rows, strict=True), key=lambda pair: len(pair[0].clues))
+    thirds = [ordered[len(ordered) * i // 3 : len(ordered) * (i + 1) // 3] for i in range(3)]
+    body = []
+    for third in thirds:
+        right = share_interval({puzzle.id: [float(row.correct)] for puzzle, row in third})
+        sizes = [len(puzzle.clues) for puzzle, _ in third]
+        body.append([f"{min(sizes)} to {max(sizes)}", str(len(third)), shown(right)])
+    return table(["clues", "puzzles", "wholly right"], body)
+
+
+def slips(clues: dict[str, list[ClueTold]]) -> Iterator[str]:
+    """Every clue that was not told, and what was written instead."""
+    for puzzle, found in clues.items():
+        wrong = [one for one in found if one.fault is not None]
+        for one in wrong[:3]:
+            yield f"- {puzzle.rsplit('/', 1)[1]}: `{one.clue}`, {one.fault}: `{one.line}`"
+        if len(wrong) > 3:
+            yield f"- {puzzle.rsplit('/', 1)[1]}: and {len(wrong) - 3} more of {len(found)} clues"
+
+
+def curve(points: Sequence[tuple[str, float, Interval]]) -> str:
+    """Puzzles wholly right against hours of computing, as SVG."""
+    values = [
+        {"what": what, "hours": hours, "mean": found.mean, "low": found.low, "high": found.high}
+        for what, hours, found in points
+    ]
+    base = alt.Chart(alt.Data(values=values)).encode(
+        x=alt.X("hours:Q", title="hours of training, one core"), color=alt.Color("what:N", title=None)
+    )
+    axis = alt.Axis(format=".0%")
+    line = base.mark_line(point=True).encode(
+        y=alt.Y("mean:Q", axis=axis, scale=alt.Scale(domain=[0, 1]), title="puzzles of 2025 wholly right")
+    )
+    bars = base.mark_rule(opacity=0.4).encode(y="low:Q", y2="high:Q")
+    svg: str = vl_convert.vegalite_to_svg((line + bars).properties(width=480, height=260, background="white").to_dict())
+    return svg
+
+
+def hours_by_step(run: RunDirectory) -> dict[int, float]:
+    """Hours behind each optimizer step, warm start and GRPO in one count, with sampling and checkpoints."""
+    sft = -(-run.config.sft.examples // run.config.sft.batch_size)
+    spent: dict[int, float] = {}
+    for line in run.read_timings():
+        if line.phase in ("sft", "grpo"):
+            step = line.step + (sft if line.phase == "grpo" else 0)
+            spent[step] = spent.get(step, 0.0) + sum(line.values.values())
+    hours, total = dict[int, float](), 0.0
+    for step in sorted(spent):
+        total += spent[step] / 3600
+        hours[step] = total
+    return hours
+
+
+def checkpoints_of(run: Path) -> list[tuple[int, Path]]:
+    return sorted((int(path.name.rsplit("_", 1)[1]), path) for path in (run / "checkpoints").glob("step_*"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("original", type=Path, help="the validation puzzles of 2025")
+    parser.add_argument("--run", type=Path, default=Path("runs/program"))
+    parser.add_argument("--unseen", type=Path, default=Path("runs/unseen"))
+    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: torch's own choice")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    originals = import_original(options.original)
+    asking = partial(Asked, puzzles=lambda: originals)
+    trained, unseen = options.run / "model", options.unseen / "model"
+    before_grpo = options.run / "reference"
+
+    groups: dict[str, list[tuple[Path, Asked]]] = {
+        "The 64 validation puzzles of 2025": [
+            (options.unseen, asking(label="before training", model=SMOLLM2)),
+            (options.unseen, asking(label="before training, mode answer", model=SMOLLM2, mode="answer")),
+            (options.unseen, asking(label="never saw the layout or phrasing of 2025", model=unseen)),
+            (options.unseen, asking(label="the same, constrained", model=unseen, constrain=True)),
+            (options.run, asking(label="trained on that layout, supervised", model=before_grpo)),
+            (options.run, asking(label="trained on that layout, then GRPO", model=trained)),
+            (options.run, asking(label="… constrained", model=trained, constrain=True)),
+            (options.run, asking(label="… with two retries", model=trained, retries=2)),
+            (options.run, asking(label="… asked in mode answer", model=trained, mode="answer")),
+        ],
+        "Told in other words and layouts": [
+            (
+                options.run,
+                Asked(f"the 64 in style {style}", partial(_retold, originals, style=style), trained),
+            )
+            for style in ("plain", "terse", "witness")
+        ]
+        + [(options.run, Asked("the 64 with other names", partial(_retold, originals, names=1), trained))],
+        "Puzzles of our own, level reference": [
+            (options.run, Asked("style original", partial(own, "original"), trained)),
+            (options.run, Asked("style mixed", partial(own, "mixed"), trained)),
+            (options.unseen, Asked("style mixed, never saw the layout of 2025", partial(own, "mixed"), unseen)),
+        ],
+    }
+    found: dict[str, tuple[Asked, list[EvaluationRow]]] = {}
+    lines = [
+        "# A model of 135 million parameters translates, a solver answers",
+        "",
+        f"SmolLM2-135M-Instruct (4-bit weights, Q4_1, to begin with), one greedy completion of each puzzle. {machine()}. "
+        "In brackets 95 % intervals over puzzles. Made by `python benchmarks/translate.py`; its head says of what.",
+        "",
+    ]
+    for title, members in groups.items():
+        body = []
+        if title.startswith("The 64"):
+            for name, rows in evaluate_baselines(originals, 0).items():
+                body.append(figures(asking(label=name, model=name, mode="answer"), rows))
+        for folder, asked in members:
+            rows_or_none = rows_of(asked, folder / "translate")
+            if rows_or_none is not None:
+                found[asked.label] = asked, rows_or_none
+                body.append(figures(asked, rows_or_none))
+        lines += [f"## {title}", "", *table(HEAD, body)]
+    for first, second in (
+        ("trained on that layout, supervised", "trained on that layout, then GRPO"),
+        ("trained on that layout, then GRPO", "the 64 with other names"),
+        ("trained on that layout, then GRPO", "… constrained"),
+    ):
+        if first in found and second in found:
+            difference = compare(found[first][1], found[second][1])
+            lines += [f"{second}, against {first}, puzzle by puzzle: {shown(difference.strict)} wholly right.", ""]
+
+    best = next((label for label in reversed(list(found)) if label == "trained on that layout, then GRPO"), None)
+    best = best or "never saw the layout or phrasing of 2025"
+    if best in found:
+        asked, rows = found[best]
+        clues = clues_of(originals, rows)
+        every = [one for each in clues.values() for one in each]
+        lines += [f"## What goes wrong: {best}", "", *by_kind(every), *by_size(originals, rows), *slips(clues), ""]
+
+    points: list[tuple[str, float, Interval]] = []
+    spent = 0.0
+    for what, run in (("other layouts only", options.unseen), ("that of 2025", options.run)):
+        if not (run / "config.json").exists():
+            continue
+        hours = hours_by_step(RunDirectory.open(run))
+        for step, path in checkpoints_of(run):
+            rows_or_none = rows_of(asking(label=f"step {step}", model=path), run / "translate")
+            if rows_or_none is not None and step in hours:
+                points.append((what, spent + hours[step], summarise(rows_or_none).strict))
+        spent += max(hours.values(), default=0.0)
+    if points:
+        atomic_write(options.out / "program.svg", curve(points).encode())
+        body = [[what, f"{hours:.2f}", shown(strict)] for what, hours, strict in points]
+        lines += ["## Learning curve", "", "![wholly right against hours of training](program.svg)", ""]
+        lines += table(["trained on pages", "hours, one core", "puzzles of 2025 wholly right"], body)
+        lines += [f"Training took {spent:.1f} hours of one core in all, sampling and checkpoints included.", ""]
+    atomic_write(options.out / "program.md", ("\n".join(lines)).encode())
+    say(f"{options.out / 'program.md'}")
+
+
+def _retold(puzzles: Sequence[Puzzle], style: str | None = None, names: int | None = None) -> Sequence[Puzzle]:
+    return [retold(puzzle, style, names) for puzzle in puzzles]
+
+
+if __name__ == "__main__":
+    main()
