@@ -7,7 +7,7 @@ per puzzle and returns a *group*, `samples` rollouts, for each, in the order of 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -108,6 +108,8 @@ class Rollout:
     stop: StopReason
     text: str
     """The new tokens as text, without special tokens."""
+    grammar: str | None = field(default=None, repr=False)
+    """What its tokens were constrained to (`Request.grammar`, made); None where they were free."""
 
 
 class Policy(Protocol):

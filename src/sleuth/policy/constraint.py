@@ -113,6 +113,14 @@ def narrowed(logits_BV: Tensor, places: Sequence[Place]) -> tuple[Tensor, Tensor
     return logits_BV.gather(1, tokens).masked_fill_(beyond, -torch.inf), tokens
 
 
+def columns(bits_NW: Bits) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The tokens that are allowed before any of N, in order, and which of them are before each: `(tokens_U,
+    allowed_NU)`."""
+    _, tokens_U = _tokens(np.bitwise_or.reduce(bits_NW, axis=0)[None])
+    allowed_NU = (bits_NW[:, tokens_U // 32] >> (tokens_U % 32).astype(np.uint32)) & 1
+    return tokens_U, allowed_NU.astype(np.bool_)
+
+
 def _tokens(bits_BW: Bits) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Row and token of every set bit, in order. Most words are empty, so only the others are taken apart."""
     rows, words = bits_BW.nonzero()

@@ -107,7 +107,8 @@ class TorchPolicy:
                 if group.prefix is None:
                     group.prefix, group.logits = decoder.prefill(group.prompt)
                     if sampling.constrain and group.request.grammar:
-                        group.start = self.constraint.start(group.request.grammar())
+                        group.grammar = group.request.grammar()
+                        group.start = self.constraint.start(group.grammar)
                 assert group.logits is not None
                 newcomers = group.next_rows(room, sampling.seed)
                 self._extend(newcomers, group.logits.expand(len(newcomers), -1), sampling)
@@ -163,6 +164,7 @@ class TorchPolicy:
                     logprobs=tuple(row.logprobs),
                     stop=row.stop,
                     text=self._tokenizer.decode(row.tokens, skip_special_tokens=True),
+                    grammar=row.group.grammar,
                 )
 
     def _answered(self, row: _Row) -> bool:
@@ -183,8 +185,9 @@ class _Group:
     """Rows that have not begun; they begin in the order of their sample index."""
     prefix: Any = None
     logits: torch.Tensor | None = None
+    grammar: str | None = None
+    """Where completions are constrained."""
     start: Place | None = None
-    """In its grammar, where it is constrained to one."""
     finished: dict[int, Rollout] = field(default_factory=dict)
     begun: int = 0
 
