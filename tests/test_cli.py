@@ -181,6 +181,7 @@ def test_play(puzzles: Path) -> None:
         (["eval", "--count", "1", "--max-new-tokens", "0"], "at least one token"),
         (["eval", "--count", "1", "--mode", "program", "--retries", "-1"], "--retries -1"),
         (["eval", "--count", "1", "--mode", "reason", "--retries", "1"], "--retries is for mode program"),
+        (["eval", "--count", "1", "--mode", "reason", "--constrain"], "--constrain is for modes program and answer"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], said: str, tmp_path: Path) -> None:
@@ -371,6 +372,21 @@ def test_eval_and_ask(puzzles: Path, model: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     done = sleuth("eval", "--model", model, "--file", puzzles, "--max-new-tokens", "4", "--samples", "2", *drawn)
     assert done.returncode == 0, done.stderr
+
+
+def test_eval_and_ask_constrained(puzzles: Path, model: Path, tmp_path: Path) -> None:
+    """A model that was never trained: nothing it writes can be read, unless a grammar holds it."""
+    out = tmp_path / "e.parquet"
+    options = ["--model", model, "--max-new-tokens", "400", "--constrain"]
+    done = sleuth("eval", *options, "--file", puzzles, "--out", out)
+    assert done.returncode == 0, done.stderr
+    rows = read_parquet(EvaluationRow, out)
+    assert {row.stop for row in rows} == {"end"} and all(None not in row.answers.values() for row in rows)
+    done = sleuth("ask", puzzles, *options)
+    assert done.returncode == 0, done.stderr
+    assert rows[0].completion in done.stdout and "it said nothing" not in done.stdout
+    done = sleuth("ask", puzzles, *options, "--mode", "reason")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
 def test_eval_and_ask_again(puzzles: Path, model: Path, tmp_path: Path) -> None:

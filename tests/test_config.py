@@ -58,6 +58,7 @@ def test_overrides() -> None:
         (["--grpo", "3"], "unknown key"),
         (["--sampling.top_p", "0.9"], "sampling.top_p is for sleuth eval and ask, .* bias the ratio"),
         (["--model.memory_gb", "0"], "memory_gb: Input should be greater than 0"),
+        (["--mode", "reason", "--sampling.constrain", "true"], "sampling.constrain is for modes program and answer"),
     ],
 )
 def test_bad_overrides(tokens: list[str], said: str) -> None:

@@ -44,6 +44,8 @@ class Drawing:
     """Longest completion."""
     until: Until = "end"
     """What ends a completion: the model's `end` token only, or also complete `answers`."""
+    constrain: bool = False
+    """Draw only what a grammar of the puzzle's own names can read (modes `program` and `answer`)."""
     device: str = "auto"
     """`cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one."""
 
@@ -51,7 +53,15 @@ class Drawing:
         """Raises `UserError` for what cannot be drawn."""
         from sleuth.policy.base import Sampling
 
-        return Sampling(self.max_new_tokens, self.temperature, (seed,), self.top_k, self.top_p, self.until)
+        return Sampling(
+            self.max_new_tokens,
+            self.temperature,
+            (seed,),
+            self.top_k,
+            self.top_p,
+            self.until,
+            constrain=self.constrain,
+        )
 
 
 GREEDY = Drawing()

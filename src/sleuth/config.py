@@ -245,6 +245,9 @@ class SamplingConfig(Section):
     give_up: float | None = Field(None, lt=0)
     """A completion whose last 32 tokens have a lower mean log-probability than this has lost its thread: it is cut off
     there, as at the length limit. None: never."""
+    constrain: bool = False
+    """Modes `program` and `answer`: draw only what a grammar of the puzzle's own names can read, in training and in its
+    evaluations. The trainer's probabilities are over the same tokens. The warm start is not constrained."""
     rows: int = Field(128, ge=1)
     """Completions decoded side by side; fewer where memory is short."""
 
@@ -361,6 +364,8 @@ class RunConfig(Section):
         for key in () if model.kind == "nano" else NANO_SIZES:
             if getattr(model, key) != getattr(ModelConfig(), key):
                 raise ValueError(f"model.{key} is a size of a nano model; set model.kind to nano or leave it out")
+        if self.sampling.constrain and self.mode == "reason":
+            raise ValueError("sampling.constrain is for modes program and answer: reasoning has no grammar")
         if grpo.loss == "gspo" and self.reward.parts > 0:
             raise ValueError("grpo.loss gspo has one ratio and one advantage for a completion; set reward.parts to 0")
         if grpo.loss == "reinforce" and grpo.updates_per_batch > 1:

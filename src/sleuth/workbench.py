@@ -15,7 +15,7 @@ from sleuth.config import Mode, ModelConfig, RunConfig, demo_config
 from sleuth.datasets.audit import audit
 from sleuth.errors import UserError
 from sleuth.play import show
-from sleuth.policy.asking import ask, ask_again, check_retries
+from sleuth.policy.asking import ask, ask_again, check_constrain, check_retries
 from sleuth.policy.base import Sampling
 from sleuth.progress import bar, say
 from sleuth.puzzles.generate import make_puzzle
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 def _need_extra() -> None:
-    missing = [name for name in ("torch", "transformers", "altair") if importlib.util.find_spec(name) is None]
+    needed = ("torch", "transformers", "altair", "llguidance")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(f"models need the extra 'train' ({missing[0]} is missing): pip install 'sleuth[train]'")
 
@@ -82,6 +83,7 @@ def distill_model(
     _need_extra()
     if out.suffix != ".jsonl":
         raise UserError(f"{out}: completions to learn from are kept as .jsonl")
+    check_constrain(mode, sampling.constrain)
     from sleuth.evaluation.distill import distill
     from sleuth.files import atomic_write
     from sleuth.policy.engine import TorchPolicy
@@ -132,6 +134,7 @@ def evaluate_model(
     """Evaluates a model, prints it beside guessing and the solver, and keeps every completion if asked."""
     _need_extra()
     check_retries(mode, retries)
+    check_constrain(mode, sampling.constrain)
     if out is not None and out.suffix != ".parquet":
         raise UserError(f"{out}: completions are kept as .parquet")
     from rich.console import Console
@@ -175,6 +178,7 @@ def ask_model(puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device
     """Asks one case, shows the answer as it is written, and marks it; a program that gives none is asked for again."""
     _need_extra()
     check_retries(mode, retries)
+    check_constrain(mode, sampling.constrain)
     from sleuth.evaluation.evaluate import graded
     from sleuth.grading.score import ANSWERED
     from sleuth.policy.stream import stream

@@ -11,23 +11,30 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sleuth.errors import UserError
+from sleuth.grading.answers import read_answers
+from sleuth.grading.program import read_program
 from sleuth.logic.clues import droppable, is_world
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import Formula, Not, World, holds
+from sleuth.policy.asking import grammar
 from sleuth.puzzles.canonical import SPLITS, digest, split_of
 from sleuth.puzzles.family import Family, PageText, Theory, family_names, get_family
 from sleuth.puzzles.generate import MIXED, Made, make_puzzle, write_puzzle
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.statements import Argument, Ref, Statement
+from sleuth.puzzles.targets import target
 
 COUNTS = {"1": 8, "2": 5, "3": 3, "4": 2}
 """Puzzles by level; one of every other level."""
@@ -150,6 +157,51 @@ def test_clues_are_read_back_from_formal_lines(name: str, level: str) -> None:
     for one in audited(name, level):
         formal = one.family.formal(one.page.case)
         assert [formal.read(formal.write(clue)) for clue in one.page.clues] == list(one.page.clues)
+
+
+@every_level
+def test_the_grammars_allow_what_a_right_completion_says(name: str, level: str) -> None:
+    for one in audited(name, level):
+        for style in one.family.styles:
+            puzzle = _rewritten(one, one.page.case, style)
+            for mode in ("program", "answer"):
+                pattern, text = grammar(puzzle, mode), target(puzzle, mode)
+                assert re.fullmatch(pattern, text)
+                assert not re.fullmatch(pattern, f"{text}\n") and not re.fullmatch(pattern, text[:-1])
+
+
+@every_level
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_all_that_the_grammars_allow_is_read(name: str, level: str, data: st.DataObject) -> None:
+    one = audited(name, level)[0]
+    formal = one.family.formal(one.page.case)
+    program = data.draw(st.from_regex(grammar(one.puzzle, "program"), fullmatch=True))
+    statements = read_program(formal, program)
+    assert "\n".join(map(formal.write, statements)) == program
+    block = data.draw(st.from_regex(grammar(one.puzzle, "answer"), fullmatch=True))
+    answers = read_answers(block, one.puzzle.questions)
+    assert answers is not None
+    assert "\n".join(f"{letter}. {choice}" for letter, choice in answers.items()) == block
+
+
+@every_level
+def test_the_longest_line_that_the_grammar_allows_is_read(name: str, level: str) -> None:
+    for one in audited(name, level):
+        formal, lexicon = one.family.formal(one.page.case), one.family.formal_lexicon(one.page.case)
+
+        def longest(kinds: Iterable[str], formal: Any = formal, lexicon: Any = lexicon, one: Any = one) -> Statement:
+            def argument(slot: str) -> Argument:
+                if slot in one.family.groups:
+                    return longest(one.family.groups[slot])
+                return max(lexicon[slot], key=lambda entry: len(entry[1]))[0]
+
+            spoken = [kind for kind in kinds if all(lexicon.get(s, True) for s in one.family.kinds[kind].slots)]
+            found = [Statement(kind, tuple(map(argument, one.family.kinds[kind].slots))) for kind in spoken]
+            return max(found, key=lambda said: len(formal.write(said)))
+
+        statement = longest(one.family.kinds)
+        assert formal.read(formal.write(statement)) == statement
 
 
 @every_level

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sleuth.grading import Outcome, grade
-from sleuth.grading.answers import answers_all, last_block, normal, read_answers
+from sleuth.grading.answers import answers_all, answers_grammar, last_block, normal, read_answers
 from sleuth.puzzles.puzzle import Puzzle, Question
 
 QUESTIONS = (
@@ -29,6 +31,13 @@ PUZZLE = Puzzle(
     meta={},
 )
 GOLD = "A. Mr. Ash\nB. Costume Room\nC. 11:45 PM"
+
+
+def test_the_grammar_by_hand() -> None:
+    pattern = answers_grammar(QUESTIONS)
+    assert re.fullmatch(pattern, GOLD) and re.fullmatch(pattern, "A. Dr. Rowan\nB. Hall\nC. 12 AM")
+    for refused in ("", "A. Mr. Ash", f"{GOLD}\n", "A. Mr. Ash\nB. Hall\nC. 1 AM", "B. Hall\nA. Mr. Ash\nC. 12 AM"):
+        assert not re.fullmatch(pattern, refused), refused
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,18 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def test_a_constrained_run(tmp_path: Path) -> None:
+    """Its tokenizer puts a space before every line; the reference and the evaluations are constrained, too."""
+    sections = SHORT | {"mode": "answer", "sampling": {"max_new_tokens": 60, "constrain": True}}
+    run = start(config(**sections), tmp_path / "run")
+    train(run)
+    [step] = run.read_metrics("grpo")
+    assert step.values["readable"] == 1 and step.values["mismatch_max"] < 2e-5
+    assert [one.values["readable"] for one in run.read_metrics("eval")] == [1, 1]
+    # The completions of the first step are from the reference itself.
+    assert run.read_metrics("eval")[-1].values["kl"] == pytest.approx(0, abs=1e-6)
+
+
 def test_a_run_keeps_its_initial_model_and_ends_like_any_other(tmp_path: Path) -> None:
     run = start(config(**SHORT), tmp_path / "run")
     initial = files(run.path / INITIAL)

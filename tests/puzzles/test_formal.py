@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from sleuth.puzzles.family import get_family
 from sleuth.puzzles.formal import MAX_LINE_CHARS, FormalError
 from sleuth.puzzles.statements import Ref, Statement
-from tests.puzzles.temporal_clue.examples import CASES, EACH, SHARED, TWO, kinds_for, statements
+from tests.puzzles.temporal_clue.examples import ALL_SHARE, CASES, EACH, SHARED, TWO, kinds_for, statements
 
 FAMILY = get_family("temporal-clue")
 
@@ -59,6 +60,35 @@ def test_lines_by_hand() -> None:
     assert shared.read("exactly(2, suspects, Hall, 11 PM)") == Statement(
         "exactly", (Ref("number", 2), Ref("group", 0), hall, Ref("time", 0))
     )
+
+
+def test_the_grammar_by_hand() -> None:
+    two, shared, share_all = FAMILY.formal(TWO).grammar(), FAMILY.formal(SHARED).grammar(), FAMILY.formal(ALL_SHARE)
+    for allowed in (
+        "in(Mr. Ben, Hall)",
+        "in(Rex, Hall)\nnot_in(weapon, Dressing Room)",
+        "either(in(Ada, Hall), in(murderer, Dressing Room))",
+    ):
+        assert re.fullmatch(two, allowed), allowed
+    for refused in (
+        "",
+        "\n",
+        "in(Mr. Ben, Hall)\n",
+        "in(Mr. Ben, Hall) ",
+        "in(Mr. Ben,Hall)",
+        "in(mr. ben, Hall)",
+        "in(Mrx Ben, Hall)",
+        "in(victim, Hall)",  # read, but never written: the victim has a name
+        "in(Mr. Ben, Hall, 12 AM)",
+        "in(Hall, Mr. Ben)",
+        "motive(Ada, greed)",  # nobody has a motive in this case
+        "either(not_in(Ada, Hall), in(Ada, Hall))",
+        "either(either(in(Ada, Hall), in(Ada, Hall)), in(Ada, Hall))",
+    ):
+        assert not re.fullmatch(two, refused), refused
+    assert re.fullmatch(shared, "same(suspect(envy), Rope, 12 AM)")
+    assert not re.fullmatch(shared, "same(suspect(envy), Rope)")
+    assert re.fullmatch(share_all.grammar(), "in(suspect(greed), Attic)")
 
 
 HOSTILE = [

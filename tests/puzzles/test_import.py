@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sleuth.datasets.original import import_original
 from sleuth.errors import UserError
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import And
+from sleuth.policy.asking import grammar
 from sleuth.puzzles.family import PageText, get_family
 from sleuth.puzzles.statements import Ref, Statement
+from sleuth.puzzles.targets import target
 from tests.puzzles.temporal_clue.bridge import night_of, setting_of, solved
 from tests.puzzles.temporal_clue.truth import obeys, says
 
@@ -276,3 +280,10 @@ def test_a_page_cut_anywhere_is_read_or_refused(text: str) -> None:
             FAMILY.read_page(text[:end])
         except UserError as error:
             assert "\n" not in str(error)
+
+
+@pytest.mark.skipif(not ORIGINALS, reason="SLEUTH_DATA is not set: the original 64 puzzles were NOT checked")
+def test_the_grammars_allow_the_original_answers_and_programs() -> None:
+    for puzzle in import_original(Path(os.environ["SLEUTH_DATA"]) / "temporal-clue-val.json"):
+        for mode in ("program", "answer"):
+            assert re.fullmatch(grammar(puzzle, mode), target(puzzle, mode)), (puzzle.id, mode)

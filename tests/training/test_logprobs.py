@@ -12,14 +12,17 @@ from transformers import PreTrainedModel
 
 from sleuth.errors import UserError
 from sleuth.policy import architecture
+from sleuth.policy.constraint import Bits, Constraint
 from sleuth.policy.native.library import library
 from sleuth.training import attention, logprobs, stack
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.packing import Group, micro_batches, pack
 from tests.devices import DEVICES
 from tests.policy.families import FAMILIES, tiny_family
-from tests.tiny import tiny_llama
-from tests.training.groups import GROUPS
+from tests.tiny import END, VOCABULARY, tiny_llama, tiny_tokenizer
+from tests.training.groups import GROUPS, random_tokens
+
+TOKENIZER = tiny_tokenizer()
 
 MODELS = {
     "llama": lambda: tiny_llama(),
@@ -29,15 +32,42 @@ MODELS = {
 
 
 def _unpacked(model: PreTrainedModel, groups: list[Group], temperature: float) -> tuple[Tensor, Tensor]:
+    """Where a group has a grammar, of the distribution over the tokens that it allows, each row on its own."""
     logprobs, entropies = [], []
     for group in groups:
         for completion in group.completions:
             row = torch.tensor([[*group.prompt_tokens, *completion]], device=model.device)
             logits = model(input_ids=row).logits[0, len(group.prompt_tokens) - 1 : -1] / temperature
-            logp = logits.log_softmax(-1)
-            logprobs.append(logp.gather(1, row[0, len(group.prompt_tokens) :, None])[:, 0])
-            entropies.append(-(logp.exp() * logp).sum(-1))
-    return torch.cat(logprobs), torch.cat(entropies)
+            masks = None if group.grammar is None else constraint().along(group.grammar, completion)
+            for place, token in enumerate(completion):
+                allowed = range(VOCABULARY) if masks is None else _tokens(masks[place])
+                logp = logits[place, list(allowed)].log_softmax(-1)
+                logprobs.append(logp[allowed.index(token)])
+                entropies.append(-(logp.exp() * logp).sum())
+    return torch.stack(logprobs), torch.stack(entropies)
+
+
+@functools.cache
+def constraint() -> Constraint:
+    return Constraint(TOKENIZER, VOCABULARY, END)
+
+
+def _tokens(mask: Bits) -> list[int]:
+    return [token for token in range(VOCABULARY) if int(mask[token // 32]) >> (token % 32) & 1]
+
+
+def _constrained(prompt: list[int], grammar: str, *texts: str) -> Group:
+    """Completions that are whole, or, with an ellipsis at the end, cut off."""
+    tokens = [TOKENIZER(text.removesuffix("…"), add_special_tokens=False)["input_ids"] for text in texts]
+    ended = [found if text.endswith("…") else [*found, END] for found, text in zip(tokens, texts, strict=True)]
+    return Group(prompt, ended, grammar)
+
+
+CONSTRAINED = [
+    _constrained(random_tokens(9, 1), r"(?:ab|[c-z]+)(?:\n[0-9]{3})*", "ab", "hello\n123\n456", "xy\n1…", "c…"),
+    _constrained(random_tokens(40, 2), r"in\((?:Ada|Ben|Bea), Hall\)", "in(Ada, Hall)"),
+    _constrained(random_tokens(3, 3), "x", "x", "x"),
+]
 
 
 def _weights(count: int) -> Tensor:
@@ -102,6 +132,74 @@ def test_bfloat16_is_as_near_to_float32_as_transformers_own(family: str, monkeyp
     assert (got_N - exact_N).norm() <= 1.2 * (plain_N - exact_N).norm()
     assert (entropy_N - exact_entropy_N).abs().mean() < 0.02
     assert got.keys() == wanted.keys()
+
+    def distance(gradients: dict[str, Tensor]) -> float:
+        return float(torch.stack([(gradients[key].float() - wanted[key]).norm() ** 2 for key in wanted]).sum() ** 0.5)
+
+    assert distance(got) <= 1.2 * distance(plain)
+
+
+def _untied(dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """With a bias in the head, which none of the families has."""
+    model = tiny_llama(tie_word_embeddings=False, initializer_range=0.08)
+    bias = torch.randn(VOCABULARY, generator=torch.Generator().manual_seed(1))
+    model.lm_head.bias = torch.nn.Parameter(bias)
+    return model.to(dtype)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("bonus", [0.0, 0.3])
+def test_constrained_is_over_what_is_allowed(bonus: float, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logprobs, "CHUNK_TOKENS", 7)
+    model = _untied().to(device)
+    wanted_N, wanted_entropy_N = _unpacked(model, CONSTRAINED, 0.7)
+    weights_N = _weights(len(wanted_N)).to(device)
+    wanted = _gradients(model, (wanted_N * weights_N + bonus * wanted_entropy_N).sum())
+
+    packed = pack(CONSTRAINED, device, constraint())
+    got_N, entropy_N = completion_logprobs(model, packed, 0.7)
+    torch.testing.assert_close(got_N, wanted_N, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(entropy_N, wanted_entropy_N, rtol=1e-4, atol=1e-5)
+    loss = (got_N * weights_N).sum()
+    got = _gradients(model, loss + bonus * entropy_N.sum() if bonus else loss)
+    for key, gradient in wanted.items():
+        assert (got[key] - gradient).norm() <= 1e-4 * gradient.norm(), key
+
+    somewhere = {token for mask in packed.allowed for token in _tokens(mask)}  # type: ignore[union-attr]
+    never = [token for token in range(VOCABULARY) if token not in somewhere]
+    assert len(never) > 100 and not got["lm_head.weight"][never].any() and not got["lm_head.bias"][never].any()
+    # Where one token alone is allowed there is nothing to learn: "x" and its end. Three tokens of "xy…1" are free.
+    assert got_N[-4:].tolist() == entropy_N[-4:].tolist() == [0.0] * 4
+
+
+def test_constrained_gradient_is_exactly_0_where_a_token_is_not_allowed() -> None:
+    """One that is allowed elsewhere in the batch, so that its logit is computed."""
+    model = _untied()
+    one, other = CONSTRAINED[2], CONSTRAINED[0]
+    packed = pack([one, other], constraint=constraint())
+    logprobs_N, entropy_N = completion_logprobs(model, packed)
+    alone = len(one.completions) * 2
+    got = _gradients(model, logprobs_N[:alone].sum() + entropy_N[:alone].sum())
+    assert not any(gradient.any() for name, gradient in got.items() if name.startswith("lm_head"))
+
+
+@pytest.mark.parametrize("entropy", [False, True])
+def test_constrained_in_bfloat16_is_as_near_to_float32_as_unpacked(entropy: bool) -> None:
+    """With the entropy's gradient it is torch's arithmetic, without it the kernels', where there are any."""
+    model = _untied(torch.bfloat16)
+    exact = copy.deepcopy(model).float()
+
+    def loss(found: tuple[Tensor, Tensor]) -> Tensor:
+        value = (found[0] * _weights(len(found[0]))).sum()
+        return value + found[1].sum() if entropy else value
+
+    exact_found, plain_found = _unpacked(exact, CONSTRAINED, 0.8), _unpacked(model, CONSTRAINED, 0.8)
+    found = completion_logprobs(model, pack(CONSTRAINED, constraint=constraint()), 0.8)
+    wanted, plain, got = (
+        _gradients(one, loss(pair)) for one, pair in ((exact, exact_found), (model, plain_found), (model, found))
+    )
+    assert (found[0] - exact_found[0]).norm() <= 1.2 * (plain_found[0] - exact_found[0]).norm()
+    assert (found[1] - exact_found[1]).abs().mean() < 0.02
 
     def distance(gradients: dict[str, Tensor]) -> float:
         return float(torch.stack([(gradients[key].float() - wanted[key]).norm() ** 2 for key in wanted]).sum() ** 0.5)

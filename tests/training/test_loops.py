@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -485,3 +487,62 @@ def test_a_completion_that_lost_its_thread_is_cut() -> None:
         [Request("a", "", "b")], 1, Sampling(40, give_up=-99)
     )
     assert whole[0][0].stop is StopReason.LENGTH and len(whole[0][0].tokens) == 40
+
+
+GRAMMAR = "(?:yes|no|maybe)(?:, (?:yes|no|maybe))*"
+
+
+def _said(rollout: Rollout) -> Score:
+    """The toy task of constrained completions: to say nothing but yes. What no grammar allows fails."""
+    words = rollout.text.split(", ")
+    assert rollout.stop is not StopReason.END or set(words) <= {"yes", "no", "maybe"}
+    reward = words.count("yes") / len(words)
+    return Score(Outcome.CORRECT if reward == 1 else Outcome.PARTLY, reward, reward == 1, {}, {})
+
+
+def _constrained_tasks(step: int) -> list[Task]:
+    return [Task(Request(f"{step}/{i}", "", f"{step * i}", grammar=lambda: GRAMMAR), _said) for i in range(3)]
+
+
+def _constrained(model: LlamaForCausalLM, **sections: Any) -> _Record:
+    sampling = {"max_new_tokens": 30, "constrain": True} | sections.pop("sampling", {})
+    policy = TorchPolicy(model, TOKENIZER, rows=16)
+    config = _config(sampling=sampling, **sections)
+    reference = frozen_copy(model) if config.grpo.kl > 0 else None
+    options = {"policy": policy, "constraint": policy.constraint, "reference": reference}
+    return _grpo(config, model, tasks=_constrained_tasks, **options)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize("updates_per_batch", [1, 3])
+def test_constrained_sampler_and_trainer_agree(updates_per_batch: int, temperature: float) -> None:
+    grpo = {"steps": 1, "updates_per_batch": updates_per_batch}
+    metrics = _constrained(tiny_llama(), grpo=grpo, sampling={"temperature": temperature}).metrics[1]
+    assert 0 < metrics["mismatch_max"] < 2e-5
+    # Most tokens have no choice ("es" after "y"), and no place has more than four: three words, and the end or a comma.
+    assert 0 < metrics["entropy"] < 0.7
+
+
+def test_in_bfloat16_they_agree_as_well_as_without_a_grammar() -> None:
+    grpo = {"steps": 1, "samples": 16}
+    model = tiny_llama(initializer_range=0.08).to(torch.bfloat16)
+    free = _grpo(_config(grpo=grpo, sampling={"max_new_tokens": 30}), copy.deepcopy(model)).metrics[1]
+    held = _constrained(model, grpo=grpo).metrics[1]
+    assert 0 < held["mismatch"] <= free["mismatch"] and held["mismatch_max"] <= 1.5 * free["mismatch_max"]
+
+
+def test_constrained_grpo_learns_with_a_penalty_and_a_bonus() -> None:
+    record = _constrained(tiny_llama(), grpo={"steps": 15, "samples": 8, "kl": 0.01, "entropy": 0.001})
+    assert record.metrics[1]["kl"] == pytest.approx(0, abs=1e-8)
+    assert all(math.isfinite(value) for metrics in record.metrics.values() for value in metrics.values())
+    assert not any(metrics["not_finite"] for metrics in record.metrics.values())
+    assert _mean_reward(record.groups[15]) > _mean_reward(record.groups[1]) + 0.3
+
+
+def test_a_constrained_penalty_in_the_reward_is_of_the_same_distribution() -> None:
+    """The reference is the model itself: nothing is taken."""
+    keys = {"steps": 1, "kl": 0.5, "kl_in": "reward", "kl_estimator": "k1"}
+    record = _constrained(tiny_llama(), grpo=keys)
+    for group in record.groups[1]:
+        for score, earned in zip(group.scores, group.rewards, strict=True):
+            assert earned == pytest.approx(score.reward, abs=1e-4)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from sleuth.policy.constraint import Constraint
 from sleuth.training import packing
-from sleuth.training.packing import Group, pack
+from sleuth.training.packing import Group, micro_batches, pack
+from tests.tiny import END, VOCABULARY, tiny_tokenizer
 from tests.training.groups import GROUPS, random_tokens
 
 
@@ -30,3 +34,17 @@ def test_attention_pads_little() -> None:
     packed = pack([Group([5] * 20, [random_tokens(length, length) for length in lengths])])
     padded = sum(block.rows.numel() for block in packed.blocks)
     assert padded <= packing.PADDING_LIMIT * len(packed.tokens)
+
+
+def test_parts_of_a_group_keep_its_grammar_and_every_token_its_mask() -> None:
+    tokenizer = tiny_tokenizer()
+    a, b, c = tokenizer("abc", add_special_tokens=False)["input_ids"]
+    groups = [Group([5] * 9, [[a, END], [b, c, END], [b]], "a|bc"), Group([6], [[c]], "c")]
+    parts = micro_batches(groups, 11)
+    assert [[len(group.completions) for group in part] for part in parts] == [[1], [2], [1]]
+    constraint = Constraint(tokenizer, VOCABULARY, END)
+    whole = pack(groups, constraint=constraint).allowed
+    some = [pack(part, constraint=constraint).allowed for part in parts]
+    assert whole is not None and whole.shape == (7, 9)
+    assert (np.concatenate([masks for masks in some if masks is not None]) == whole).all()
+    assert pack(groups).allowed is None

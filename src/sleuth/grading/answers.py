@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from sleuth.puzzles.formal import one_of
 from sleuth.puzzles.puzzle import Question
 
 LONGEST_TEXT = 200_000
@@ -66,6 +67,12 @@ def answers_all(text: str, questions: Sequence[Question]) -> bool:
     end."""
     answers = read_answers(text, questions) if text.rstrip(" \t").endswith("\n") else None
     return answers is not None and None not in answers.values()
+
+
+def answers_grammar(questions: Sequence[Question]) -> str:
+    """A regular expression (`sleuth.policy.base.Request.grammar`) that answer blocks match: for each question, in their
+    order, a line with its letter, a full stop and one of its choices. `read_answers` reads all of them."""
+    return "\n".join(rf"{question.letter}\. {one_of(map(re.escape, question.choices))}" for question in questions)
 
 
 def _choice(question: Question, block: Sequence[tuple[str, str]]) -> str | None:

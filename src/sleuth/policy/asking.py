@@ -8,7 +8,8 @@ import functools
 
 from sleuth.config import Mode
 from sleuth.errors import UserError
-from sleuth.grading.answers import answers_all
+from sleuth.grading.answers import answers_all, answers_grammar
+from sleuth.grading.reading import read_puzzle
 from sleuth.grading.score import Score
 from sleuth.policy.base import Request
 from sleuth.puzzles.puzzle import Puzzle
@@ -25,7 +26,22 @@ format."""
 def ask(puzzle: Puzzle, mode: Mode) -> Request:
     """The request that asks a puzzle in a mode."""
     answered = None if mode == "program" else functools.partial(answers_all, questions=puzzle.questions)
-    return Request(key=puzzle.id, system=INSTRUCTIONS[mode], user=puzzle.prompt, answered=answered)
+    written = None if mode == "reason" else functools.partial(grammar, puzzle, mode)
+    return Request(key=puzzle.id, system=INSTRUCTIONS[mode], user=puzzle.prompt, answered=answered, grammar=written)
+
+
+def grammar(puzzle: Puzzle, mode: Mode) -> str:
+    """The regular expression (`Request.grammar`) of programs about the puzzle's case, or of its answer blocks."""
+    assert mode != "reason", "reasoning is free"
+    if mode == "program":
+        return read_puzzle(puzzle).language.grammar()
+    return answers_grammar(puzzle.questions)
+
+
+def check_constrain(mode: Mode, constrain: bool) -> None:
+    """Raises `UserError` where there is no grammar to hold completions to."""
+    if constrain and mode == "reason":
+        raise UserError("--constrain is for modes program and answer: reasoning has no grammar")
 
 
 LONGEST_REASON = 200

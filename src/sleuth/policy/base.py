@@ -7,7 +7,7 @@ per puzzle and returns a *group*, `samples` rollouts, for each, in the order of 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -48,6 +48,10 @@ class Request:
     turns: tuple[tuple[str, str], ...] = ()
     """The conversation after `user`, where it has begun: what was completed, and what the user said to that."""
 
+    grammar: Callable[[], str] | None = None
+    """Makes, when it is called, a regular expression that a completion matches as a whole where everything in it can be
+    read; in the syntax that Python and Rust share, with line breaks as they are. None where completions are free."""
+
 
 GIVE_UP_TOKENS = 32
 
@@ -73,6 +77,10 @@ class Sampling:
     A group's being begun hangs on the groups before it and never on its own length, so no group is biased. 0: none."""
     give_up: float | None = None
     """A completion ends when the mean log-probability (nats) of its last `GIVE_UP_TOKENS` tokens is below this."""
+    constrain: bool = False
+    """Only tokens are drawn that go on towards a text of `Request.grammar`, and the end token only where the text is
+    one; log-probabilities are those of the distribution over these tokens. A policy without tokens is not held to
+    it."""
 
     def __post_init__(self) -> None:
         """Raises `UserError` for what cannot be drawn."""
@@ -95,11 +103,13 @@ class Rollout:
     """New tokens, the end token included when there is one."""
     logprobs: tuple[float, ...]
     """Natural log-probability of each new token under the policy as it sampled (at the sampling temperature, from what
-    `top_k` and `top_p` leave; at temperature 0, under temperature 1). Empty where the policy has none to tell (an API,
-    a script)."""
+    `constrain`, `top_k` and `top_p` leave; at temperature 0, under temperature 1). Empty where the policy has none to
+    tell (an API, a script)."""
     stop: StopReason
     text: str
     """The new tokens as text, without special tokens."""
+    grammar: str | None = field(default=None, repr=False)
+    """What its tokens were constrained to (`Request.grammar`, made); None where they were free."""
 
 
 class Policy(Protocol):

@@ -4,7 +4,7 @@ Each prompt is computed once for its whole group. Rows decode together, up to `r
 row that ends is dropped and the next one waiting takes its place at once, so a long completion holds nobody up. The
 arithmetic is a decoder's, in the model's own number format: `sleuth.policy.native` for bfloat16 on processors that have
 what it needs, `sleuth.policy.fused` for other models of the Llama family and its kin, else `sleuth.policy.decoder`.
-Drawing is `sleuth.policy.sampling`'s.
+Drawing is `sleuth.policy.sampling`'s, from what a grammar allows `sleuth.policy.constraint`'s.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ import torch
 from sleuth.errors import UserError
 from sleuth.policy import architecture, fused
 from sleuth.policy.base import GIVE_UP_TOKENS, Request, Rollout, Sampling, StopReason
+from sleuth.policy.constraint import Constraint, Place, narrowed
 from sleuth.policy.decoder import Decoder, TransformersDecoder, after_drop
 from sleuth.policy.fused import FusedDecoder
 from sleuth.policy.models import end_token_id, prompt_tokens
@@ -45,6 +47,12 @@ class TorchPolicy:
         self._model, self._tokenizer, self._rows, self._on_token = model, tokenizer, rows, on_token
         self._end = end_token_id(tokenizer) if ends else None
 
+    @cached_property
+    def constraint(self) -> Constraint:
+        """What grammars allow of the model's tokens. The first use takes seconds."""
+        assert self._end is not None, "a grammar says where completions end"
+        return Constraint(self._tokenizer, self._model.get_output_embeddings().weight.shape[0], self._end)
+
     def rollout(
         self,
         requests: Sequence[Request],
@@ -52,7 +60,8 @@ class TorchPolicy:
         sampling: Sampling,
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Rollout]]:
-        """As `Policy.rollout`. Raises `UserError` when a prompt and its completion exceed the model's context."""
+        """As `Policy.rollout`. Raises `UserError` when a prompt and its completion exceed the model's context, or when
+        there is no grammar to constrain a completion to."""
         assert samples >= 1 and sampling.max_new_tokens >= 1
         groups = [_Group(request, prompt_tokens(self._tokenizer, request), samples) for request in requests]
         if not groups:
@@ -64,6 +73,8 @@ class TorchPolicy:
                 f"{longest.request.key}: a prompt of {prompt} tokens and {new} new ones "
                 f"exceed the model's context of {context}; ask for fewer new tokens or smaller puzzles."
             )
+        if sampling.constrain and (free := next((one for one in requests if one.grammar is None), None)):
+            raise UserError(f"{free.key}: this request has no grammar, so its completions cannot be constrained to it")
         training = self._model.training
         self._model.eval()
         try:
@@ -95,6 +106,9 @@ class TorchPolicy:
                     break
                 if group.prefix is None:
                     group.prefix, group.logits = decoder.prefill(group.prompt)
+                    if sampling.constrain and group.request.grammar:
+                        group.grammar = group.request.grammar()
+                        group.start = self.constraint.start(group.grammar)
                 assert group.logits is not None
                 newcomers = group.next_rows(room, sampling.seed)
                 self._extend(newcomers, group.logits.expand(len(newcomers), -1), sampling)
@@ -119,13 +133,20 @@ class TorchPolicy:
 
     def _extend(self, rows: list[_Row], logits_BV: torch.Tensor, sampling: Sampling) -> None:
         """Draws the next token of each row, and writes the rollout of those that end with it."""
+        places = [row.place for row in rows if row.place]
+        if places:
+            logits_BV, allowed_BK = narrowed(logits_BV, places)
         uniforms = [row.draws.at(len(row.tokens)) for row in rows] if sampling.temperature > 0 else None
         if sampling.top_k or sampling.top_p < 1:
             logits_BV = likeliest(logits_BV, sampling.temperature, sampling.top_k, sampling.top_p)
         tokens_B, logprobs_B = draw(logits_BV, uniforms, sampling.temperature)
+        if places:
+            tokens_B = allowed_BK.gather(1, tokens_B[:, None])[:, 0]
         for row, token, logprob in zip(rows, tokens_B.tolist(), logprobs_B.tolist(), strict=True):
             row.tokens.append(token)
             row.logprobs.append(logprob)
+            if row.place:
+                row.place.take(token)
             if self._on_token is not None:
                 self._on_token(token)
             if token == self._end:
@@ -143,6 +164,7 @@ class TorchPolicy:
                     logprobs=tuple(row.logprobs),
                     stop=row.stop,
                     text=self._tokenizer.decode(row.tokens, skip_special_tokens=True),
+                    grammar=row.group.grammar,
                 )
 
     def _answered(self, row: _Row) -> bool:
@@ -163,6 +185,9 @@ class _Group:
     """Rows that have not begun; they begin in the order of their sample index."""
     prefix: Any = None
     logits: torch.Tensor | None = None
+    grammar: str | None = None
+    """Where completions are constrained."""
+    start: Place | None = None
     finished: dict[int, Rollout] = field(default_factory=dict)
     begun: int = 0
 
@@ -171,7 +196,10 @@ class _Group:
         samples = range(self.begun, self.begun + count)
         self.begun += count
         self.waiting -= count
-        return [_Row(self, sample, Draws(seed, self.request.key, sample)) for sample in samples]
+        return [
+            _Row(self, sample, Draws(seed, self.request.key, sample), self.start and self.start.copy())
+            for sample in samples
+        ]
 
 
 @dataclass(eq=False, slots=True)
@@ -181,6 +209,7 @@ class _Row:
     group: _Group
     sample: int
     draws: Draws
+    place: Place | None
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     stop: StopReason | None = None

@@ -7,7 +7,7 @@ that the case leaves no choice for, such as the time where there is only one, is
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sleuth.errors import UserError
@@ -35,6 +35,12 @@ class _Call:
 
 def _fold(name: str) -> str:
     return " ".join(name.split()).casefold()
+
+
+def one_of(patterns: Iterable[str]) -> str:
+    """A regular expression for any of these; empty where there are none."""
+    found = "|".join(dict.fromkeys(patterns))
+    return found and f"(?:{found})"
 
 
 def _text(call: _Call) -> str:
@@ -75,6 +81,26 @@ class FormalLanguage:
         if rest:
             raise FormalError(f"{rest!r} after the end of the statement")
         return self._statement(call, tuple(self._slots))
+
+    def grammar(self) -> str:
+        """A regular expression (`sleuth.policy.base.Request.grammar`) that programs match: one line or more, each a
+        statement as `write` writes it, about anything that the case has a name for. `read` reads every such line."""
+        line = self._one_of(tuple(self._slots))
+        return f"{line}(?:\n{line})*"
+
+    def _one_of(self, kinds: Sequence[str]) -> str:
+        """The statements of these kinds, but for those that have nothing to say in this case; empty where all have."""
+        statements = []
+        for kind in kinds:
+            gaps = [self._filler(gap) for gap in self._slots[kind] if gap not in self._silent]
+            if gaps and all(gaps):
+                statements.append(rf"{re.escape(kind)}\({', '.join(gaps)}\)")
+        return one_of(statements)
+
+    def _filler(self, gap: str) -> str:
+        if gap in self._groups:
+            return self._one_of(self._groups[gap])
+        return one_of(map(re.escape, self._names[gap].values()))
 
     def _call(self, tokens: list[str], at: int, depth: int) -> tuple[_Call, int]:
         if depth > MAX_DEPTH:

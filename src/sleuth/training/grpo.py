@@ -24,6 +24,7 @@ from transformers import PreTrainedModel
 from sleuth.config import RunConfig
 from sleuth.grading.score import Score
 from sleuth.policy.base import Policy, Request, Rollout, Sampling
+from sleuth.policy.constraint import Constraint
 from sleuth.training.advantages import group_advantages, part_advantages
 from sleuth.training.boundary import StepBoundary
 from sleuth.training.logprobs import completion_logprobs
@@ -88,6 +89,7 @@ def train_grpo(
     save: Callable[[int], None],
     reference: PreTrainedModel | None = None,
     ends: TokenEnds | None = None,
+    constraint: Constraint | None = None,
     start_step: int = 0,
 ) -> None:
     """Trains `model`, whose weights `policy` samples with, for `config.grpo.steps` steps.
@@ -97,22 +99,25 @@ def train_grpo(
     them; then come `on_step(step, metrics, timings, groups)`; every `config.eval.every` steps, before the first and
     after the last, `evaluate(step)`; every `config.checkpoint.every` steps, after the last, and on Ctrl-C between
     steps, `save(step)`. `reference` is the model as it was before step 1, needed if `config.grpo.kl` or
-    `config.reward.fluency` is above 0; `ends` places parts of completions, needed if `config.reward.parts` is.
+    `config.reward.fluency` is above 0; `ends` places parts of completions, needed if `config.reward.parts` is;
+    `constraint` knows what grammars allow of the policy's tokens, needed if `config.sampling.constrain` is on.
     """
     grpo = config.grpo
     assert reference is not None or not needs_reference(config)
     assert ends is not None or config.reward.parts == 0
+    assert (constraint is not None) == config.sampling.constrain
     if start_step == 0 and config.eval.every:
         evaluate(0)
     with StepBoundary(start_step, grpo.steps, config.checkpoint.every, save) as boundary:
         for step in range(start_step + 1, grpo.steps + 1):
-            groups, timings = _sample(policy, iter(tasks(step)), config, step, reference, ends)
+            groups, timings = _sample(policy, iter(tasks(step)), config, step, reference, ends, constraint)
 
             sampled_s = time.perf_counter()
             rate = scheduled_rate(
                 step - 1, grpo.learning_rate, grpo.warmup_steps, grpo.steps, config.optimizer.schedule
             )
-            trained = _train(model, reference, optimizer, groups, config, rate, kl_weight(config, step), boundary)
+            kl = kl_weight(config, step)
+            trained = _train(model, reference, optimizer, groups, config, rate, kl, boundary, constraint)
 
             metrics = _sampling_metrics(groups) | trained.metrics() | {"learning_rate": rate}
             timings["train_s"] = time.perf_counter() - sampled_s
@@ -143,6 +148,7 @@ def _sample(
     step: int,
     reference: PreTrainedModel | None,
     ends: TokenEnds | None,
+    constraint: Constraint | None,
 ) -> tuple[list[ScoredGroup], dict[str, float]]:
     """Sample, score, advantage; and again for puzzles in the place of those that have nothing to teach."""
     grpo, drawn = config.grpo, config.sampling
@@ -159,11 +165,12 @@ def _sample(
             until=drawn.until,
             token_budget=drawn.token_budget and max(1, drawn.token_budget - tokens),
             give_up=drawn.give_up,
+            constrain=drawn.constrain,
         )
         every_BG = policy.rollout([task.request for task in some], grpo.samples, sampling)
         sampled_s = time.perf_counter()
         begun = [(task, rollouts) for task, rollouts in zip(some, every_BG, strict=True) if rollouts]
-        groups += _scored(begun, config, kl_weight(config, step), reference, ends)
+        groups += _scored(begun, config, kl_weight(config, step), reference, ends, constraint)
         timings["sample_s"] += sampled_s - started_s
         timings["score_s"] += time.perf_counter() - sampled_s
         tokens = sum(len(rollout.tokens) for group in groups for rollout in group.rollouts)
@@ -179,6 +186,7 @@ def _scored(
     kl: float,
     reference: PreTrainedModel | None,
     ends: TokenEnds | None,
+    constraint: Constraint | None,
 ) -> list[ScoredGroup]:
     """Rewards and advantages of sampled groups."""
     grpo, drawn = config.grpo, config.sampling
@@ -186,7 +194,9 @@ def _scored(
     every_BGT = None
     if reference is not None and (in_reward > 0 or config.reward.fluency > 0):
         rollouts_BG = [rollouts for _, rollouts in begun]
-        every_BGT = reference_logprobs(reference, rollouts_BG, drawn.temperature, config.optimizer.micro_batch_tokens)
+        every_BGT = reference_logprobs(
+            reference, rollouts_BG, drawn.temperature, config.optimizer.micro_batch_tokens, constraint
+        )
     groups = []
     for number, (task, rollouts) in enumerate(begun):
         scores = [task.score(rollout) for rollout in rollouts]
@@ -280,6 +290,7 @@ def _train(
     learning_rate: float,
     kl: float,
     boundary: StepBoundary,
+    constraint: Constraint | None,
 ) -> _Trained:
     """Loss and step, once for each of `updates_per_batch` equal parts of the batch.
 
@@ -297,7 +308,7 @@ def _train(
     if count > 1:  # a later update must be compared with the policy as it was before the first
         for micro_batch in (micro_batch for plan in plans for micro_batch in plan):
             with torch.no_grad():
-                micro_batch.old_logprobs, _ = _logprobs(model, micro_batch, config)
+                micro_batch.old_logprobs, _ = _logprobs(model, micro_batch, config, constraint)
 
     trained = _Trained()
     for part, plan in zip(parts, plans, strict=True):
@@ -308,8 +319,8 @@ def _train(
             reference_logprobs_N = None
             if reference is not None and kl > 0:
                 with torch.no_grad():
-                    reference_logprobs_N, _ = _logprobs(reference, micro_batch, config)
-            logprobs_N, entropy_N = _logprobs(model, micro_batch, config)
+                    reference_logprobs_N, _ = _logprobs(reference, micro_batch, config, constraint)
+            logprobs_N, entropy_N = _logprobs(model, micro_batch, config, constraint)
             old_logprobs_N = logprobs_N.detach() if count == 1 else micro_batch.old_logprobs
             assert old_logprobs_N is not None
             sampled_N = None
@@ -370,7 +381,10 @@ def _plan(part: Sequence[ScoredGroup], config: RunConfig, max_tokens: int) -> li
     always = config.grpo.kl > 0 or config.grpo.entropy > 0
     scored = [group for group in part if group.spread or (always and group.tokens)]
     kept = [list(itertools.compress(zip(g.rollouts, g.token_advantages, strict=True), g.trained)) for g in scored]
-    groups = [Group(pairs[0][0].prompt_tokens, [rollout.tokens for rollout, _ in pairs]) for pairs in kept]
+    groups = [
+        Group(pairs[0][0].prompt_tokens, [rollout.tokens for rollout, _ in pairs], pairs[0][0].grammar)
+        for pairs in kept
+    ]
     values = iter([(g.tokens, *pair) for g, pairs in zip(scored, kept, strict=True) for pair in pairs])
     plan = []
     for some in micro_batches(groups, max_tokens):
@@ -386,8 +400,10 @@ def _plan(part: Sequence[ScoredGroup], config: RunConfig, max_tokens: int) -> li
     return plan
 
 
-def _logprobs(model: PreTrainedModel, micro_batch: _MicroBatch, config: RunConfig) -> tuple[Tensor, Tensor]:
-    packed = pack(micro_batch.groups, model.device)
+def _logprobs(
+    model: PreTrainedModel, micro_batch: _MicroBatch, config: RunConfig, constraint: Constraint | None
+) -> tuple[Tensor, Tensor]:
+    packed = pack(micro_batch.groups, model.device, constraint)
     return completion_logprobs(
         model,
         packed,

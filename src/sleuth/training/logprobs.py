@@ -3,11 +3,16 @@
 In bfloat16 on processors for which the C++ kernels are made, models that `sleuth.policy.architecture` describes go
 through `sleuth.training.stack`; all others, through transformers' own forward pass.
 
-Shapes: T tokens computed, N completion tokens predicted, V vocabulary, E hidden width.
+Where completions were constrained to a grammar, the distributions are those over what it allowed: only the logits of
+tokens that it allowed somewhere in the batch are computed, for they are few.
+
+Shapes: T tokens computed, N completion tokens predicted, U tokens of the vocabulary that are allowed somewhere (all,
+where nothing is constrained), C rows of a chunk, E hidden width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -17,59 +22,80 @@ from transformers import PreTrainedModel
 
 from sleuth.errors import UserError
 from sleuth.policy import architecture
+from sleuth.policy.constraint import columns
 from sleuth.training import kernels, stack
 from sleuth.training.attention import checkpointed_layers, packed_attention
 from sleuth.training.packing import Packed
 
 CHUNK_TOKENS = 1024
 """Rows of logits that exist at one time: 1024 × 49,152 values in bfloat16 are 100 MB."""
+NOT_ALLOWED = -1e30
+"""Logit of a token that could not be drawn: its probability and its gradient are exactly 0, and, unlike minus infinity,
+it makes 0 of its part in the entropy."""
 
 
 class _TokenLogprobs(torch.autograd.Function):
-    """Log-probabilities of tokens from hidden states, without ever holding N × V values.
+    """Log-probabilities of tokens from hidden states, without ever holding N × U values.
 
     The logits of a chunk are computed, reduced and dropped, and computed again in the backward pass.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, hidden_NE: Tensor, weight_VE: Tensor, bias_V: Tensor | None, targets_N: Tensor, temperature: float
+        ctx: Any,
+        hidden_NE: Tensor,
+        weight_UE: Tensor,
+        bias_U: Tensor | None,
+        targets_N: Tensor,
+        temperature: float,
+        allowed_NU: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         chunks = []
-        for hidden, targets in zip(*(torch.split(x, CHUNK_TOKENS) for x in (hidden_NE, targets_N)), strict=True):
-            logits = torch.nn.functional.linear(hidden, weight_VE, bias_V)
-            measure = kernels.logprobs if kernels.available(weight_VE) else _logprobs
-            chunks.append(measure(logits, targets, temperature))
+        for rows in _chunks(len(hidden_NE)):
+            logits = _logits(hidden_NE[rows], weight_UE, bias_U, allowed_NU, rows)
+            measure = kernels.logprobs if kernels.available(weight_UE) else _logprobs
+            chunks.append(measure(logits, targets_N[rows], temperature))
         logprobs_N, entropy_N, normalisers_N = (torch.cat(parts) for parts in zip(*chunks, strict=True))
-        ctx.save_for_backward(hidden_NE, weight_VE, bias_V, targets_N, normalisers_N, entropy_N)
+        ctx.save_for_backward(hidden_NE, weight_UE, bias_U, targets_N, normalisers_N, entropy_N, allowed_NU)
         ctx.temperature = temperature
         ctx.set_materialize_grads(False)
         return logprobs_N, entropy_N
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        hidden_NE, weight_VE, bias_V, targets_N, normalisers_N, entropy_N = ctx.saved_tensors
+        hidden_NE, weight_UE, bias_U, targets_N, normalisers_N, entropy_N, allowed_NU = ctx.saved_tensors
         grad_N = torch.zeros_like(entropy_N) if grads[0] is None else grads[0].contiguous()
         entropy_grad_N = torch.zeros_like(entropy_N) if grads[1] is None else grads[1].contiguous()
-        native = kernels.available(weight_VE) and grads[1] is None
+        native = kernels.available(weight_UE) and grads[1] is None
         dhidden = []
-        dweight_VE = torch.zeros(weight_VE.shape, dtype=torch.float32, device=weight_VE.device)
-        dbias_V = None if bias_V is None else torch.zeros_like(bias_V, dtype=torch.float32)
-        rows = (hidden_NE, targets_N, normalisers_N, grad_N, entropy_N, entropy_grad_N)
-        for hidden, targets, normaliser, grad, entropy, entropy_grad in zip(
-            *(torch.split(x, CHUNK_TOKENS) for x in rows), strict=True
-        ):
-            dlogits = torch.nn.functional.linear(hidden, weight_VE, bias_V)
+        dweight_UE = torch.zeros(weight_UE.shape, dtype=torch.float32, device=weight_UE.device)
+        dbias_U = None if bias_U is None else torch.zeros_like(bias_U, dtype=torch.float32)
+        for rows in _chunks(len(hidden_NE)):
+            hidden, targets, normaliser, grad = hidden_NE[rows], targets_N[rows], normalisers_N[rows], grad_N[rows]
+            dlogits = _logits(hidden, weight_UE, bias_U, allowed_NU, rows)
             if native:
                 kernels.logprobs_backward(dlogits, targets, normaliser, grad, ctx.temperature)
             else:
-                _logprobs_backward(dlogits, targets, normaliser, grad, ctx.temperature, entropy, entropy_grad)
-            if dbias_V is not None:
-                dbias_V += dlogits.sum(0, dtype=torch.float32)
-            dhidden.append(dlogits @ weight_VE)
-            dweight_VE += dlogits.T @ hidden
-        dbias = None if bias_V is None or dbias_V is None else dbias_V.to(bias_V.dtype)
-        return torch.cat(dhidden), dweight_VE.to(weight_VE.dtype), dbias, None, None
+                entropies = entropy_N[rows], entropy_grad_N[rows]
+                _logprobs_backward(dlogits, targets, normaliser, grad, ctx.temperature, *entropies)
+            if dbias_U is not None:
+                dbias_U += dlogits.sum(0, dtype=torch.float32)
+            dhidden.append(dlogits @ weight_UE)
+            dweight_UE += dlogits.T @ hidden
+        dbias = None if bias_U is None or dbias_U is None else dbias_U.to(bias_U.dtype)
+        return torch.cat(dhidden), dweight_UE.to(weight_UE.dtype), dbias, None, None, None
+
+
+def _chunks(rows: int) -> Iterator[slice]:
+    for start in range(0, rows, CHUNK_TOKENS):
+        yield slice(start, min(start + CHUNK_TOKENS, rows))
+
+
+def _logits(
+    hidden_CE: Tensor, weight_UE: Tensor, bias_U: Tensor | None, allowed_NU: Tensor | None, rows: slice
+) -> Tensor:
+    logits_CU = torch.nn.functional.linear(hidden_CE, weight_UE, bias_U)
+    return logits_CU if allowed_NU is None else logits_CU.masked_fill_(~allowed_NU[rows], NOT_ALLOWED)
 
 
 def _logprobs(logits_CV: Tensor, targets_C: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -124,7 +150,12 @@ def completion_logprobs(
                 input_ids=packed.tokens[None], position_ids=packed.positions[None], use_cache=False, packed=packed
             ).last_hidden_state[0]
     head = model.get_output_embeddings()
+    weight, bias, targets_N, allowed_NU = head.weight, head.bias, packed.targets, None
+    if packed.allowed is not None:
+        tokens_U, allowed_NU = (torch.from_numpy(found).to(weight.device) for found in columns(packed.allowed))
+        weight, bias = weight.index_select(0, tokens_U), None if bias is None else bias[tokens_U]
+        targets_N = torch.searchsorted(tokens_U, targets_N)
     logprobs_N, entropy_N = _TokenLogprobs.apply(  # type: ignore[no-untyped-call]
-        hidden_TE[packed.predictors], head.weight, head.bias, packed.targets, temperature
+        hidden_TE[packed.predictors], weight, bias, targets_N, temperature, allowed_NU
     )
     return logprobs_N, entropy_N

@@ -15,12 +15,15 @@ prefix of P tokens.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from sleuth.policy.constraint import Bits, Constraint
 
 PADDING_LIMIT = 1.25
 """Rows of an attention block, padding included, per real row."""
@@ -32,6 +35,8 @@ class Group:
 
     prompt_tokens: Sequence[int]
     completions: Sequence[Sequence[int]]
+    grammar: str | None = None
+    """What their tokens were constrained to (`Rollout.grammar`)."""
 
     @property
     def computed_tokens(self) -> int:
@@ -76,6 +81,8 @@ class Packed:
     group of one completion is one segment."""
     groups: Tensor
     """G × 2: each group's first segment, its prompt, and how many segments it has."""
+    allowed: Bits | None = None
+    """N bit masks of the tokens that each completion token was drawn from; None: from all."""
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -96,10 +103,11 @@ class _Segment:
     length: int
 
 
-def pack(groups: Sequence[Group], device: torch.device | str = "cpu") -> Packed:
+def pack(groups: Sequence[Group], device: torch.device | str = "cpu", constraint: Constraint | None = None) -> Packed:
     """Lays out the groups one after the other: prompt, then its completions without their last tokens.
 
-    A group of one completion is a plain causal sequence.
+    A group of one completion is a plain causal sequence. With `constraint`, every group has a grammar, and what it
+    allowed is worked out again.
     """
     tokens: list[int] = []
     positions: list[int] = []
@@ -135,7 +143,16 @@ def pack(groups: Sequence[Group], device: torch.device | str = "cpu") -> Packed:
         targets=tensor(targets),
         segments=tensor(spans),
         groups=tensor(members),
+        allowed=None if constraint is None else _allowed(groups, constraint),
     )
+
+
+def _allowed(groups: Sequence[Group], constraint: Constraint) -> Bits:
+    masks = []
+    for group in groups:
+        assert group.grammar is not None
+        masks += [constraint.along(group.grammar, completion) for completion in group.completions]
+    return np.concatenate(masks)
 
 
 def _blocks(segments: Sequence[_Segment], device: torch.device | str) -> Iterator[Block]:
@@ -187,7 +204,7 @@ def _parts(group: Group, max_tokens: int) -> Iterator[Group]:
     for index, completion in enumerate(group.completions):
         inputs = len(completion) - 1
         if index > first and used + inputs > max_tokens:
-            yield Group(group.prompt_tokens, group.completions[first:index])
+            yield replace(group, completions=group.completions[first:index])
             first, used = index, len(group.prompt_tokens)
         used += inputs
-    yield Group(group.prompt_tokens, group.completions[first:])
+    yield replace(group, completions=group.completions[first:])

@@ -24,6 +24,7 @@ from sleuth.evaluation.summary import summarise
 from sleuth.policy import nano
 from sleuth.policy.asking import ask
 from sleuth.policy.base import Rollout, Sampling
+from sleuth.policy.constraint import Constraint
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import choose_device, fast_dtype, fast_threads
 from sleuth.policy.models import Loaded, load_model, load_shape
@@ -212,7 +213,11 @@ class _Training:
         return list(track(make_slots(slots), f"making {split} puzzles", count))
 
     def _sampling(self) -> Sampling:
-        return Sampling(self.config.sampling.max_new_tokens, temperature=0.0, until=self.config.sampling.until)
+        drawn = self.config.sampling
+        return Sampling(drawn.max_new_tokens, temperature=0.0, until=drawn.until, constrain=drawn.constrain)
+
+    def _constraint(self) -> Constraint | None:
+        return self.policy.constraint if self.config.sampling.constrain else None
 
     def _store(self, name: str, rows: Sequence[EvaluationRow]) -> None:
         summary = summarise(rows)
@@ -381,6 +386,7 @@ class _Training:
                 save=lambda step: self._save(self.sft_steps + step),
                 reference=reference,
                 ends=self._ends,
+                constraint=self._constraint(),
                 start_step=self.done - self.sft_steps,
             )
         self.done = self.sft_steps + total
@@ -408,7 +414,13 @@ class _Training:
         drawn, trained = self.config.sampling, self.config.optimizer
         return reference_measures(
             rollouts_BG,
-            reference_logprobs(self._stored_reference(), rollouts_BG, drawn.temperature, trained.micro_batch_tokens),
+            reference_logprobs(
+                self._stored_reference(),
+                rollouts_BG,
+                drawn.temperature,
+                trained.micro_batch_tokens,
+                self._constraint(),
+            ),
         )
 
     def _rollout_rows(self, step: int, groups: Sequence[ScoredGroup]) -> list[RolloutRow]:
