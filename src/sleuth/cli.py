@@ -210,6 +210,9 @@ def explain(
 def audit(file: Path, /, *, minimal: bool = False, workers: int = 0) -> int:
     """Check every puzzle of a file from its text alone, with another solver: one world, and the stored answers.
 
+    Exits with 1 if a puzzle is unsound. Remarks change nothing about that: they say which pages in the format of 2025
+    have several worlds if read in plain English, where "A or B" may be both.
+
     Parameters
     ----------
     file
@@ -219,17 +222,19 @@ def audit(file: Path, /, *, minimal: bool = False, workers: int = 0) -> int:
     workers
         Processes; 0 takes all cores.
     """
-    from sleuth.datasets.audit import audit_all
+    from sleuth.datasets.audit import audit_all, overview
     from sleuth.datasets.files import read_puzzles
 
     puzzles = read_puzzles(file)
-    unsound = 0
+    findings = []
     for finding in track(audit_all(puzzles, minimal, workers), "auditing", len(puzzles)):
-        unsound += bool(finding.problems)
+        findings.append(finding)
         for problem in finding.problems:
             print(f"{finding.id}: {problem}")
-    print(f"{len(puzzles) - unsound} of {len(puzzles)} puzzles are sound")
-    return 1 if unsound else 0
+        for remark in finding.remarks:
+            print(f"{finding.id}: remark: {remark}")
+    print("\n".join(overview(findings)))
+    return 1 if any(finding.problems for finding in findings) else 0
 
 
 @app.command(name="import")

@@ -200,6 +200,11 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     def read_page(self, text: str) -> PageText:
         """A puzzle's text read back. Raises `ReadError`."""
 
+    def loose_readings(self, theory: TheoryT, page: PageText) -> Mapping[str, Sequence[Formula]]:
+        """How else a page may be understood by who doesn't know its conventions: a description of the reading to what
+        the clues then mean. Each clue as it is meant implies it as it is read, so the puzzle's world obeys them, too."""
+        return {}
+
     @abstractmethod
     def recognises(self, text: str) -> bool:
         """Whether a text looks like a page of this family."""
