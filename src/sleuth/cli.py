@@ -69,6 +69,7 @@ def make_command(
     count: int = 100,
     seed: int = 0,
     style: str = "plain",
+    difficulty: bool = False,
     workers: int = 0,
 ) -> None:
     """Make puzzles, each proved to have one answer.
@@ -90,6 +91,8 @@ def make_command(
     style
         Sentence style: `plain`, `terse`, `witness`, or `mixed` for one of these drawn per puzzle; `original`
         (temporal-clue) for pages, names and statement kinds as in 2025.
+    difficulty
+        Explain each, too, and store in its metadata how hard it is; that may take longer than making it.
     workers
         Processes; 0 takes all cores. The file is the same for any number.
     """
@@ -97,7 +100,7 @@ def make_command(
     from sleuth.datasets.make import Order, make_puzzles
 
     check_suffix(out)
-    order = Order(family, level, split, seed, count, style)
+    order = Order(family, level, split, seed, count, style, difficulty)
     order.check()
     write_puzzles(out, list(track(make_puzzles(order, workers), "making puzzles", count)))
     say(f"{count} puzzles in {out}")
