@@ -247,7 +247,7 @@ def test_recipes_run(recipe: Path, tmp_path: Path, model: Path) -> None:
         (tmp_path / "distilled.jsonl").write_text(json.dumps({"system": "", "user": "Who?", "completion": "A. Ada"}))
         chosen["sft.file"] = str(tmp_path / "distilled.jsonl")
     small = tmp_path / recipe.name  # a tiny model's tokens are bytes, and pages of the highest levels have thousands
-    small.write_text(recipe.read_text().replace('level = "reference"', 'level = "2"'))
+    small.write_text(re.sub(r'level = "(reference|4|3)"', 'level = "2"', recipe.read_text()))
     done = sleuth("train", small, *keys(**chosen), "--out", run)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from sleuth.config import Goal, Mode, Telling, Until, keys, load_recipe, parse_overrides
+from sleuth.config import Goal, Mode, Names, Telling, Until, keys, load_recipe, parse_overrides
 from sleuth.errors import UserError
 from sleuth.progress import say, track
 
@@ -69,6 +69,7 @@ def make_command(
     count: int = 100,
     seed: int = 0,
     style: str = "plain",
+    names: Names = "themed",
     difficulty: bool = False,
     workers: int = 0,
 ) -> None:
@@ -91,6 +92,8 @@ def make_command(
     style
         Sentence style: `plain`, `terse`, `witness`, or `mixed` for one of these drawn per puzzle; `original`
         (temporal-clue) for pages, names and statement kinds as in 2025.
+    names
+        `themed`, those of the style's own pages; `pool` (temporal-clue), out of thousands.
     difficulty
         Explain each, too, and store in its metadata how hard it is; that may take longer than making it.
     workers
@@ -100,7 +103,7 @@ def make_command(
     from sleuth.datasets.make import Order, make_puzzles
 
     check_suffix(out)
-    order = Order(family, level, split, seed, count, style, difficulty)
+    order = Order(family, level, split, seed, count, style, names, difficulty)
     order.check()
     write_puzzles(out, list(track(make_puzzles(order, workers), "making puzzles", count)))
     say(f"{count} puzzles in {out}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sleuth.config import RunConfig
+from sleuth.config import Names, RunConfig
 from sleuth.datasets.make import Order, make_puzzles
 from sleuth.puzzles.puzzle import Puzzle
 
@@ -21,6 +21,7 @@ def make(
     count: int = 1,
     seed: int = 0,
     style: str = "plain",
+    names: Names = "themed",
     workers: int = 1,
     difficulty: bool = False,
 ) -> list[Puzzle]:
@@ -30,7 +31,7 @@ def make(
     More than one worker process needs a script guarded by `if __name__ == "__main__"`, as `multiprocessing` does.
     Raises `UserError` for a family, level, split or style that does not exist, or when a level has no more puzzles.
     """
-    return list(make_puzzles(Order(family, level, split, seed, count, style, difficulty), workers))
+    return list(make_puzzles(Order(family, level, split, seed, count, style, names, difficulty), workers))
 
 
 def train(config: RunConfig, path: str | Path) -> RunDirectory:

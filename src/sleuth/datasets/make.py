@@ -12,10 +12,11 @@ import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from sleuth.config import Names
 from sleuth.errors import UserError
 from sleuth.puzzles.explain import rated
 from sleuth.puzzles.family import check_level, get_family
-from sleuth.puzzles.generate import Made, check_split, check_style, make_puzzle
+from sleuth.puzzles.generate import Made, check_names, check_split, check_style, make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
 
 REDRAWS = 2000
@@ -32,6 +33,7 @@ class Order:
     seed: int
     count: int
     style: str = "plain"
+    names: Names = "themed"
     difficulty: bool = False
     """Explain every puzzle, and store how hard it is in its metadata."""
 
@@ -41,12 +43,13 @@ class Order:
         check_level(family, self.level)
         check_split(self.split)
         check_style(family, self.style)
+        check_names(family, self.names)
         if self.count < 1:
             raise UserError(f"--count {self.count}: ask for at least one puzzle")
 
     def make(self, index: int, attempt: int = 0) -> Made:
         """The puzzle of an index."""
-        made = make_puzzle(self.family, self.level, self.split, self.seed, index, self.style, attempt)
+        made = make_puzzle(self.family, self.level, self.split, self.seed, index, self.style, attempt, self.names)
         return replace(made, puzzle=rated(made.puzzle)) if self.difficulty else made
 
 

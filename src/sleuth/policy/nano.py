@@ -97,7 +97,7 @@ def _texts(config: RunConfig) -> Iterator[str]:
     """What the model of a run will read and write."""
     puzzles = config.puzzles
     for source in puzzles.sources:
-        order = Order(source.family, source.level, "train", puzzles.seed, PUZZLES, source.style)
+        order = Order(source.family, source.level, "train", puzzles.seed, PUZZLES, source.style, source.names)
         for index in range(PUZZLES):
             puzzle = order.make(index).puzzle
             request = ask(puzzle, config.mode)

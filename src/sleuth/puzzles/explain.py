@@ -21,7 +21,6 @@ from sleuth.logic.steps import solve_in_steps
 from sleuth.puzzles.family import Family, PageText, get_family
 from sleuth.puzzles.puzzle import Puzzle
 
-
 DIFFICULTY = "difficulty"
 """Key of a puzzle's metadata."""
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from random import Random
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sleuth.config import nearest
+from sleuth.config import Names, nearest
 from sleuth.errors import UserError
 from sleuth.logic.citations import compile_groups
 from sleuth.logic.cnf import Cnf
@@ -102,6 +102,8 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     """Sentence styles that puzzles are written in."""
     apart: ClassVar[tuple[str, ...]] = ()
     """Styles whose sentences are read on their own pages only, since elsewhere they may mean something else."""
+    pooled: ClassVar[bool] = False
+    """Whether there is a pool of names."""
     stops: ClassVar[Mapping[str, str]] = {}
     """What ends a clue, for styles in which that is no full stop."""
     kinds: ClassVar[Mapping[str, Kind]]
@@ -202,7 +204,7 @@ class Family(ABC, Generic[CaseT, TheoryT]):
 
     def loose_readings(self, theory: TheoryT, page: PageText) -> Mapping[str, Sequence[Formula]]:
         """How else a page may be understood by who doesn't know its conventions: a description of the reading to what
-        the clues then mean. Each clue as it is meant implies it as it is read, so the puzzle's world obeys them, too."""
+        the clues then mean. A clue as it is meant implies the clue as it is read, so the puzzle's world obeys these."""
         return {}
 
     @abstractmethod
@@ -217,8 +219,9 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     def rename_case(self, case: CaseT, rng: Random) -> CaseT:
         """The same case with other names."""
 
-    def dressed(self, case: CaseT, style: str, rng: Random) -> CaseT:
-        """The case with the names that pages of a style have; most styles take any."""
+    def dressed(self, case: CaseT, style: str, names: Names, rng: Random) -> CaseT:
+        """The case with the names that pages of a style have, where `themed` names are asked for (most styles take
+        any), or with names from the `pool`."""
         return case
 
     def _read_in(self, templates: Templates, style: str) -> Templates:

@@ -11,9 +11,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
-from sleuth.config import nearest
+from sleuth.config import Names, nearest
 from sleuth.errors import UserError
 from sleuth.logic.clues import find_minimal
 from sleuth.puzzles.canonical import SPLITS, digest, split_of
@@ -53,30 +53,46 @@ def check_style(family: Family[Any, Any], style: str) -> None:
         raise UserError(f"{family.name} has no style {style!r}; {nearest(style, [*family.styles, MIXED])}")
 
 
+def check_names(family: Family[Any, Any], names: str) -> None:
+    """Raises `UserError` for names that the family does not have."""
+    if names not in get_args(Names):
+        raise UserError(f"unknown names {names!r}; {nearest(names, list(get_args(Names)))}")
+    if names == "pool" and not family.pooled:
+        raise UserError(f"{family.name} has no pool of names; take --names themed")
+
+
 def make_puzzle(
-    family_name: str, level: str, split: str, seed: int, index: int, style: str = "plain", attempt: int = 0
+    family_name: str,
+    level: str,
+    split: str,
+    seed: int,
+    index: int,
+    style: str = "plain",
+    attempt: int = 0,
+    names: Names = "themed",
 ) -> Made:
     """The puzzle of a key: the first from `attempt` on whose canonical form belongs to the split.
 
-    Raises `UserError` for a family, level, split or style that does not exist.
+    Raises `UserError` for a family, level, split, style or names that do not exist.
     """
     family = get_family(family_name)
     check_level(family, level)
     check_split(split)
     check_style(family, style)
+    check_names(family, names)
     while True:
-        made = _attempt(family, level, split, seed, index, style, attempt)
+        made = _attempt(family, level, split, seed, index, style, attempt, names)
         if made is not None:
             return made
         attempt += 1
 
 
 def _attempt(
-    family: Family[Any, Any], level: str, split: str, seed: int, index: int, style: str, attempt: int
+    family: Family[Any, Any], level: str, split: str, seed: int, index: int, style: str, attempt: int, names: Names
 ) -> Made | None:
     rng = rng_of(family.name, family.version, level, split, seed, index, attempt)
     case, world = family.draw(level, rng)
-    case = family.dressed(case, style, rng_of(family.name, level, split, seed, index, attempt, "names"))
+    case = family.dressed(case, style, names, rng_of(family.name, level, split, seed, index, attempt, "names"))
     theory = family.theory(case)
     jitter = rng_of(family.name, level, split, seed, index, attempt, "order")
     clues = find_minimal(

@@ -35,7 +35,7 @@ def retold(puzzle: Puzzle, style: str | None = None, names: int | None = None) -
     case = page.case
     if names is not None:
         try:
-            case = family.dressed(family.rename_case(case, rng), style, rng)
+            case = family.dressed(family.rename_case(case, rng), style, "themed", rng)
         except ValueError:
             raise UserError(f"{puzzle.id}: there are not enough names for a case of its size") from None
     place = {"id": puzzle.id, "level": puzzle.level, "split": puzzle.split}

@@ -20,12 +20,13 @@ from sleuth.puzzles.puzzle import Puzzle
 
 def order_of(source: SourceConfig, split: str, seed: int, count: int) -> Order:
     """The order for puzzles of a source."""
-    return Order(source.family, source.level, split, seed, count, source.style)
+    return Order(source.family, source.level, split, seed, count, source.style, source.names)
 
 
 def name_of(source: SourceConfig) -> str:
     """As metrics and reports call it."""
-    return f"{source.family}-{source.level}-{source.style}"
+    pool = "-pool" if source.names == "pool" else ""
+    return f"{source.family}-{source.level}-{source.style}{pool}"
 
 
 def suite_slots(puzzles: PuzzlesConfig, split: str, seed: int, count: int) -> list[Slot]:

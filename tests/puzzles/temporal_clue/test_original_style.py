@@ -8,15 +8,17 @@ from random import Random
 import pytest
 
 from sleuth.datasets.audit import audit
+from sleuth.errors import UserError
 from sleuth.grading.grade import grade
 from sleuth.grading.soundness import Verdict
 from sleuth.puzzles.family import get_family
 from sleuth.puzzles.generate import MIXED, make_puzzle
 from sleuth.puzzles.prose import ReadError
+from sleuth.puzzles.retell import retold
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.targets import target
 from sleuth.puzzles.temporal_clue import names
-from sleuth.puzzles.temporal_clue.draw import dress
+from sleuth.puzzles.temporal_clue.draw import dress, in_full
 from tests.puzzles.temporal_clue.examples import EACH, SHARED, TWO
 from tests.puzzles.test_import import ORIGINALS
 
@@ -161,8 +163,25 @@ def test_a_case_is_dressed_in_names_and_full_times() -> None:
     assert dressed.shape == EACH.shape and dressed.times == EACH.times
     assert not {*dressed.suspects, *dressed.weapons, *dressed.rooms} & {*EACH.suspects, *EACH.weapons, *EACH.rooms}
     assert dressed.victim in dressed.story
-    assert dress(replace(SHARED, times=("9 PM", "9:30 PM")), Random(0)).times == ("09:00 PM", "09:30 PM")
+    assert in_full(replace(SHARED, times=("9 PM", "9:30 PM"))).times == ("09:00 PM", "09:30 PM")
     assert dress(EACH, Random(0)) == dressed != dress(EACH, Random(1))
+
+
+def test_names_of_the_pool_are_all_that_changes() -> None:
+    told = [
+        make_puzzle("temporal-clue", "2", "train", 4, 0, "terse", names=names).puzzle for names in ("themed", "pool")
+    ]
+    cases = [FAMILY.read_page(puzzle.prompt).case for puzzle in told]
+    assert told[0].id == told[1].id and told[0].meta == told[1].meta
+    assert FAMILY.read_page(told[0].prompt).clues == FAMILY.read_page(told[1].prompt).clues
+    assert cases[0].times == cases[1].times and cases[0].grid == cases[1].grid
+    assert {*cases[1].weapons} <= {*names.WEAPONS} and not {*cases[0].suspects} & {*cases[1].suspects}
+    assert retold(told[0], names=0).answers.keys() == told[1].answers.keys()
+
+
+def test_a_family_without_a_pool_says_so() -> None:
+    with pytest.raises(UserError, match="zebra has no pool of names"):
+        make_puzzle("zebra", "1", "train", 0, 0, names="pool")
 
 
 def test_names_vary() -> None:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any, ClassVar
 
+from sleuth.config import Names
 from sleuth.logic.formulas import Formula, World
 from sleuth.puzzles.family import Family, PageText, Teller
 from sleuth.puzzles.formal import FormalLexicon
@@ -45,6 +46,7 @@ class TemporalClue(Family[Case, TemporalTheory]):
     }
     styles = ("plain", "terse", "witness", original.STYLE)
     apart = (original.STYLE,)
+    pooled = True
     stops: ClassVar[Mapping[str, str]] = {original.STYLE: ""}
     kinds = words.KINDS
     groups = words.GROUPED_KINDS
@@ -61,8 +63,10 @@ class TemporalClue(Family[Case, TemporalTheory]):
     def theory(self, case: Case) -> TemporalTheory:
         return _theory(case.shape)
 
-    def dressed(self, case: Case, style: str, rng: Random) -> Case:
-        return draw.dress(case, rng) if style == original.STYLE else case
+    def dressed(self, case: Case, style: str, names: Names, rng: Random) -> Case:
+        if style == original.STYLE:
+            return draw.in_full(draw.dress(case, rng))
+        return draw.dress(case, rng) if names == "pool" else case
 
     def teller(self, case: Case, theory: TemporalTheory, world: World, level: str, style: str, rng: Random) -> Teller:
         kinds = draw.STYLE_KINDS if style == original.STYLE else draw.kinds_of(level)

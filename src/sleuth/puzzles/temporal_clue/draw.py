@@ -118,7 +118,7 @@ def rename(case: Case, rng: Random) -> Case:
 
 
 def dress(case: Case, rng: Random) -> Case:
-    """The same case with names out of many, and times in full (`09:00 PM`)."""
+    """The same case with names out of many."""
     victim, *suspects = names.people(1 + len(case.suspects), rng)
     places = rng.sample(names.ROOMS, len(case.rooms))
     return replace(
@@ -128,11 +128,15 @@ def dress(case: Case, rng: Random) -> Case:
         weapons=tuple(rng.sample(names.WEAPONS, len(case.weapons))),
         rooms=tuple(place.split(" ", 1)[1] for place in places),
         prepositions=tuple(place.split(" ", 1)[0] for place in places),
-        times=tuple(map(_in_full, case.times)),
         motives=tuple(rng.sample(names.MOTIVES, len(case.motives))),
         title="",
         story=rng.choice(names.STORIES).format(house=rng.choice(names.HOUSES), victim=victim),
     )
+
+
+def in_full(case: Case) -> Case:
+    """The same case with times in full (`09:00 PM`)."""
+    return replace(case, times=tuple(map(_in_full, case.times)))
 
 
 def _in_full(time: str) -> str:
