@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sleuth.evaluation.evaluate import evaluate
     from sleuth.evaluation.summary import summarise
     from sleuth.grading.grade import grade
+    from sleuth.grading.original import grade_original
     from sleuth.grading.score import Outcome, Score
     from sleuth.library import make, train
     from sleuth.policy.base import Policy, Request, Rollout, Sampling
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from sleuth.policy.engine import TorchPolicy
     from sleuth.policy.models import load_model
     from sleuth.policy.scripted import ScriptedPolicy
-    from sleuth.puzzles.explain import difficulty, explain, tell
+    from sleuth.puzzles.explain import difficulty, explain, rated, tell
     from sleuth.puzzles.puzzle import Puzzle, Question
     from sleuth.puzzles.retell import retold
     from sleuth.puzzles.solve import solve_text as solve
@@ -54,10 +55,12 @@ _WHERE = {
     "evaluate": "sleuth.evaluation.evaluate",
     "explain": "sleuth.puzzles.explain",
     "grade": "sleuth.grading.grade",
+    "grade_original": "sleuth.grading.original",
     "guessing": "sleuth.policy.baselines",
     "load_model": "sleuth.policy.models",
     "load_recipe": "sleuth.config",
     "make": "sleuth.library",
+    "rated": "sleuth.puzzles.explain",
     "read_puzzles": "sleuth.datasets.files",
     "retold": "sleuth.puzzles.retell",
     "solve": "sleuth.puzzles.solve",
@@ -86,10 +89,12 @@ __all__ = [
     "evaluate",
     "explain",
     "grade",
+    "grade_original",
     "guessing",
     "load_model",
     "load_recipe",
     "make",
+    "rated",
     "read_puzzles",
     "retold",
     "solve",

@@ -80,6 +80,7 @@ def make_command(
     seed: int = 0,
     style: str = "plain",
     names: Names = "themed",
+    difficulty: bool = False,
     workers: int = 0,
 ) -> None:
     """Make puzzles, each proved to have one answer.
@@ -103,6 +104,8 @@ def make_command(
         (temporal-clue) for pages, names and statement kinds as in 2025.
     names
         `themed`, those of the style's own pages; `pool` (temporal-clue), out of thousands.
+    difficulty
+        Explain each, too, and store in its metadata how hard it is; that may take longer than making it.
     workers
         Processes; 0 takes all cores. The file is the same for any number.
     """
@@ -110,7 +113,7 @@ def make_command(
     from sleuth.datasets.make import Order, make_puzzles
 
     check_suffix(out)
-    order = Order(family, level, split, seed, count, style, names)
+    order = Order(family, level, split, seed, count, style, names, difficulty)
     order.check()
     write_puzzles(out, list(track(make_puzzles(order, workers), "making puzzles", count)))
     say(f"{count} puzzles in {out}")
@@ -223,6 +226,9 @@ def explain(
 def audit(file: Path, /, *, minimal: bool = False, workers: int = 0) -> int:
     """Check every puzzle of a file from its text alone, with another solver: one world, and the stored answers.
 
+    Exits with 1 if a puzzle is unsound. Remarks change nothing about that: they say which pages in the format of 2025
+    have several worlds if read in plain English, where "A or B" may be both.
+
     Parameters
     ----------
     file
@@ -232,17 +238,19 @@ def audit(file: Path, /, *, minimal: bool = False, workers: int = 0) -> int:
     workers
         Processes; 0 takes all cores.
     """
-    from sleuth.datasets.audit import audit_all
+    from sleuth.datasets.audit import audit_all, overview
     from sleuth.datasets.files import read_puzzles
 
     puzzles = read_puzzles(file)
-    unsound = 0
+    findings = []
     for finding in track(audit_all(puzzles, minimal, workers), "auditing", len(puzzles)):
-        unsound += bool(finding.problems)
+        findings.append(finding)
         for problem in finding.problems:
             print(f"{finding.id}: {problem}")
-    print(f"{len(puzzles) - unsound} of {len(puzzles)} puzzles are sound")
-    return 1 if unsound else 0
+        for remark in finding.remarks:
+            print(f"{finding.id}: remark: {remark}")
+    print("\n".join(overview(findings)))
+    return 1 if any(finding.problems for finding in findings) else 0
 
 
 @app.command(name="import")

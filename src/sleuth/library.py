@@ -23,13 +23,15 @@ def make(
     style: str = "plain",
     names: Names = "themed",
     workers: int = 1,
+    difficulty: bool = False,
 ) -> list[Puzzle]:
     """Puzzles, all different, each with one answer. The same arguments give the same puzzles, whatever `workers`.
+    `difficulty` explains each and stores how hard it is under `meta` (`sleuth.puzzles.explain.Difficulty`).
 
     More than one worker process needs a script guarded by `if __name__ == "__main__"`, as `multiprocessing` does.
     Raises `UserError` for a family, level, split or style that does not exist, or when a level has no more puzzles.
     """
-    return list(make_puzzles(Order(family, level, split, seed, count, style, names), workers))
+    return list(make_puzzles(Order(family, level, split, seed, count, style, names, difficulty), workers))
 
 
 def train(config: RunConfig, path: str | Path) -> RunDirectory:

@@ -10,10 +10,11 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sleuth.config import Names
 from sleuth.errors import UserError
+from sleuth.puzzles.explain import rated
 from sleuth.puzzles.family import check_level, get_family
 from sleuth.puzzles.generate import Made, check_names, check_split, check_style, make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
@@ -33,6 +34,8 @@ class Order:
     count: int
     style: str = "plain"
     names: Names = "themed"
+    difficulty: bool = False
+    """Explain every puzzle, and store how hard it is in its metadata."""
 
     def check(self) -> None:
         """Raises `UserError` for what does not exist."""
@@ -46,7 +49,8 @@ class Order:
 
     def make(self, index: int, attempt: int = 0) -> Made:
         """The puzzle of an index."""
-        return make_puzzle(self.family, self.level, self.split, self.seed, index, self.style, attempt, self.names)
+        made = make_puzzle(self.family, self.level, self.split, self.seed, index, self.style, attempt, self.names)
+        return replace(made, puzzle=rated(made.puzzle)) if self.difficulty else made
 
 
 Slot = tuple[Order, int]

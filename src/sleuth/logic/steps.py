@@ -13,8 +13,9 @@ of what was known before it; what nobody needs is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from pysat.solvers import Solver
 
@@ -111,9 +112,8 @@ class _Chain:
             return None
         model: Clause = self._solver.get_model()
         world = 0
-        for literal in model[: self.atoms]:
-            if literal > 0:
-                world |= 1 << (literal - 1)
+        for literal in filter((0).__lt__, model[: self.atoms]):
+            world |= 1 << (literal - 1)
         holding = 0
         for place, selector in enumerate((*self.premises.clues, *self.premises.rules)):
             if model[selector - 1] > 0:
@@ -137,6 +137,8 @@ class _Chain:
         open_, found = self.domain & (self.everything if scope is None else scope) & ~seen, 0
         while open_:
             bit = open_ & -open_
+            # A world with many open atoms spares as many questions; left alone, the solver prefers what it had last.
+            self._solver.set_phases([*map(int.__neg__, _atoms(self.worlds[-1][0])), *_atoms(open_)])
             another = self._solve(rules, clues, bit.bit_length())
             if another is None:
                 found |= bit
@@ -295,6 +297,12 @@ class _Chain:
         return True
 
 
+def _atoms(bits: int) -> Iterator[int]:
+    """The atoms of a set, in order."""
+    digits = bin(bits)[:1:-1]
+    return compress(range(1, len(digits) + 1), map("1".__eq__, digits))
+
+
 def _hit(sets: list[int], size: int) -> int | None:
     """Up to `size` bits that meet every set."""
     if not sets:
@@ -410,11 +418,10 @@ def cite_back(
             for other in group[-MOST_ALIKE:]:
                 own, step = steps[other]
                 # The other way round: a later step that only adds this fact to what is cited here joins this one.
-                wanted = entry.fact in goals or sum(entry.fact in one.known for one, _ in steps.values()) > 1
                 if (
-                    wanted
-                    and step.suppose is None
+                    step.suppose is None
                     and known_here.issuperset(own.known)
+                    and (entry.fact in goals or sum(entry.fact in one.known for one, _ in steps.values()) > 1)
                     and all(citer.follows(fact, cited) for fact in step.facts)
                 ):
                     facts += step.facts

@@ -7,7 +7,7 @@ off the steps.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sleuth.config import Goal, Telling
@@ -20,6 +20,9 @@ from sleuth.logic.optimal import solve_in_cheapest_steps
 from sleuth.logic.steps import solve_in_steps
 from sleuth.puzzles.family import Family, PageText, get_family
 from sleuth.puzzles.puzzle import Puzzle
+
+DIFFICULTY = "difficulty"
+"""Key of a puzzle's metadata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,14 @@ def difficulty(explanation: Explanation) -> Difficulty:
         several=sum(len(step.clues) > 1 for step in steps) / max(1, len(steps)),
         depth=max((step.suppose.depth for step in steps if step.suppose), default=0),
     )
+
+
+def rated(puzzle: Puzzle) -> Puzzle:
+    """The puzzle with its difficulty in the metadata: `meta["difficulty"]`, a map of the fields of `Difficulty`.
+
+    Takes as long as explaining it. Raises `UserError` if the clues do not leave exactly one world.
+    """
+    return puzzle.model_copy(update={"meta": {**puzzle.meta, DIFFICULTY: asdict(difficulty(explain(puzzle)))}})
 
 
 def tell(explanation: Explanation, telling: Telling = "full", style: str = "plain") -> list[str]:

@@ -40,4 +40,4 @@ class Puzzle(BaseModel):
     answers: dict[str, str]
     """Letter to right choice."""
     meta: dict[str, Any]
-    """Sizes, statement kinds, style, theme, difficulty."""
+    """Sizes, statement kinds, style, and, where it was asked for, difficulty."""

@@ -8,6 +8,7 @@ is not asked to tell them.
 from __future__ import annotations
 
 from sleuth.errors import UserError
+from sleuth.puzzles.explain import DIFFICULTY
 from sleuth.puzzles.family import get_family
 from sleuth.puzzles.generate import MIXED, check_style, rng_of, write_puzzle
 from sleuth.puzzles.puzzle import Puzzle
@@ -38,4 +39,7 @@ def retold(puzzle: Puzzle, style: str | None = None, names: int | None = None) -
         except ValueError:
             raise UserError(f"{puzzle.id}: there are not enough names for a case of its size") from None
     place = {"id": puzzle.id, "level": puzzle.level, "split": puzzle.split}
-    return write_puzzle(family, case, page.clues, page.questions, right, style, place, puzzle.seed, puzzle.index)
+    twin = write_puzzle(family, case, page.clues, page.questions, right, style, place, puzzle.seed, puzzle.index)
+    # Neither names nor words make a difference to the steps.
+    kept = {key: value for key, value in puzzle.meta.items() if key == DIFFICULTY}
+    return twin.model_copy(update={"meta": {**twin.meta, **kept}})

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from sleuth.config import Names
-from sleuth.logic.formulas import World
+from sleuth.logic.formulas import Formula, World
 from sleuth.puzzles.family import Family, PageText, Teller
 from sleuth.puzzles.formal import FormalLexicon
 from sleuth.puzzles.prose import Lexicon, Templates
@@ -189,6 +189,12 @@ class TemporalClue(Family[Case, TemporalTheory]):
 
     def read_page(self, text: str) -> PageText:
         return original.read(text) if original.recognises(text) else page.read(text)
+
+    def loose_readings(self, theory: TemporalTheory, page: PageText) -> Mapping[str, Sequence[Formula]]:
+        """On pages of 2025 "A or B" is exclusive and does not say so."""
+        if page.style != original.STYLE or all(clue.kind != "either" for clue in page.clues):
+            return {}
+        return {"with an inclusive “or”": [theory.inclusive(clue) for clue in page.clues]}
 
     def recognises(self, text: str) -> bool:
         return page.recognises(text) or original.recognises(text)

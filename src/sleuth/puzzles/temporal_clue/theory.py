@@ -229,6 +229,13 @@ class TemporalTheory(Theory):
     def _mean_either(self, left: Statement, right: Statement) -> Formula:
         return xor(self.formula(left), self.formula(right))
 
+    def inclusive(self, statement: Statement) -> Formula:
+        """What a statement means if "A or B" may be both."""
+        if statement.kind != "either":
+            return self.formula(statement)
+        left, right = (self.formula(part) for part in statement.args if isinstance(part, Statement))
+        return Or((left, right))
+
     def _mean_iff(self, left: Statement, right: Statement) -> Formula:
         return Iff(self.formula(left), self.formula(right))
 
