@@ -29,7 +29,9 @@ class Finding:
 
 
 def audit(puzzle: Puzzle, minimal: bool = False) -> Finding:
-    """Audits one puzzle; `minimal` also demands that no clue can be dropped."""
+    """Audits one puzzle; `minimal` also demands that no clue can be dropped. Raises `UserError` for a puzzle without
+    clues and rules."""
+    get_family(puzzle.family)
     try:
         return Finding(puzzle.id, tuple(_problems(puzzle, minimal)))
     except (UserError, TimeoutError) as error:
