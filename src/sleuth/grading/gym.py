@@ -48,6 +48,8 @@ _NODES = (
     *(ast.Constant, ast.Name, ast.Load, ast.List, ast.Tuple),
 )
 _WORDS = re.compile(r"[\w\s]*")
+_INNER = re.compile(r"[\w\s.+-]*")
+"""A text within a list: SymPy would read it as a formula, too."""
 
 
 def check_mode(family: str, mode: Mode) -> None:
@@ -108,6 +110,5 @@ def _computes(node: ast.AST) -> bool:
         named = isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS
         return named and not node.keywords and all(map(_computes, node.args))
     if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
-        # SymPy reads texts as formulas, too.
-        return isinstance(node.value, str) and _WORDS.fullmatch(node.value) is not None
+        return isinstance(node.value, str) and _INNER.fullmatch(node.value) is not None
     return isinstance(node, _NODES) and all(map(_computes, ast.iter_child_nodes(node)))
