@@ -1,9 +1,9 @@
 """What answers that know nothing earn from the scorers of reasoning-gym.
 
 Some of them give a share of the reward for any answer, or all of it. For every task this asks its scorer, through our
-grader, about constant answers (`0`, `1`, `yes`, `[]`, `A`), about the answer that is right most often among the puzzles
-of split `train` when it is given to those of split `test`, and, past the grader (which reads no empty answer), about the
-empty text. A share is the mean reward; in brackets the share of puzzles wholly right.
+grader, about constant answers (`0`, `1`, `yes`, `[]`, `A`), about the answer that is right most often among puzzles of
+split `train`, given to those of split `test`, and, past the grader (which reads no empty answer), about the empty text.
+A cell is the mean reward; in brackets the share of puzzles wholly right.
 
     python benchmarks/gym.py --out benchmarks/results
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import subprocess
 import sys
 from typing import Any
@@ -84,11 +85,11 @@ def test_what_is_written_is_read_or_known_not_to_be(answer: str, before: str) ->
 
 
 plain_data = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.fractions(),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.lists(inner, max_size=3).map(tuple)
-        | st.dictionaries(st.sampled_from(["tuple", "map", "a"]), inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["tuple", "map", "fraction", "a"]), inner, max_size=3)
         | st.dictionaries(st.integers(0, 3) | st.tuples(st.integers(0, 3)), inner, max_size=3)
     ),
     max_leaves=8,
@@ -169,7 +170,7 @@ def test_names_and_versions() -> None:
 
 @needs_library
 def test_a_split_without_puzzles_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    item = {"question": "1 + 1 =", "answer": "2", "metadata": {}}
+    item: dict[str, Any] = {"question": "1 + 1 =", "answer": "2", "metadata": {}}
     monkeypatch.setattr(gym, "draw", lambda task, seed: item)
     splits = []
     for split in ("train", "val", "test"):
@@ -180,5 +181,9 @@ def test_a_split_without_puzzles_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(splits) == 1
     for unwritable in ("", "1\n\n2", "1\nA. 2", " 1"):
         item["answer"] = unwritable
+        with pytest.raises(UserError, match="300 draws"):
+            gym.make_task_puzzle("reasoning-gym/chain_sum", splits[0], 0, 0)
+    for lost in ({1, 2}, math.nan, object()):
+        item |= {"answer": "2", "metadata": {"a": lost}}
         with pytest.raises(UserError, match="300 draws"):
             gym.make_task_puzzle("reasoning-gym/chain_sum", splits[0], 0, 0)

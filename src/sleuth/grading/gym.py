@@ -29,7 +29,6 @@ RUN_BY_SCORERS = MappingProxyType(
         "binary_matrix": (GIVEN,),
         "bitwise_arithmetic": ("problem",),
         "countdown": (GIVEN,),
-        "intermediate_integration": (GIVEN, "integrand"),
         "n_queens": (GIVEN,),
         "number_sorting": (GOLD,),
         "puzzle24": (GIVEN,),
