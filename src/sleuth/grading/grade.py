@@ -39,7 +39,7 @@ def grade(puzzle: Puzzle, completion: str, mode: Mode = "answer", truncated: boo
 
 def failed(puzzle: Puzzle, outcome: Outcome, detail: str, parts: tuple[Part, ...] = ()) -> Score:
     """The grade of a completion that answers nothing."""
-    letters = [question.letter for question in puzzle.questions]
+    letters = list(puzzle.answers) or [question.letter for question in puzzle.questions]
     return Score(outcome, 0.0, False, dict.fromkeys(letters), dict.fromkeys(letters, False), detail, parts)
 
 
