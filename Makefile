@@ -7,6 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Tasks of another library: three of its dependencies are built from source, one with a C compiler.
+GYM := $(VENV)/.gym
+
 .PHONY: demo test check bench clean help
 
 help:
@@ -26,7 +29,12 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/sleuth demo
 
-test: $(READY)
+$(GYM): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[gym]' \
+		|| echo "reasoning-gym could not be installed: its tests are skipped"
+	@touch $@
+
+test: $(READY) $(GYM)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 check: $(READY)

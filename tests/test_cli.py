@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -402,6 +403,76 @@ def test_eval_and_ask_again(puzzles: Path, model: Path, tmp_path: Path) -> None:
     assert done.stdout.count("--- asked again: Line 1: ") == 2 and "it said nothing" in done.stdout
     done = sleuth("ask", puzzles, "--model", model, "--retries", "1")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("reasoning_gym") is None, reason="needs the extra gym")
+def test_tasks_of_another_library(model: Path, tmp_path: Path) -> None:
+    file, family = tmp_path / "sums.jsonl", "reasoning-gym/chain_sum"
+    done = sleuth("make", family, "--count", "6", "--split", "test", "--out", file)
+    assert done.returncode == 0, done.stderr
+    puzzles = read_puzzles(file)
+    again = tmp_path / "again.parquet"
+    assert sleuth("make", family, "--count", "6", "--split", "test", "--workers", "1", "--out", again).returncode == 0
+    assert read_puzzles(again) == puzzles
+
+    said = [f"A. {puzzle.answers['A']}" for puzzle in puzzles[:2]] + ["A. x", "no idea"]
+    completions = tmp_path / "c.jsonl"
+    lines = [{"id": one.id, "completion": text} for one, text in zip(puzzles, said, strict=False)]
+    completions.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = sleuth("grade", file, completions, "--mode", "reason")
+    assert done.returncode == 0, done.stderr
+    outcomes = [json.loads(line)["outcome"] for line in done.stdout.splitlines()]
+    assert outcomes == ["correct", "correct", "wrong", "unreadable"]
+
+    shown = sleuth("show", file, "--number", "5", "--solution")
+    assert shown.stdout == f"{puzzles[5].id}\n\n{puzzles[5].prompt}\n\nSolution\nA. {puzzles[5].answers['A']}\n"
+    done = sleuth("ask", file, "--model", model, "--max-new-tokens", "4")
+    assert done.returncode == 0 and "--- truncated: no answer line" in done.stdout, done.stderr
+    out = tmp_path / "e.parquet"
+    asked = ["--model", model, "--family", family, "--count", "3", "--max-new-tokens", "4"]
+    done = sleuth("eval", *asked, "--out", out)
+    assert done.returncode == 0 and "100.0%" in done.stdout, done.stderr
+    assert [row.gold for row in read_parquet(EvaluationRow, out)] == [puzzle.answers for puzzle in puzzles[:3]]
+
+    for refused, words in (
+        (["audit", file], "has no clues and rules"),
+        (["explain", file], "has no clues and rules"),
+        (["play", "--file", file], "has no clues and rules"),
+        (["retell", file, "--names", "1", "--out", tmp_path / "r.jsonl"], "has no clues and rules"),
+        (["grade", file, completions, "--mode", "program"], "take mode answer or reason"),
+        (["grade", file, completions, "--original"], "leave out --original"),
+        (["ask", file, "--model", model, "--mode", "program"], "take mode answer or reason"),
+        (["make", "reasoning-gym/chain_sums", "--out", tmp_path / "n.jsonl"], "did you mean 'reasoning-gym/chain_sum'"),
+        (["make", family, "--level", "2", "--out", tmp_path / "n.jsonl"], "known: default"),
+        (["solve", file], "no puzzle page"),
+    ):
+        done = sleuth(*refused)
+        assert done.returncode == 2 and words in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("reasoning_gym") is None, reason="needs the extra gym")
+def test_training_on_tasks_of_another_library(model: Path, tmp_path: Path) -> None:
+    """A mixture of a task, answered in parts, and of a family of ours."""
+    recipe, run = tmp_path / "mixed.toml", tmp_path / "run"
+    sources = "".join(
+        f'[[puzzles.mixture]]\nfamily = "{family}"\nlevel = "{level}"\nstyle = "plain"\n'
+        for family, level in (("reasoning-gym/spell_backward", "default"), ("zebra", "1"))
+    )
+    recipe.write_text(f'name = "mixed"\nmode = "answer"\n{sources}')
+    done = sleuth("train", recipe, "--out", run, *keys(**{"model.name": str(model)}))
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line["phase"] == "grpo"] == [1, 2]
+    name = "reasoning-gym/spell_backward-default-plain"
+    evaluated = [line for line in lines if line["phase"] == "eval"]
+    assert all(f"source/{name}" in line for line in evaluated)
+    solved = read_parquet(EvaluationRow, run / "evaluations" / "solver.parquet")
+    assert [row.correct for row in solved] == [True] * 4
+    assert {row.puzzle_id.partition("@")[0] for row in solved} == {"reasoning-gym/spell_backward", "zebra"}
+    assert "reasoning-gym/spell_backward" in (run / "report.html").read_text()
+    no_reasons = sleuth("train", recipe, "--out", tmp_path / "other", "--mode", "reason", *keys())
+    assert no_reasons.returncode == 2 and "no reasoning to show" in no_reasons.stderr
+    assert not (tmp_path / "other").exists()
 
 
 def test_help_explains_every_key() -> None:

@@ -74,7 +74,7 @@ def make_command(
     /,
     *,
     out: Path,
-    level: str = "1",
+    level: str | None = None,
     split: str = "train",
     count: int = 100,
     seed: int = 0,
@@ -88,11 +88,12 @@ def make_command(
     Parameters
     ----------
     family
-        `temporal-clue` or `zebra`.
+        `temporal-clue`, `zebra`, or a task of reasoning-gym (extra `gym`), such as `reasoning-gym/chain_sum`.
     out
         File to write: .jsonl or .parquet.
     level
-        How hard: 1 to 5, or `reference` (temporal-clue).
+        How hard: 1 to 5, or `reference` (temporal-clue); tasks of reasoning-gym have `default` only. By default the
+        family's first.
     split
         `train`, `val` or `test`; no puzzle of one is in another.
     count
@@ -110,10 +111,10 @@ def make_command(
         Processes; 0 takes all cores. The file is the same for any number.
     """
     from sleuth.datasets.files import check_suffix, write_puzzles
-    from sleuth.datasets.make import Order, make_puzzles
+    from sleuth.datasets.make import Order, first_level, make_puzzles
 
     check_suffix(out)
-    order = Order(family, level, split, seed, count, style, names, difficulty)
+    order = Order(family, level or first_level(family), split, seed, count, style, names, difficulty)
     order.check()
     write_puzzles(out, list(track(make_puzzles(order, workers), "making puzzles", count)))
     say(f"{count} puzzles in {out}")
@@ -448,7 +449,7 @@ def distill(
     *,
     model: str = "smollm2-135m",
     family: str = "temporal-clue",
-    level: str = "1",
+    level: str | None = None,
     style: str = "terse",
     count: int = 100,
     seed: int = 0,
@@ -487,14 +488,14 @@ def distill(
         File for them: .jsonl.
     """
     from sleuth.datasets.files import read_puzzles
-    from sleuth.datasets.make import Order, make_puzzles
+    from sleuth.datasets.make import Order, first_level, make_puzzles
     from sleuth.workbench import distill_model
 
     sampling = drawing.sampling(seed)
     if file is not None:
         puzzles = read_puzzles(file)
     else:
-        order = Order(family, level, "train", seed, count, style)
+        order = Order(family, level or first_level(family), "train", seed, count, style)
         order.check()
         puzzles = list(track(make_puzzles(order), "making puzzles", count))
     distill_model(puzzles, model, mode, samples, keep, sampling, drawing.device, out)
@@ -523,7 +524,7 @@ def eval_command(
     *,
     model: str = "smollm2-135m",
     family: str = "temporal-clue",
-    level: str = "1",
+    level: str | None = None,
     split: str = "test",
     style: str = "plain",
     count: int = 100,
@@ -565,14 +566,14 @@ def eval_command(
         File for every completion: .parquet.
     """
     from sleuth.datasets.files import read_puzzles
-    from sleuth.datasets.make import Order, make_puzzles
+    from sleuth.datasets.make import Order, first_level, make_puzzles
     from sleuth.workbench import evaluate_model
 
     sampling = drawing.sampling(seed)
     if file is not None:
         puzzles = read_puzzles(file)
     else:
-        order = Order(family, level, split, seed, count, style)
+        order = Order(family, level or first_level(family), split, seed, count, style)
         order.check()
         puzzles = list(track(make_puzzles(order), "making puzzles", count))
     evaluate_model(puzzles, model, mode, samples, sampling, drawing.device, out, retries)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sleuth.config import Names, RunConfig
-from sleuth.datasets.make import Order, make_puzzles
+from sleuth.datasets.make import Order, first_level, make_puzzles
 from sleuth.puzzles.puzzle import Puzzle
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def make(
     family: str,
     *,
-    level: str = "1",
+    level: str | None = None,
     split: str = "train",
     count: int = 1,
     seed: int = 0,
@@ -28,10 +28,12 @@ def make(
     """Puzzles, all different, each with one answer. The same arguments give the same puzzles, whatever `workers`.
     `difficulty` explains each and stores how hard it is under `meta` (`sleuth.puzzles.explain.Difficulty`).
 
-    More than one worker process needs a script guarded by `if __name__ == "__main__"`, as `multiprocessing` does.
-    Raises `UserError` for a family, level, split or style that does not exist, or when a level has no more puzzles.
+    `level`: None takes the family's first. More than one worker process needs a script guarded by
+    `if __name__ == "__main__"`, as `multiprocessing` does. Raises `UserError` for a family, level, split or style that
+    does not exist, or when a level has no more puzzles.
     """
-    return list(make_puzzles(Order(family, level, split, seed, count, style, names, difficulty), workers))
+    order = Order(family, level or first_level(family), split, seed, count, style, names, difficulty)
+    return list(make_puzzles(order, workers))
 
 
 def train(config: RunConfig, path: str | Path) -> RunDirectory:

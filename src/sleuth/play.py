@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 from sleuth.grading.grade import grade
 from sleuth.puzzles.explain import explain, tell
-from sleuth.puzzles.family import get_family
+from sleuth.puzzles.family import get_family, is_foreign
+from sleuth.puzzles.gym import written
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.solve import solve_text
 
@@ -15,6 +16,10 @@ HELP = "Answer each question, or type: hint, board, case, give up."
 
 def show(puzzle: Puzzle, solution: bool = False) -> str:
     """A puzzle as people like to read it, with its empty board, or with the solution."""
+    if is_foreign(puzzle.family):
+        known = [written(answer) for answer in puzzle.answers.values()]
+        parts = [puzzle.id, "", puzzle.prompt]
+        return "\n".join([*parts, "", "Solution", *(known or ["none is stored"])] if solution else parts)
     family = get_family(puzzle.family)
     page = family.read_page(puzzle.prompt)
     parts = [f"{puzzle.id}", "", puzzle.prompt, "", family.board(page.case, None)]
@@ -31,7 +36,8 @@ def hints(puzzle: Puzzle) -> Iterator[str]:
 
 def play(puzzle: Puzzle, read: Callable[[str], str], write: Callable[[str], None]) -> bool:
     """Plays one case: `read` asks for a line with a prompt (and raises `EOFError` at the end), `write` shows one.
-    Returns whether all answers were right."""
+    Returns whether all answers were right. Raises `UserError` for a puzzle without clues and rules."""
+    get_family(puzzle.family)
     write(show(puzzle))
     write("")
     write(HELP)

@@ -53,7 +53,9 @@ class Finding:
 
 
 def audit(puzzle: Puzzle, minimal: bool = False) -> Finding:
-    """Audits one puzzle; `minimal` also demands that no clue can be dropped."""
+    """Audits one puzzle; `minimal` also demands that no clue can be dropped. Raises `UserError` for a puzzle without
+    clues and rules."""
+    get_family(puzzle.family)
     try:
         family = get_family(puzzle.family)
         page = family.read_page(puzzle.prompt)

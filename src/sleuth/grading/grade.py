@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from sleuth.config import Mode
 from sleuth.grading.answers import read_answers
+from sleuth.grading.gym import grade_task
 from sleuth.grading.parts import line_parts, sentence_parts
 from sleuth.grading.program import run_program
 from sleuth.grading.score import Outcome, Part, Score
+from sleuth.puzzles.family import is_foreign
 from sleuth.puzzles.puzzle import Puzzle
 
 
@@ -14,8 +16,11 @@ def grade(puzzle: Puzzle, completion: str, mode: Mode = "answer", truncated: boo
     """Grades a completion: share of questions right, whether all are, how it ended, and what its parts are worth.
 
     `truncated` says that the completion hit the token limit: what can't be read is then `truncated` rather than
-    `unreadable`. Never raises on a completion, whatever it holds.
+    `unreadable`. Never raises on a completion, whatever it holds. Of a task of another library, that one's scorer says
+    how much is right (`sleuth.grading.gym`, with what is raised there).
     """
+    if is_foreign(puzzle.family):
+        return grade_task(puzzle, completion, mode, truncated)
     if mode == "program":
         execution = run_program(puzzle, completion)
         # Lines of what was too much to run are not judged one by one, which would be more.
@@ -34,7 +39,7 @@ def grade(puzzle: Puzzle, completion: str, mode: Mode = "answer", truncated: boo
 
 def failed(puzzle: Puzzle, outcome: Outcome, detail: str, parts: tuple[Part, ...] = ()) -> Score:
     """The grade of a completion that answers nothing."""
-    letters = puzzle.answers
+    letters = list(puzzle.answers) or [question.letter for question in puzzle.questions]
     return Score(outcome, 0.0, False, dict.fromkeys(letters), dict.fromkeys(letters, False), detail, parts)
 
 

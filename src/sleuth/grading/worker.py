@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib
 import json
 import os
 import queue
@@ -28,6 +29,7 @@ from sleuth.config import Mode
 from sleuth.errors import UserError
 from sleuth.grading.grade import failed, grade
 from sleuth.grading.score import Outcome, Part, Score
+from sleuth.puzzles.family import is_foreign
 from sleuth.puzzles.puzzle import Puzzle
 
 SECONDS = 20.0
@@ -44,10 +46,12 @@ ALARM_MARGIN_S = 5.0
 
 
 def grade_safely(puzzle: Puzzle, completion: str, mode: Mode = "answer", truncated: bool = False) -> Score:
-    """As `grade`; in the worker where a solver takes part (modes `program` and `reason`).
+    """As `grade`; in a worker where a solver takes part (modes `program` and `reason`), or a scorer of another library.
 
     A completion that takes more than `SECONDS` or `MEMORY_BYTES` is `undecided`, with the bound as detail.
     """
+    if is_foreign(puzzle.family):
+        return _gym_worker.grade(puzzle, completion, mode, truncated)
     if mode == "answer":
         return grade(puzzle, completion, mode, truncated)
     return _worker.grade(puzzle, completion, mode, truncated)
@@ -57,8 +61,9 @@ class Worker:
     """A process that grades one completion at a time; started when it is needed, and again after it was killed. Several
     threads may share one."""
 
-    def __init__(self, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._seconds, self._memory_bytes = seconds, memory_bytes
+    def __init__(self, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES, module: str = "") -> None:
+        """`module`: one that takes long to import, so that the time of the first completion is not spent on it."""
+        self._seconds, self._memory_bytes, self._module = seconds, memory_bytes, module
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -131,10 +136,15 @@ class Worker:
     def _start(self) -> None:
         code = (
             f"import sys; sys.path[:] = {sys.path!r}; from sleuth.grading.worker import serve; "
-            f"serve({self._seconds + ALARM_MARGIN_S}, {self._memory_bytes})"
+            f"serve({self._seconds + ALARM_MARGIN_S}, {self._memory_bytes}, {self._module!r})"
         )
         self._process = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            # Address space is limited, and OpenBLAS takes some for every thread that it might use.
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
         )
         self._lines = queue.SimpleQueue()
         threading.Thread(target=_pass_on, args=(self._process.stdout, self._lines), daemon=True).start()
@@ -162,14 +172,18 @@ def _pass_on(source: IO[bytes], lines: queue.SimpleQueue[bytes]) -> None:
     lines.put(b"")
 
 
-def serve(alarm_s: float, memory_bytes: int) -> None:
-    """The worker: reads requests from standard input until its end, and writes a reply to each."""
+def serve(alarm_s: float, memory_bytes: int, module: str = "") -> None:
+    """The worker: imports a module where one is named, reads requests from standard input until its end, and writes a
+    reply to each."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(memory_bytes)
     replies = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)  # exceptions are replied; the rest is what C++ says as it aborts
+    if module:
+        with contextlib.suppress(ImportError):  # whoever needs it says so
+            importlib.import_module(module)
     replies.write(b"ready\n")
     replies.flush()
     puzzle: Puzzle | None = None
@@ -223,3 +237,5 @@ def _set_alarm(seconds: float) -> None:
 
 _worker = Worker()
 """Shared by all who grade in this process."""
+_gym_worker = Worker(module="reasoning_gym")
+"""The same, for tasks of that library."""

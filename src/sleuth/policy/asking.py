@@ -9,9 +9,11 @@ import functools
 from sleuth.config import Mode
 from sleuth.errors import UserError
 from sleuth.grading.answers import answers_all, answers_grammar
+from sleuth.grading.gym import check_mode
 from sleuth.grading.reading import read_puzzle
 from sleuth.grading.score import Score
 from sleuth.policy.base import Request
+from sleuth.puzzles.family import is_foreign
 from sleuth.puzzles.puzzle import Puzzle
 
 INSTRUCTIONS: dict[Mode, str] = {
@@ -21,10 +23,19 @@ INSTRUCTIONS: dict[Mode, str] = {
 }
 """Short on purpose: on a small machine the prompt's tokens are what training pays for, and the warm start teaches the
 format."""
+FOREIGN_INSTRUCTIONS: dict[Mode, str] = {
+    "answer": 'Write "A." and the answer. Write nothing else.',
+    "reason": 'Think step by step. Then begin a line with "A." and write the answer there. Write nothing after it.',
+}
+"""For tasks of another library, whose text does not name the one question."""
 
 
 def ask(puzzle: Puzzle, mode: Mode) -> Request:
-    """The request that asks a puzzle in a mode."""
+    """The request that asks a puzzle in a mode. Raises `UserError` for a mode that the puzzle does not have."""
+    if is_foreign(puzzle.family):
+        check_mode(puzzle.family, mode)
+        # An answer may go on for lines, so that it is complete cannot be said.
+        return Request(key=puzzle.id, system=FOREIGN_INSTRUCTIONS[mode], user=puzzle.prompt)
     answered = None if mode == "program" else functools.partial(answers_all, questions=puzzle.questions)
     written = None if mode == "reason" else functools.partial(grammar, puzzle, mode)
     return Request(key=puzzle.id, system=INSTRUCTIONS[mode], user=puzzle.prompt, answered=answered, grammar=written)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from sleuth.config import Names, nearest
 from sleuth.errors import UserError
@@ -289,16 +289,30 @@ _MODULES = {
 _families: dict[str, Family[Any, Any]] = {}
 
 
+FOREIGN = "reasoning-gym/"
+"""What names of families begin with that are tasks of another library (`sleuth.puzzles.gym`), with no logic of ours."""
+
+
+def is_foreign(family: str) -> bool:
+    """Whether a family's name or id is that of a task of another library."""
+    return family.startswith(FOREIGN)
+
+
 def family_names() -> list[str]:
-    """Names of all families, without loading them."""
+    """Names of all families with a logic of ours, without loading them."""
     return list(_MODULES)
 
 
 def get_family(name: str) -> Family[Any, Any]:
-    """A family by name (`zebra`) or id (`zebra@1`). Raises `UserError` with the nearest name."""
+    """A family by name (`zebra`) or id (`zebra@1`). Raises `UserError` with the nearest name, and for tasks of another
+    library: whoever asks needs clues, rules or sentences, and these have none."""
     plain, _, version = name.partition("@")
+    if is_foreign(name):
+        raise UserError(
+            f"{name} has no clues and rules: such puzzles are made, shown, asked, graded and trained on only"
+        )
     if plain not in _MODULES:
-        raise UserError(f"unknown family {name!r}; {nearest(plain, family_names())}")
+        raise UserError(f"unknown family {name!r}; {nearest(plain, [*family_names(), FOREIGN + 'TASK'])}")
     if plain not in _families:
         module, attribute = _MODULES[plain]
         _families[plain] = getattr(importlib.import_module(module), attribute)()
@@ -308,7 +322,23 @@ def get_family(name: str) -> Family[Any, Any]:
     return family
 
 
-def check_level(family: Family[Any, Any], level: str) -> None:
+class Orderable(Protocol):
+    """What puzzles are made of, as far as an order for them has to know."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def levels(self) -> Mapping[str, str]: ...
+
+    @property
+    def styles(self) -> tuple[str, ...]: ...
+
+    @property
+    def pooled(self) -> bool: ...
+
+
+def check_level(family: Orderable, level: str) -> None:
     """Raises `UserError` for a level that the family does not have."""
     if level not in family.levels:
         raise UserError(f"{family.name} has no level {level!r}; {nearest(level, list(family.levels))}")

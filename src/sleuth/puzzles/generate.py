@@ -17,7 +17,7 @@ from sleuth.config import Names, nearest
 from sleuth.errors import UserError
 from sleuth.logic.clues import find_minimal
 from sleuth.puzzles.canonical import SPLITS, digest, split_of
-from sleuth.puzzles.family import Family, check_level, get_family
+from sleuth.puzzles.family import Family, Orderable, check_level, get_family
 from sleuth.puzzles.puzzle import Puzzle, Question
 from sleuth.puzzles.statements import Ref, Statement
 
@@ -47,18 +47,18 @@ def check_split(split: str) -> None:
         raise UserError(f"unknown split {split!r}; {nearest(split, list(SPLITS))}")
 
 
-def check_style(family: Family[Any, Any], style: str) -> None:
+def check_style(family: Orderable, style: str) -> None:
     """Raises `UserError` for a style that the family does not have."""
     if style != MIXED and style not in family.styles:
         raise UserError(f"{family.name} has no style {style!r}; {nearest(style, [*family.styles, MIXED])}")
 
 
-def check_names(family: Family[Any, Any], names: str) -> None:
+def check_names(family: Orderable, names: str) -> None:
     """Raises `UserError` for names that the family does not have."""
     if names not in get_args(Names):
         raise UserError(f"unknown names {names!r}; {nearest(names, list(get_args(Names)))}")
     if names == "pool" and not family.pooled:
-        raise UserError(f"{family.name} has no pool of names; take --names themed")
+        raise UserError(f"{family.name} has no pool of names; take names themed")
 
 
 def make_puzzle(

@@ -8,13 +8,24 @@
 from __future__ import annotations
 
 from sleuth.config import Mode
+from sleuth.errors import UserError
 from sleuth.puzzles.explain import explain, tell
-from sleuth.puzzles.family import get_family
+from sleuth.puzzles.family import get_family, is_foreign
+from sleuth.puzzles.gym import LETTER, written
 from sleuth.puzzles.puzzle import Puzzle
 
 
 def target(puzzle: Puzzle, mode: Mode) -> str:
-    """A completion of the puzzle that is right in the mode."""
+    """A completion of the puzzle that is right in the mode. Raises `UserError` where there is none to show: tasks of
+    another library have answers only, some not even these."""
+    if is_foreign(puzzle.family):
+        if mode != "answer" or LETTER not in puzzle.answers:
+            what = "answers" if mode == "answer" else "reasoning" if mode == "reason" else "programs"
+            raise UserError(
+                f"{puzzle.family} has no {what} to show a model: sft.examples 0 leaves the warm start out, sft.file "
+                "shows completions that sleuth distill kept"
+            )
+        return written(puzzle.answers[LETTER])
     if mode == "program":
         family = get_family(puzzle.family)
         page = family.read_page(puzzle.prompt)

@@ -107,7 +107,8 @@ def _lengths(config: RunConfig, tokenizer: Any) -> Lengths:
     examples = []
     for source in config.puzzles.sources:
         puzzle = order_of(source, "train", config.puzzles.seed, 1).make(0).puzzle
-        examples.append(encode(tokenizer, ask(puzzle, config.mode), target(puzzle, config.mode)))
+        shown = target(puzzle, config.mode) if config.sft.examples and not config.sft.file else ""
+        examples.append(encode(tokenizer, ask(puzzle, config.mode), shown))
     if config.sft.file:
         examples += [encode(tokenizer, *pair) for pair in read_examples(Path(config.sft.file))]
     return Lengths(

@@ -1,0 +1,113 @@
+"""Grading of tasks of the library reasoning-gym: its own scorer decides.
+
+The scorers are somebody else's code on untrusted text. Where one fails, the answer is wrong; where one takes too long
+or too much memory, the worker ends it (`sleuth.grading.worker`). Some of them give a text to `eval` or to SymPy's
+parser, which does the same, so that an answer (or a file of puzzles) could run any program: these are only given what
+computes a value.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Any
+
+from sleuth.config import Mode
+from sleuth.errors import UserError
+from sleuth.grading.score import Outcome, Score
+from sleuth.puzzles.gym import LETTER, data_set, get_task, item_of, read_answer
+from sleuth.puzzles.puzzle import Puzzle
+
+LONGEST_ANSWER = 20_000
+"""Characters that a scorer is given at most; some take a time that grows with the square."""
+GIVEN, GOLD = "given", "gold"
+RUN_BY_SCORERS = MappingProxyType(
+    {
+        "binary_matrix": (GIVEN,),
+        "bitwise_arithmetic": ("problem",),
+        "countdown": (GIVEN,),
+        "n_queens": (GIVEN,),
+        "number_sorting": (GOLD,),
+        "puzzle24": (GIVEN,),
+        "simple_integration": (GIVEN, "integrand"),
+        "spiral_matrix": (GIVEN,),
+        "string_insertion": (GIVEN,),
+    }
+)
+"""What a task's scorer runs as Python: the answer given, the right one, or a key of its metadata."""
+_FUNCTIONS = frozenset(
+    {"Abs", "acos", "acosh", "acot", "asin", "asinh", "atan", "atanh", "cos", "cosh", "cot", "coth", "csc", "exp", "ln"}
+    | {"log", "sec", "sin", "sinh", "sqrt", "tan", "tanh"}
+)
+_NODES = (
+    *(ast.Expression, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop),
+    *(ast.Constant, ast.Name, ast.Load, ast.List, ast.Tuple),
+)
+_WORDS = re.compile(r"[\w\s]*")
+_INNER = re.compile(r"[\w\s.+-]*")
+"""A text within a list: SymPy would read it as a formula, too."""
+
+
+def check_mode(family: str, mode: Mode) -> None:
+    """Raises `UserError` for mode `program`, which tasks of the library don't have."""
+    if mode == "program":
+        raise UserError(f"{family} has no clues to write a program of; take mode answer or reason")
+
+
+def grade_task(puzzle: Puzzle, completion: str, mode: Mode, truncated: bool) -> Score:
+    """As `sleuth.grading.grade`: the reward is what the task's scorer says, and only 1 is right.
+
+    Raises `UserError` without the library, for a puzzle of another version of it, and for mode `program`.
+    """
+    check_mode(puzzle.family, mode)
+    task = get_task(puzzle.family).task
+    item, answer = item_of(puzzle), read_answer(completion)
+    if answer is None:
+        return _score(Outcome.TRUNCATED if truncated else Outcome.UNREADABLE, None, 0.0, "no answer line")
+    if len(answer) > LONGEST_ANSWER:
+        return _score(Outcome.UNDECIDED, answer, 0.0, f"an answer of more than {LONGEST_ANSWER} characters")
+    if not all(harmless(text) for text in _run(task, item, answer)):
+        return _score(Outcome.WRONG, answer, 0.0, "its scorer would run this as Python, and it is no plain value")
+    try:
+        value = float(data_set(task).score_answer(answer, item))
+    except MemoryError:
+        raise  # met by the worker
+    except Exception as error:
+        return _score(Outcome.WRONG, answer, 0.0, f"its scorer failed: {type(error).__name__}: {error}"[:200])
+    reward = 0.0 if math.isnan(value) else min(1.0, max(0.0, value))
+    outcome = Outcome.CORRECT if reward == 1 else Outcome.PARTLY if reward else Outcome.WRONG
+    return _score(outcome, answer, reward, "")
+
+
+def _score(outcome: Outcome, answer: str | None, reward: float, detail: str) -> Score:
+    right = outcome is Outcome.CORRECT
+    return Score(outcome, reward, right, {LETTER: answer}, {LETTER: right}, detail)
+
+
+def _run(task: str, item: dict[str, Any], answer: str) -> Iterator[str]:
+    for what in RUN_BY_SCORERS.get(task, ()):
+        yield str({GIVEN: answer, GOLD: item["answer"]}.get(what) or item["metadata"].get(what, ""))
+
+
+def harmless(text: str) -> bool:
+    """Whether a text, run as Python or by SymPy, can do no more than compute a value: words, numbers, lists, formulas
+    of well-known functions. How long that may take is the worker's affair."""
+    if _WORDS.fullmatch(text):
+        return True
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+        return _computes(tree.body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def _computes(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        named = isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS
+        return named and not node.keywords and all(map(_computes, node.args))
+    if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+        return isinstance(node.value, str) and _INNER.fullmatch(node.value) is not None
+    return isinstance(node, _NODES) and all(map(_computes, ast.iter_child_nodes(node)))

@@ -1,0 +1,265 @@
+"""Tasks of the library reasoning-gym (the extra `gym`) as families of puzzles: `reasoning-gym/chain_sum`.
+
+The library draws the items and, in `sleuth.grading.gym`, scores the answers; keys, splits and doubles are ours. There,
+neighbouring seeds share nearly all of their items (an item is drawn from seed + index), so an item's seed is a hash of
+the puzzle's whole key. The canonical form, of which a split is a bucket, is the question's text, without case and the
+kind of white space.
+
+What a scorer looks at is kept in `meta["metadata"]`, in a form that JSON gives back as it was: its tuples, fractions
+and the keys of its maps keep their types. An item of which something would be lost is drawn again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from sleuth.config import nearest
+from sleuth.errors import UserError
+from sleuth.puzzles.canonical import digest, split_of
+from sleuth.puzzles.family import FOREIGN
+from sleuth.puzzles.generate import Made, rng_of
+from sleuth.puzzles.puzzle import Puzzle, Question
+
+LETTER = "A"
+"""Of the one question."""
+LEVEL = "default"
+_HASH_ORDER = "its items hang on the order of sets, which is another one in every process"
+LEFT_OUT = MappingProxyType(
+    {
+        "codeio": _HASH_ORDER,
+        "composite": "it is a mixture of other tasks; puzzles.mixture makes those",
+        "intermediate_integration": _HASH_ORDER,
+        "isomorphic_strings": _HASH_ORDER,
+        "knight_swap": _HASH_ORDER,
+        "list_functions": "a part of its items is drawn without a seed",
+        "polynomial_multiplication": _HASH_ORDER,
+        "ransom_note": _HASH_ORDER,
+        "time_intervals": "its items hold the day on which they were drawn",
+        "word_ladder": _HASH_ORDER,
+    }
+)
+"""Tasks that are no families, each with the reason."""
+SEEDED_AT_THE_START = frozenset({"acre", "gsm_symbolic"})
+"""Tasks that draw from their seed in the constructor; a data set of any other is made once and seeded again, since some
+read large files."""
+EXAMPLES = MappingProxyType(
+    {
+        "graph_color": "possible_answer",
+        "propositional_logic": "example_answer",
+        "rubiks_cube": "example_correct_answer",
+    }
+)
+"""Tasks without an answer, with the key of their metadata where one of many right answers stands."""
+MOST_DRAWS = 300
+"""So many items in a row of which none belongs to the split mean that the task has hardly any. Of a task with many, one
+in 10^37 keys would meet this."""
+_LONGEST_TEXT = 200_000
+"""Characters at the end of a completion that are looked at."""
+_TAGS = frozenset({"fraction", "map", "tuple"})
+_MARKS = "*_`~"
+_START = re.compile(rf"[ \t]*(?:[-•>][ \t]*)?[{_MARKS}]*\(?[Aa][{_MARKS}]*[.):][{_MARKS}]*(?:[ \t]+(.*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task of the library, as a family."""
+
+    task: str
+    """Its name there."""
+    version: str
+    """Of the installed package."""
+
+    @property
+    def name(self) -> str:
+        """As a family is named."""
+        return FOREIGN + self.task
+
+    @property
+    def id(self) -> str:
+        """`name@version`."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def levels(self) -> Mapping[str, str]:
+        """The library's own default settings are the only level."""
+        return {LEVEL: "the task's default settings"}
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The library's own words are the only style."""
+        return ("plain",)
+
+    @property
+    def pooled(self) -> bool:
+        """Names are the library's, where there are any."""
+        return False
+
+
+def library() -> Any:
+    """The library's registry of tasks, imported when it is first needed. Raises `UserError` where it is not there."""
+    try:
+        return importlib.import_module("reasoning_gym.factory")
+    except ImportError as error:
+        raise UserError(f"puzzles of {FOREIGN}… need the extra 'gym' ({error}): pip install 'sleuth[gym]'") from None
+
+
+def task_names() -> list[str]:
+    """All tasks that are families, without the prefix. Raises `UserError` without the library."""
+    return sorted(set(library().DATASETS) - set(LEFT_OUT))
+
+
+@lru_cache(maxsize=256)
+def get_task(name: str) -> Task:
+    """A task by its family's name (`reasoning-gym/chain_sum`) or id (with `@` and the package's version).
+
+    Raises `UserError` without the library, for a task that is none or is left out, and for another version than the
+    installed one: its items and its scores may differ.
+    """
+    plain, _, version = name.partition("@")
+    task = plain.removeprefix(FOREIGN)
+    known = task_names()
+    if task in LEFT_OUT:
+        raise UserError(f"{plain} is no family here: {LEFT_OUT[task]}")
+    if task not in known:
+        raise UserError(f"unknown task {plain!r}; {nearest(plain, [FOREIGN + one for one in known])}")
+    found = Task(task, importlib.metadata.version("reasoning-gym"))
+    if version and version != found.version:
+        raise UserError(f"{name!r}: installed is {found.id!r}; pip install reasoning-gym=={version}")
+    return found
+
+
+@lru_cache(maxsize=256)
+def data_set(task: str) -> Any:
+    """The library's data set of a task, with its default settings: draws items, scores answers."""
+    made, settings = library().DATASETS[task]
+    return made(config=settings(seed=0, size=1))
+
+
+def draw(task: str, seed: int) -> dict[str, Any]:
+    """The item that the library draws first from a seed below 2^31: question, answer (or None), metadata."""
+    if task in SEEDED_AT_THE_START:
+        made, settings = library().DATASETS[task]
+        items = made(config=settings(seed=seed, size=1))
+    else:
+        items = data_set(task)
+        items.seed = items.config.seed = seed
+    item: dict[str, Any] = items[0]
+    return item
+
+
+def make_task_puzzle(name: str, split: str, seed: int, index: int, attempt: int = 0) -> Made:
+    """The puzzle of a key: the first from `attempt` on that belongs to the split, whose answer can be written and whose
+    metadata can be kept.
+
+    Raises `UserError` for a task that does not exist, and where the split seems to have none.
+    """
+    task = get_task(name)
+    for number in range(attempt, attempt + MOST_DRAWS):
+        rng = rng_of(task.name, task.version, LEVEL, split, seed, index, number)
+        item = draw(task.task, rng.getrandbits(31))
+        form = digest(f"{task.name}\n{' '.join(item['question'].casefold().split())}")
+        if split_of(form) != split:
+            continue
+        answer = _answer(task.task, item)
+        if (answer is None or read_answer(written(answer)) == answer) and _can_be_kept(item["metadata"]):
+            return Made(_puzzle(task, item, answer, split, seed, index), form, number)
+    raise UserError(f"{name}: {MOST_DRAWS} draws brought no puzzle of split {split}; it has too few different ones")
+
+
+def _answer(task: str, item: dict[str, Any]) -> str | None:
+    answer = item["answer"]
+    if answer is None and task in EXAMPLES:
+        answer = item["metadata"][EXAMPLES[task]]
+    return answer if answer is None or isinstance(answer, str) else json.dumps(answer)
+
+
+def _puzzle(task: Task, item: dict[str, Any], answer: str | None, split: str, seed: int, index: int) -> Puzzle:
+    return Puzzle(
+        id=f"{task.id}/level-{LEVEL}/{split}/{seed}/{index}",
+        family=task.id,
+        level=LEVEL,
+        split=split,
+        seed=seed,
+        index=index,
+        prompt=item["question"],
+        clues=(),
+        questions=(Question(letter=LETTER, text=item["question"], kind=task.task, choices=()),),
+        answers={} if answer is None else {LETTER: answer},
+        meta={"style": "plain", "metadata": stored(item["metadata"])},
+    )
+
+
+def item_of(puzzle: Puzzle) -> dict[str, Any]:
+    """The library's item that a puzzle was made of. Raises `UserError` where its metadata is missing."""
+    if "metadata" not in puzzle.meta:
+        raise UserError(f"{puzzle.id}: meta.metadata is missing, which its scorer needs")
+    task = puzzle.family.partition("@")[0].removeprefix(FOREIGN)
+    answer = None if task in EXAMPLES else puzzle.answers.get(LETTER)
+    return {"question": puzzle.prompt, "answer": answer, "metadata": restored(puzzle.meta["metadata"])}
+
+
+def _can_be_kept(value: Any) -> bool:
+    try:
+        return bool(restored(json.loads(json.dumps(stored(value)))) == value)
+    except TypeError:
+        return False
+
+
+def stored(value: Any) -> Any:
+    """Plain data as JSON can hold it: a tuple as `{"tuple": […]}`, a fraction as `{"fraction": "1/2"}`, a map with
+    other keys than texts as `{"map": [[key, value], …]}`. Anything else stays as it is."""
+    if isinstance(value, Fraction):
+        return {"fraction": str(value)}
+    if isinstance(value, tuple):
+        return {"tuple": [stored(one) for one in value]}
+    if isinstance(value, list):
+        return [stored(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if all(isinstance(key, str) for key in value) and not (len(value) == 1 and value.keys() <= _TAGS):
+        return {key: stored(one) for key, one in value.items()}
+    return {"map": [[stored(key), stored(one)] for key, one in value.items()]}
+
+
+def restored(value: Any) -> Any:
+    """What `stored` was given."""
+    if isinstance(value, list):
+        return [restored(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"fraction"}:
+        return Fraction(value["fraction"])
+    if value.keys() == {"tuple"}:
+        return tuple(restored(one) for one in value["tuple"])
+    if value.keys() == {"map"}:
+        return {restored(key): restored(one) for key, one in value["map"]}
+    return {key: restored(one) for key, one in value.items()}
+
+
+def written(answer: str) -> str:
+    """An answer as a completion gives it; one of several lines begins on a line of its own."""
+    return f"{LETTER}.\n{answer}" if "\n" in answer else f"{LETTER}. {answer}"
+
+
+def read_answer(completion: str) -> str | None:
+    """What a completion gives as its answer; None if it gives none.
+
+    It begins behind the last `A.` (or `A)`, `A:`, `**A.**` …) at the start of a line, there or on the next line, and
+    ends at the first blank line behind that or at the end. Code fences are left out.
+    """
+    lines = completion[-_LONGEST_TEXT:].split("\n")
+    for number in reversed(range(len(lines))):
+        if found := _START.fullmatch(lines[number].rstrip("\r")):
+            behind = [found[1] or "", *lines[number + 1 :]]
+            text = "\n".join(line.rstrip() for line in behind if not line.strip().startswith("```"))
+            return text.strip("\n").partition("\n\n")[0] or None
+    return None
