@@ -2,8 +2,8 @@
 
     python benchmarks/reason.py [--reason runs/reason] [--answer runs/answer] [--out docs/results]
 
-The two runs that `recipes/reason.toml` names at its head, level by level. Computing is counted, not timed: 6 operations a
-parameter for every token trained on, prompts included, and 2 for every one sampled.
+The two runs that `recipes/reason.toml` names at its head, level by level. Computing is counted, not timed: 6 operations
+a parameter for every token trained on, prompts included, and 2 for every one sampled.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     sleuth train recipes/unseen.toml
     sleuth train recipes/program.toml
-    python benchmarks/translate.py temporal-clue-val.json [--run runs/program] [--unseen runs/unseen] [--out docs/results]
+    python benchmarks/translate.py temporal-clue-val.json [--run RUN] [--unseen RUN] [--out docs/results]
 
 One greedy completion of each puzzle in mode `program`. Every evaluation is kept in the folder `translate` of the run it
 is about and not made again, so the command can be stopped, and given again as runs get further: what has no model yet
@@ -135,7 +135,8 @@ def by_kind(every: Sequence[ClueTold]) -> list[str]:
     for kind, count in Counter(one.kind for one in every).most_common():
         mine = [one for one in every if one.kind == kind]
         faults = Counter(one.fault for one in mine)
-        rows.append([kind, str(count), f"{faults[None] / count:.2%}".replace("%", " %"), *(str(faults[f]) for f in Fault)])
+        told_share = f"{faults[None] / count:.2%}".replace("%", " %")
+        rows.append([kind, str(count), told_share, *(str(faults[fault]) for fault in Fault)])
     return table(["kind", "clues", "told", *map(str, Fault)], rows)
 
 
@@ -243,8 +244,8 @@ def main() -> None:
     lines = [
         "# A model of 135 million parameters translates, a solver answers",
         "",
-        f"SmolLM2-135M-Instruct (4-bit weights, Q4_1, to begin with), one greedy completion of each puzzle. {machine()}. "
-        "In brackets 95 % intervals over puzzles. Made by `python benchmarks/translate.py`; its head says of what.",
+        "SmolLM2-135M-Instruct (4-bit weights, Q4_1, to begin with), one greedy completion of each puzzle. "
+        f"{machine()}. In brackets 95 % intervals over puzzles. Made by `python benchmarks/translate.py`; its head says of what.",
         "",
     ]
     for title, members in groups.items():
