@@ -245,7 +245,7 @@ def main() -> None:
         "# A model of 135 million parameters translates, a solver answers",
         "",
         "SmolLM2-135M-Instruct (4-bit weights, Q4_1, to begin with), one greedy completion of each puzzle. "
-        f"{machine()}. In brackets 95 % intervals over puzzles. Made by `python benchmarks/translate.py`; its head says of what.",
+        f"{machine()}. In brackets 95 % intervals over puzzles. Made by `python benchmarks/translate.py`.",
         "",
     ]
     for title, members in groups.items():
