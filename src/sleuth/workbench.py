@@ -182,14 +182,19 @@ def ask_model(puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device
     loaded = _load(model, device)
     print(f"{puzzle.prompt}\n\n--- {model} ---")
     request = ask(puzzle, mode)
+    score = None
     for left in reversed(range(1 + retries)):
         rollout = stream(loaded, request, sampling, lambda text: print(text, end="", flush=True))
+        if rollout is None:
+            print("--- the model's context has no room for another turn ---")
+            break
         score = graded(puzzle, mode, rollout)
         print(f"\n--- {score.outcome}{': ' + score.detail if score.detail else ''} ({len(rollout.tokens)} tokens) ---")
         if score.outcome in ANSWERED or not left:
             break
-        request = ask_again(request, 0, rollout.text, score)
-        print(f"--- asked again: {request.turns[-1][1]} ---")
+        request = ask_again(request, 0, rollout, score)
+        print(f"--- asked again: {request.turns[-1].said} ---")
+    assert score is not None  # a first prompt without room is an error
     for letter, answer in puzzle.answers.items():
         given = score.answers[letter] or "nothing"
         print(f"{letter}. {answer}: {'right' if score.right[letter] else f'it said {given}'}")

@@ -10,7 +10,7 @@ from sleuth.config import Mode
 from sleuth.errors import UserError
 from sleuth.grading.answers import answers_all
 from sleuth.grading.score import Score
-from sleuth.policy.base import Request
+from sleuth.policy.base import Request, Rollout, Turn
 from sleuth.puzzles.puzzle import Puzzle
 
 INSTRUCTIONS: dict[Mode, str] = {
@@ -40,12 +40,14 @@ def check_retries(mode: Mode, retries: int) -> None:
         raise UserError(f"--retries is for mode program: in mode {mode} nobody knows which completions are wrong")
 
 
-def ask_again(request: Request, sample: int, completion: str, score: Score) -> Request:
+def ask_again(request: Request, sample: int, rollout: Rollout, score: Score) -> Request:
     """The request that goes on after a program that gives no answers, with what the reader or the solver said of it.
 
-    That comes from the program and the puzzle's page alone; nothing of the right answers is in it.
+    That comes from the program and the puzzle's page alone; nothing of the right answers is in it. Of a conversation
+    that has only begun, `sample` is which of the request's completions goes on; so every turn draws by its own key.
     """
     reason = score.detail[:LONGEST_REASON]
-    turns = (*request.turns, (completion, f"{reason[:1].upper()}{reason[1:]}. Write the whole program again."))
+    said = f"{reason[:1].upper()}{reason[1:]}. Write the whole program again."
     key = request.key if request.turns else f"{request.key}, sample {sample}"
+    turns = (*request.turns, Turn(rollout.text, said, rollout.tokens))
     return dataclasses.replace(request, key=f"{key}, again", turns=turns)
