@@ -139,7 +139,7 @@ def evaluate_model(
 
     from sleuth.evaluation.evaluate import evaluate, evaluate_baselines
     from sleuth.evaluation.statistics import Interval
-    from sleuth.evaluation.summary import answering, summarise
+    from sleuth.evaluation.summary import answering, summarise, turn_label
     from sleuth.files import atomic_write
     from sleuth.policy.engine import TorchPolicy
     from sleuth.runs.rows import EvaluationRow, to_parquet
@@ -163,8 +163,10 @@ def evaluate_model(
     Console().print(table)
     if mode == "program":
         answers = answering(rows)
-        programs = Table("answered", "wholly right, of those", "errors among them", title=f"{retries} retries at most")
-        programs.add_row(shown(answers.answered), shown(answers.right), str(answers.errors))
+        turns = {turn_label(name).lower(): shown(value) for name, value in summarise(rows, retries).turns.items()}
+        columns = ("answered", "wholly right, of those", "errors among them", *turns)
+        programs = Table(*columns, title=f"{retries} retries at most")
+        programs.add_row(shown(answers.answered), shown(answers.right), str(answers.errors), *turns.values())
         Console().print(programs)
     if out is not None:
         atomic_write(out, to_parquet(EvaluationRow, rows))

@@ -36,6 +36,12 @@ COUNTED_PARTS = frozenset({"sentences_read", "sentences_unread"})
 UNREAD = frozenset({Outcome.UNREADABLE, Outcome.TRUNCATED})
 """Outcomes that mean that nothing could be read."""
 
+
+def turn_label(name: str) -> str:
+    """What a figure of `EvaluationSummary.turns` is, in words."""
+    return "Asked again" if name == "again" else f"Wholly right by turn {name.removeprefix('right_by_')}"
+
+
 Rows = Sequence[EvaluationRow] | Sequence[RolloutRow] | Sequence[EvaluationRow | RolloutRow]
 
 

@@ -32,6 +32,9 @@ LONGEST_REASON = 200
 """Characters of what is said of a completion: it may quote a line of it."""
 
 
+AGAIN = "Write the whole program again."
+
+
 def check_retries(mode: Mode, retries: int) -> None:
     """Raises `UserError` where completions cannot be asked again: only of a program is it known that it is wrong."""
     if retries < 0:
@@ -47,7 +50,7 @@ def ask_again(request: Request, sample: int, rollout: Rollout, score: Score) -> 
     that has only begun, `sample` is which of the request's completions goes on; so every turn draws by its own key.
     """
     reason = score.detail[:LONGEST_REASON]
-    said = f"{reason[:1].upper()}{reason[1:]}. Write the whole program again."
+    said = f"{reason[:1].upper()}{reason[1:]}. {AGAIN}"
     key = request.key if request.turns else f"{request.key}, sample {sample}"
     turns = (*request.turns, Turn(rollout.text, said, rollout.tokens))
     return dataclasses.replace(request, key=f"{key}, again", turns=turns)

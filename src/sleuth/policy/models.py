@@ -31,6 +31,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from sleuth.errors import UserError
+from sleuth.policy.asking import AGAIN, LONGEST_REASON
 from sleuth.policy.base import Request
 
 SMOLLM2 = "smollm2-135m"
@@ -132,6 +133,12 @@ def _first_prompt(tokenizer: Any, request: Request) -> list[int]:
         user["content"] = f"{request.system}\n\n{request.user}"
         tokens = tokenizer.apply_chat_template([user], add_generation_prompt=True, return_dict=False)
     return list(tokens)
+
+
+def longest_said(tokenizer: Any, page: str) -> int:
+    """About the most tokens that a further turn adds beside its completion, judged from the words of a puzzle's page.
+    Raises `UserError` as `prompt_tokens`."""
+    return len(_after_completion(tokenizer, f"{page[:LONGEST_REASON]} {AGAIN}"))
 
 
 MARK = "\ue000"

@@ -26,8 +26,9 @@ from sleuth.policy.asking import ask
 from sleuth.policy.base import Rollout, Sampling
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import choose_device, fast_dtype, fast_threads
-from sleuth.policy.models import Loaded, load_model, load_shape
+from sleuth.policy.models import Loaded, load_model, load_shape, longest_said
 from sleuth.progress import bar, clock, say, track
+from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.targets import target
 from sleuth.runs.directory import Phase, RunDirectory
@@ -46,6 +47,7 @@ from sleuth.training.outlook import measured_rate, outlook
 from sleuth.training.packing import Group
 from sleuth.training.reference import frozen_copy, reference_logprobs, reference_measures
 from sleuth.training.sft import encode, train_sft
+from sleuth.training.slips import SHARE, second_turn
 
 MODEL = "model"
 """Folder of the finished model in a run."""
@@ -113,6 +115,7 @@ def _lengths(config: RunConfig, tokenizer: Any) -> Lengths:
     return Lengths(
         prompt=int(LENGTH_MARGIN * max(len(example.prompt_tokens) for example in examples)),
         target=int(LENGTH_MARGIN * max(example.predicted_tokens for example in examples)),
+        said=longest_said(tokenizer, puzzle.prompt) if config.grpo.retries else 0,
     )
 
 
@@ -253,10 +256,15 @@ class _Training:
         if config.sft.file:
             pairs = read_examples(Path(config.sft.file))
             return [encode(self.tokenizer, *pairs[number % len(pairs)]) for number in range(config.sft.examples)]
-        return [
-            encode(self.tokenizer, ask(puzzle, config.mode), target(puzzle, config.mode))
-            for puzzle in self.curriculum.examples()
-        ]
+        return [self._example(number, puzzle) for number, puzzle in enumerate(self.curriculum.examples())]
+
+    def _example(self, number: int, puzzle: Puzzle) -> Group:
+        """What the solver would write, some of it in a second turn, where GRPO has such turns."""
+        config, right = self.config, target(puzzle, self.config.mode)
+        rng = rng_of("slip", config.seed, number)
+        again = config.grpo.retries > 0 and config.grpo.steps > 0 and rng.random() < SHARE
+        request = second_turn(puzzle, right, rng) if again else ask(puzzle, config.mode)
+        return encode(self.tokenizer, request, right)
 
     def _warm_start(self) -> None:
         examples = self._examples()
