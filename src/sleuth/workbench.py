@@ -163,11 +163,14 @@ def evaluate_model(
     Console().print(table)
     if mode == "program":
         answers = answering(rows)
-        turns = {turn_label(name).lower(): shown(value) for name, value in summarise(rows, retries).turns.items()}
-        columns = ("answered", "wholly right, of those", "errors among them", *turns)
-        programs = Table(*columns, title=f"{retries} retries at most")
-        programs.add_row(shown(answers.answered), shown(answers.right), str(answers.errors), *turns.values())
+        programs = Table("answered", "wholly right, of those", "errors among them", title=f"{retries} retries at most")
+        programs.add_row(shown(answers.answered), shown(answers.right), str(answers.errors))
         Console().print(programs)
+    if retries:
+        turns = Table("turns", "of all completions")
+        for figure, interval in summarise(rows, retries).turns.items():
+            turns.add_row(turn_label(figure).lower(), shown(interval))
+        Console().print(turns)
     if out is not None:
         atomic_write(out, to_parquet(EvaluationRow, rows))
         say(f"every completion: {out}")

@@ -89,7 +89,9 @@ def test_every_turn_s_prompt_holds_the_tokens_that_were_sampled() -> None:
     texts = [rollout.tokens for group in groups for one in group for rollout in one.rollouts]
     assert len(set(texts)) == len(texts)
     repeated = converse(policy, REQUESTS[1:], [never], 3, Sampling(5, seed=(3, 1)), 2)
-    assert [one.rollouts for one in repeated[0]] == [one.rollouts for one in groups[1]]
+    assert [[turn.tokens for turn in one.rollouts] for one in repeated[0]] == [
+        [turn.tokens for turn in one.rollouts] for one in groups[1]
+    ]
 
 
 def test_a_budget_leaves_out_groups_and_never_a_later_turn() -> None:

@@ -221,7 +221,7 @@ def trained(settings: RunConfig, score: Any = by_first_token, **options: Any) ->
         {"loss": "gspo", "normalise": "completion", "updates_per_batch": 2},
         {"loss": "reinforce", "normalise": "constant", "leave_one_out": True},
         {"kl": 0.1, "entropy": 0.01, "normalise": "group"},
-        {"refill": 4, "truncated": "mask"},
+        {"refill": 4},
         {"loss": "cispo", "kl": 0.1, "kl_in": "reward"},
     ],
     ids=str,
