@@ -396,6 +396,8 @@ def test_eval_and_ask_again(puzzles: Path, model: Path, tmp_path: Path) -> None:
     done = sleuth("eval", *options, "--file", puzzles, "--out", out)
     assert done.returncode == 0, done.stderr
     assert "2 retries at most" in done.stdout and "0.0% [0.0%, 24.2%]" in done.stdout  # Wilson's interval of 0 of 12
+    assert "asked again            │ 100.0% [75.8%, 100.0%]" in done.stdout
+    assert "wholly right by turn 3 │ 0.0% [0.0%, 24.2%]" in done.stdout and "by turn 4" not in done.stdout
     rows = read_parquet(EvaluationRow, out)
     assert [len(row.turns) for row in rows] == [2] * 12 and all(row.length_tokens > 4 for row in rows)
     done = sleuth("ask", puzzles, *options)

@@ -192,7 +192,14 @@ class GrpoConfig(Section):
     of what the loss is divided by, too (dynamic sampling)."""
     truncated: Truncated = "keep"
     """Completions cut off at the length limit: `keep`, as any other; `mask`, their reward counts in the group's mean,
-    and they are not trained on."""
+    and they are not trained on (of a conversation, if its last turn was cut off)."""
+    retries: int = Field(0, ge=0)
+    """Mode `program`: how often a completion that gives no answer is asked for again, as a further turn with the
+    solver's message, in training and in the run's evaluations. The conversation is one sample of its group: what it
+    comes to in the end is credited to the tokens of all its turns."""
+    retry_discount: float = Field(0.9, gt=0, le=1)
+    """With `retries`: what the answers earn (`reward.answers`, `strict`, `format`) is multiplied by this for each
+    further turn they took."""
 
 
 class RewardConfig(Section):
@@ -380,6 +387,11 @@ class RunConfig(Section):
             raise ValueError("grpo.kl_end is where grpo.kl goes to, which is 0; set grpo.kl above 0")
         if reward.overlong > 0 and not 0 < reward.overlong_tokens <= self.sampling.max_new_tokens:
             raise ValueError("reward.overlong needs reward.overlong_tokens from 1 to sampling.max_new_tokens")
+        if grpo.retries > 0 and self.mode != "program":
+            raise ValueError(
+                f"grpo.retries is for mode program (in mode {self.mode} nobody knows which completions are wrong); "
+                "set it to 0"
+            )
         if puzzles.enter > 0 and len(puzzles.mixture) < 2:
             raise ValueError("puzzles.enter leads from source to source; list two or more in [[puzzles.mixture]]")
         if any(source.begins >= source.ends for source in puzzles.mixture):

@@ -142,7 +142,7 @@ def evaluate_model(
 
     from sleuth.evaluation.evaluate import evaluate, evaluate_baselines
     from sleuth.evaluation.statistics import Interval
-    from sleuth.evaluation.summary import answering, summarise
+    from sleuth.evaluation.summary import answering, summarise, turn_label
     from sleuth.files import atomic_write
     from sleuth.policy.engine import TorchPolicy
     from sleuth.runs.rows import EvaluationRow, to_parquet
@@ -169,6 +169,11 @@ def evaluate_model(
         programs = Table("answered", "wholly right, of those", "errors among them", title=f"{retries} retries at most")
         programs.add_row(shown(answers.answered), shown(answers.right), str(answers.errors))
         Console().print(programs)
+    if retries:
+        turns = Table("turns", "of all completions")
+        for figure, interval in summarise(rows, retries).turns.items():
+            turns.add_row(turn_label(figure).lower(), shown(interval))
+        Console().print(turns)
     if out is not None:
         atomic_write(out, to_parquet(EvaluationRow, rows))
         say(f"every completion: {out}")
@@ -186,14 +191,19 @@ def ask_model(puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device
     loaded = _load(model, device)
     print(f"{puzzle.prompt}\n\n--- {model} ---")
     request = ask(puzzle, mode)
+    score = None
     for left in reversed(range(1 + retries)):
         rollout = stream(loaded, request, sampling, lambda text: print(text, end="", flush=True))
+        if rollout is None:
+            print("--- the model's context has no room for another turn ---")
+            break
         score = graded(puzzle, mode, rollout)
         print(f"\n--- {score.outcome}{': ' + score.detail if score.detail else ''} ({len(rollout.tokens)} tokens) ---")
         if score.outcome in ANSWERED or not left:
             break
-        request = ask_again(request, 0, rollout.text, score)
-        print(f"--- asked again: {request.turns[-1][1]} ---")
+        request = ask_again(request, 0, rollout, score)
+        print(f"--- asked again: {request.turns[-1].said} ---")
+    assert score is not None  # a first prompt without room is an error
     for letter, answer in puzzle.answers.items():
         given = score.answers[letter] or "nothing"
         print(f"{letter}. {answer}: {'right' if score.right[letter] else f'it said {given}'}")

@@ -66,6 +66,27 @@ def test_json_holds_no_nan() -> None:
     assert data["outcomes"]["correct"] == 1.0
 
 
+def test_figures_of_turns_by_hand() -> None:
+    # Right at once, right in the second turn, in the third, and wrong in the second.
+    told = (("a", Outcome.CORRECT, 0), ("b", Outcome.CORRECT, 1), ("c", Outcome.CORRECT, 2), ("d", Outcome.WRONG, 1))
+    rows = [
+        dataclasses.replace(row(puzzle, outcome, float(outcome is Outcome.CORRECT)), turns=(("x", "No."),) * before)
+        for puzzle, outcome, before in told
+    ]
+    metrics = summarise(rows, retries=2).as_metrics()
+    found = {name: value for name, value in metrics.items() if name.startswith("turns/")}
+    assert found == {
+        "turns/again": 0.75,
+        "turns/right_by_1": 0.25,
+        "turns/right_by_2": 0.5,
+        "turns/right_by_3": metrics["strict"],
+    }
+    assert summarise(rows, retries=2).as_json()["turns"]["again"]["n"] == 4
+    # Where nothing may be asked again there is nothing to say of turns.
+    once = summarise(FIRST)
+    assert "turns" not in once.as_json() and not any(name.startswith("turns/") for name in once.as_metrics())
+
+
 def test_difference_is_second_minus_first_on_the_same_puzzles() -> None:
     difference = compare(FIRST, SECOND)
     assert difference.share.mean == 0.625

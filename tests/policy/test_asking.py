@@ -7,20 +7,24 @@ import pytest
 from sleuth.errors import UserError
 from sleuth.grading.score import Outcome, Score
 from sleuth.policy.asking import ask_again, check_retries
-from sleuth.policy.base import Request
+from sleuth.policy.base import Request, Rollout, StopReason, Turn
 
 
 def failed(detail: str) -> Score:
     return Score(Outcome.UNREADABLE, 0.0, False, {"A": None}, {"A": False}, detail)
 
 
+def wrote(text: str, *tokens: int) -> Rollout:
+    return Rollout((), tokens, (), StopReason.END, text)
+
+
 def test_the_conversation_goes_on() -> None:
     first = Request("p", "System.", "Case.")
-    second = ask_again(first, 3, "in(", failed("line 1: ')' is missing"))
-    third = ask_again(second, 3, "x", failed("no world obeys the statements"))
-    said = ("in(", "Line 1: ')' is missing. Write the whole program again.")
+    second = ask_again(first, 3, wrote("in(", 5, 2), failed("line 1: ')' is missing"))
+    third = ask_again(second, 3, wrote("x", 7), failed("no world obeys the statements"))
+    said = Turn("in(", "Line 1: ')' is missing. Write the whole program again.", (5, 2))
     assert (second.system, second.user, second.turns) == ("System.", "Case.", (said,))
-    assert third.turns == (said, ("x", "No world obeys the statements. Write the whole program again."))
+    assert third.turns == (said, Turn("x", "No world obeys the statements. Write the whole program again.", (7,)))
 
 
 def test_every_prompt_draws_by_a_key_of_its_own() -> None:
@@ -29,14 +33,14 @@ def test_every_prompt_draws_by_a_key_of_its_own() -> None:
     for sample in range(3):
         request = first
         for _ in range(3):
-            request = ask_again(request, sample, "", failed("no"))
+            request = ask_again(request, sample, wrote(""), failed("no"))
             keys.add(request.key)
     assert len(keys) == 10
 
 
 def test_what_is_said_is_short() -> None:
-    [(_, said)] = ask_again(Request("p", "", ""), 0, "", failed("line 1: " + "x" * 2_000)).turns
-    assert len(said) < 240 and said.endswith(" Write the whole program again.")
+    [turn] = ask_again(Request("p", "", ""), 0, wrote(""), failed("line 1: " + "x" * 2_000)).turns
+    assert len(turn.said) < 240 and turn.said.endswith(" Write the whole program again.")
 
 
 def test_only_programs_are_asked_for_again() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ import torch
 
 from sleuth.errors import UserError
 from sleuth.policy import models
-from sleuth.policy.base import Request
+from sleuth.policy.base import Request, Turn
 from sleuth.policy.models import SMOLLM2, cache_folder, end_token_id, load_model, prompt_tokens
-from tests.tiny import END, tiny_folder, tiny_llama, tiny_tokenizer
+from tests.tiny import CHAT_TEMPLATE, END, tiny_folder, tiny_llama, tiny_tokenizer
 
 REQUEST = Request("puzzle/0", "Answer.", "Who?")
 
@@ -184,7 +185,7 @@ def test_prompts() -> None:
 
 def test_prompts_of_conversations() -> None:
     tokenizer = tiny_tokenizer()
-    turns = (("Me.", "No. Again."), ("You.", "No."))
+    turns = (Turn("Me.", "No. Again."), Turn("You.", "No."))
     request = Request("k", "Answer.", "Who?", turns=turns)
     talk = "".join(
         f"<|im_start|>{role}\n{text}<|im_end|>\n"
@@ -204,8 +205,65 @@ def test_prompts_of_conversations() -> None:
     merged = talk.replace("Who?", "Answer.\n\nWho?")
     assert tokenizer.decode(prompt_tokens(tokenizer, request)) == merged + begin
     tokenizer.chat_template = None
-    plain = "Answer.\n\nWho?\n\nMe.\n\nNo. Again.\n\nYou.\n\nNo.\n\n"
+    plain = "Answer.\n\nWho?\n\nMe.<|im_end|>\n\nNo. Again.\n\nYou.<|im_end|>\n\nNo.\n\n"
     assert tokenizer.decode(prompt_tokens(tokenizer, request)) == plain
+
+
+TEMPLATES = {
+    "chatml": CHAT_TEMPLATE,
+    "plain": None,
+    # As Llama 2's: the end is the tokenizer's own, behind a space.
+    "inst": "{% for m in messages %}{% if m['role'] == 'user' %}[INST] {{ m['content'] }} [/INST]{% else %} "
+    "{{ m['content'] | trim }} <|im_end|>{% endif %}{% endfor %}",
+    # No end at all, an instruction of its own, and earlier thoughts left out.
+    "words": "{{ 'Help. ' }}{% for m in messages %}{{ m['role'] | upper }}: {{ m['content'].split('</think>')[-1] }}\n"
+    "{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}",
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_later_prompt_begins_with_the_very_tokens_that_were_sampled(template: str, cut: bool) -> None:
+    """Tokens of a text that no tokenizer would choose, of bytes that are no text, and of special ones among them."""
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = TEMPLATES[template]
+    first = Request("k", "", "Who?")
+    prompt = prompt_tokens(tokenizer, first)
+    sampled = [200, 77, 1, 250, 3] if cut else [200, 77, 1, 250, 3, END]
+    text = tokenizer.decode(sampled, skip_special_tokens=True)
+    assert tokenizer(text)["input_ids"] != sampled[:5]
+    said = "Line 1: '<|im_end|>' is none."
+    turns = [Turn(text, said, tuple(sampled))]
+    second = prompt_tokens(tokenizer, replace(first, turns=tuple(turns)))
+    assert second[: len(prompt) + len(sampled)] == prompt + sampled
+    glue = tokenizer.decode(second[len(prompt) + len(sampled) :])
+    between = {"chatml": ("<|im_end|>", "\n<|im_start|>user\n"), "inst": (" <|im_end|>", "[INST] ")}
+    before, user = between.get(template, ("", "\n\n" if template == "plain" else "\nUSER: "))
+    begin = {"chatml": "<|im_end|>\n<|im_start|>assistant\n", "inst": " [/INST]", "plain": "\n\n"}
+    assert glue == (before if cut else "") + user + said + begin.get(template, "\nASSISTANT:")
+    turns.append(Turn("x", "No.", (55, END)))
+    third = prompt_tokens(tokenizer, replace(first, turns=tuple(turns)))
+    assert third[: len(second) + 2] == [*second, 55, END]
+
+
+def test_the_tokens_of_a_text_that_is_written_as_a_tokenizer_would_are_the_template_s() -> None:
+    tokenizer = tiny_tokenizer()
+    turns = [Turn("Me.", "No.", (*tokenizer("Me.")["input_ids"], END))]
+    messages = [("system", "Answer."), ("user", "Who?"), ("assistant", "Me."), ("user", "No.")]
+    whole = tokenizer.apply_chat_template(
+        [{"role": role, "content": content} for role, content in messages],
+        add_generation_prompt=True,
+        return_dict=False,
+    )
+    assert prompt_tokens(tokenizer, replace(REQUEST, turns=tuple(turns))) == whole
+
+
+def test_a_template_that_leaves_out_completions_cannot_ask_again() -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = "{% for m in messages if m['role'] == 'user' %}{{ m['content'] }}\n{% endfor %}"
+    assert prompt_tokens(tokenizer, REQUEST)
+    with pytest.raises(UserError, match="leaves out earlier completions"):
+        prompt_tokens(tokenizer, replace(REQUEST, turns=(Turn("Me.", "No."),)))
 
 
 def test_end_token_is_the_template_s_before_the_tokenizer_s() -> None:

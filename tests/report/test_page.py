@@ -17,6 +17,7 @@ from sleuth.config import RunConfig, load_recipe
 from sleuth.evaluation.statistics import share_interval
 from sleuth.evaluation.summary import summarise
 from sleuth.report.page import recipe, render, write_report
+from sleuth.report.text import percent
 from sleuth.runs.directory import RunDirectory
 from tests.report.made_up_run import CONFIG, HOSTILE, SCRIPT, evaluation, fill
 
@@ -291,3 +292,25 @@ def test_in_a_real_browser(full_run: RunDirectory, html: str, tmp_path: Path) ->
         assert body[0] == ("<body>" if name == "with" else '<body data-reached="end">')
         assert "How to make it again" in done.stdout and "&lt;script&gt;document.body.innerHTML" in done.stdout
         assert done.stdout.count("<svg") == len(ALL_FIGURES)
+
+
+def test_turns_are_shown_and_measured(tmp_path: Path) -> None:
+    """A card shows what came before and what was said to it; chart and table say how far further turns bring it."""
+    run = RunDirectory.create(
+        tmp_path / "run", CONFIG.model_copy(update={"grpo": CONFIG.grpo.model_copy(update={"retries": 1})})
+    )
+    again = (("at(Bo, the Hall)\u202e", f"Line 1: {SCRIPT}. Write the whole program again."),)
+    rows = [replace(row, turns=again) if number % 2 else row for number, row in enumerate(evaluation(0.9, 8, 1))]
+    run.write_evaluation("after-grpo", rows, {})
+    for step in (1, 2):
+        run.log_metrics(
+            "grpo", step, {"reward": 0.5, "turns/again": 0.25, "turns/right_by_1": 0.5, "turns/right_by_2": 0.75}
+        )
+    html = render(run)
+    page = Page(html)
+    assert "at(Bo, the Hall)⟨U+202E⟩" in page.text("pre") and f"Said to that: Line 1: {SCRIPT}" in page.text("p")
+    assert page.tags["script"] == 0 and "turns" in page.values("id")
+    heads = page.text("th")
+    assert "Asked again" in heads and "Wholly right by turn 2" in heads and "Wholly right by turn 3" not in heads
+    figures = zip(("asked again", "wholly right by turn 1", "wholly right by turn 2"), (0.25, 0.5, 0.75), strict=True)
+    assert "At the last step: " + ", ".join(f"{name} {percent(share)}" for name, share in figures) in html

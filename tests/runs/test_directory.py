@@ -187,6 +187,19 @@ def test_rollout_columns_for_other_tools(run: RunDirectory) -> None:
     assert schema.field("advantage").nullable and not schema.field("reward").nullable
 
 
+def test_turns_of_rollouts_are_read_back(run: RunDirectory) -> None:
+    """Their columns are there where something was asked again, and only there."""
+    import pyarrow.parquet as pq
+
+    again = replace(ROLLOUT, sample=1, turns=(("A: \u2028x", "No. Again."),), turn_tokens=(2,))
+    run.write_rollouts("grpo", 3, [ROLLOUT, again])
+    run.write_rollouts("grpo", 4, [ROLLOUT])
+    assert run.read_rollouts("grpo", 3) == [ROLLOUT, again] and run.read_rollouts("grpo", 4) == [ROLLOUT]
+    schema, without = (pq.read_schema(run.path / "rollouts" / f"grpo_00000{step}.parquet") for step in (3, 4))
+    assert str(schema.field("turn_tokens").type) == "list<element: int32>"
+    assert schema.names == [*without.names, "turns", "turn_tokens"]
+
+
 def test_evaluations_are_read_back(run: RunDirectory) -> None:
     run.write_evaluation("after-sft", [EVALUATION], {"strict": {"mean": 0.0}})
     run.write_evaluation("before", [], {})

@@ -21,8 +21,9 @@ from sleuth.policy.base import Request, Rollout, Sampling, StopReason
 from sleuth.policy.engine import TorchPolicy
 from sleuth.training import checkpoints
 from sleuth.training.advantages import part_advantages
+from sleuth.training.batch import ScoredGroup, Task
 from sleuth.training.boundary import StepBoundary
-from sleuth.training.grpo import ScoredGroup, Task, kl_weight, train_grpo
+from sleuth.training.grpo import kl_weight, train_grpo
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.optimizer import MasterAdamW
 from sleuth.training.packing import Group, pack
@@ -109,8 +110,16 @@ def _grpo(
     return record
 
 
+def _rollouts(group: ScoredGroup) -> list[Rollout]:
+    return [one.rollout for one in group.conversations]
+
+
+def _scores(group: ScoredGroup) -> list[Score]:
+    return [one.score for one in group.conversations]
+
+
 def _mean_reward(groups: Sequence[ScoredGroup]) -> float:
-    return statistics.fmean(score.reward for group in groups for score in group.scores)
+    return statistics.fmean(score.reward for group in groups for score in _scores(group))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -124,8 +133,8 @@ def test_grpo_learns_a_toy_task_from_a_random_start(device: str) -> None:
 def test_metrics_of_a_step() -> None:
     record = _grpo(_config(grpo={"steps": 1}), tiny_llama())
     metrics, groups = record.metrics[1], record.groups[1]
-    rewards = [score.reward for group in groups for score in group.scores]
-    lengths = [len(rollout.tokens) for group in groups for rollout in group.rollouts]
+    rewards = [score.reward for group in groups for score in _scores(group)]
+    lengths = [len(rollout.tokens) for group in groups for rollout in _rollouts(group)]
     assert metrics["reward_std"] == pytest.approx(statistics.pstdev(rewards))
     assert metrics["tokens_sampled"] == sum(lengths)
     assert metrics["tokens_trained"] == sum(group.tokens for group in groups if group.spread)
@@ -136,7 +145,7 @@ def test_metrics_of_a_step() -> None:
     assert metrics["mismatch"] <= metrics["mismatch_max"]
     assert metrics["clip_share"] == 0
     # At ratio 1 the loss is −Σ A / N; with completions of one length it is 0, otherwise the lengths weigh in.
-    advantages = [a * len(r.tokens) for g in groups for r, a in zip(g.rollouts, g.advantages, strict=True)]
+    advantages = [a * len(r.tokens) for g in groups for r, a in zip(_rollouts(g), g.advantages, strict=True)]
     assert metrics["loss"] == pytest.approx(-sum(advantages) / sum(lengths), abs=1e-5)
 
 
@@ -217,12 +226,12 @@ def test_parts_are_credited_to_their_own_tokens() -> None:
     model, config = tiny_llama(), _config(reward={"parts": 2.0}, grpo={"steps": 25})
     record = _grpo(config, model, tasks=tasks, ends=ends)
     for group in record.groups[1]:
-        values = [[float(part.verdict == "right") for part in one.parts] for one in group.scores]
+        values = [[float(part.verdict == "right") for part in one.parts] for one in _scores(group)]
         for advantages, own in zip(group.token_advantages, part_advantages(values), strict=True):
             assert advantages[1::2] == [0] * len(advantages[1::2])
             assert advantages[::2] == pytest.approx([2 * one for one in own])
         assert not any(group.advantages)
-    parts = {step: [p.value for g in record.groups[step] for s in g.scores for p in s.parts] for step in (1, 25)}
+    parts = {step: [p.value for g in record.groups[step] for s in _scores(g) for p in s.parts] for step in (1, 25)}
     assert statistics.fmean(parts[25]) > statistics.fmean(parts[1]) + 0.2  # type: ignore[type-var]
 
 
@@ -306,7 +315,9 @@ class _InterruptedPolicy:
     def __init__(self, policy: TorchPolicy) -> None:
         self.policy = policy
 
-    def rollout(self, requests: Sequence[Request], samples: int, sampling: Sampling) -> list[list[Rollout]]:
+    def rollout(
+        self, requests: Sequence[Request], samples: int, sampling: Sampling, progress: object = None
+    ) -> list[list[Rollout]]:
         if sampling.seed[-1] == 4:
             raise KeyboardInterrupt
         rollouts = self.policy.rollout(requests, samples, sampling)
@@ -450,11 +461,11 @@ def test_truncated_completions_can_be_masked() -> None:
     config = _config(grpo={"steps": 1, "samples": 16, "truncated": "mask"}, sampling={"max_new_tokens": 3})
     record = _grpo(config, tiny_llama())
     groups, metrics = record.groups[1], record.metrics[1]
-    ended = [r for group in groups for r in group.rollouts if r.stop is StopReason.END]
+    ended = [r for group in groups for r in _rollouts(group) if r.stop is StopReason.END]
     assert metrics["truncated"] == 1 - len(ended) / 48
     assert metrics["tokens_trained"] <= sum(len(rollout.tokens) for rollout in ended) < metrics["tokens_sampled"]
     for group in groups:
-        assert list(group.trained) == [rollout.stop is StopReason.END for rollout in group.rollouts]
+        assert list(group.trained) == [rollout.stop is StopReason.END for rollout in _rollouts(group)]
 
 
 def test_a_penalty_in_the_reward_lowers_what_is_earned() -> None:
@@ -463,10 +474,10 @@ def test_a_penalty_in_the_reward_lowers_what_is_earned() -> None:
     keys = {"steps": 1, "kl": 0.5, "kl_in": "reward", "kl_estimator": "k1"}
     record = _grpo(_config(grpo=keys), tiny_llama(), reference=reference)
     for group in record.groups[1]:
-        packed = pack([Group(group.rollouts[0].prompt_tokens, [rollout.tokens for rollout in group.rollouts])])
+        packed = pack([Group(_rollouts(group)[0].prompt_tokens, [rollout.tokens for rollout in _rollouts(group)])])
         logprobs, _ = completion_logprobs(reference, packed)
-        parts = torch.split(logprobs.detach(), [len(rollout.tokens) for rollout in group.rollouts])
-        for rollout, score, earned, part in zip(group.rollouts, group.scores, group.rewards, parts, strict=True):
+        parts = torch.split(logprobs.detach(), [len(rollout.tokens) for rollout in _rollouts(group)])
+        for rollout, score, earned, part in zip(_rollouts(group), _scores(group), group.rewards, parts, strict=True):
             penalty = sum(rollout.logprobs) - float(part.sum())
             assert earned == pytest.approx(score.reward - 0.5 * penalty, abs=1e-3)
     assert "kl" not in record.metrics[1], "the loss has no such term"

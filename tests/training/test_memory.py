@@ -174,3 +174,31 @@ def test_freed_memory_is_given_back() -> None:
         pytest.skip("another C library")
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert int(done.stdout) > 0.3 * GB
+
+
+def test_further_turns_make_prompts_longer_and_rows_lonely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest prompt is the last turn's, 100 + 2 · (96 + 30) tokens, each row having its own; with 96 new tokens it
+    is the longest sequence, but never longer than the context."""
+    sampled, trained = set[tuple[int, ...]](), set[int]()
+    sampling, training = Footprint.sampling, Footprint.training
+
+    def sampling_noted(self: Footprint, *work: int) -> int:
+        sampled.add(work)
+        return sampling(self, *work)
+
+    def training_noted(self: Footprint, tokens: int, context: int, checkpointing: bool) -> int:
+        trained.add(context)
+        return training(self, tokens, context, checkpointing)
+
+    monkeypatch.setattr(Footprint, "sampling", sampling_noted)
+    monkeypatch.setattr(Footprint, "training", training_noted)
+    lengths = Lengths(prompt=100, target=20, said=30)
+    for retries, context, alone, longest in [
+        (0, 2048, (3, 3, 100, 96), 196),
+        (2, 2048, (128, 128, 352, 96), 448),
+        (2, 300, (128, 128, 204, 96), 300),
+    ]:
+        sampled.clear(), trained.clear()
+        settings = config(grpo={"retries": retries}, eval={"count": 3, "every_count": 3})
+        fitted(settings, tiny_llama(max_position_embeddings=context), lengths)
+        assert sampled == {alone, (128, 16, 100, 96)} and trained == {longest}

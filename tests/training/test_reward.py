@@ -24,7 +24,7 @@ HALF = Score(Outcome.PARTLY, 0.5, False, {}, {})
 
 
 def found(tokens: int, score: Score = HALF, longest: int = 100, **keys: float) -> dict[str, float]:
-    return components(rollout(tokens), score, "Who is it?", RewardConfig(**keys), longest)  # type: ignore[arg-type]
+    return components([rollout(tokens)], score, "Who is it?", RewardConfig(**keys), longest)  # type: ignore[arg-type]
 
 
 def test_components_of_a_half_right_completion() -> None:
@@ -45,13 +45,13 @@ def test_soft_punishment_of_overlong_completions(tokens: int, punished: float) -
 
 
 def test_fluency_is_the_geometric_mean_probability() -> None:
-    told = components(rollout(4), HALF, "", RewardConfig(), 100, fluency=math.log(0.25))
+    told = components([rollout(4)], HALF, "", RewardConfig(), 100, fluency=math.log(0.25))
     assert told["fluency"] == pytest.approx(0.25)
 
 
 def test_what_is_earned_is_the_weighted_sum() -> None:
     config = RewardConfig(answers=2.0, format=0.5, overlong=0.1, overlong_tokens=20)
-    told = components(rollout(90), HALF, "Who?", config, 100)
+    told = components([rollout(90)], HALF, "Who?", config, 100)
     assert earned(told, config) == pytest.approx(2 * 0.5 + 0.5 * 1 + 0.1 * -0.5)
     # By default nothing counts but the answers.
     assert earned(found(90), RewardConfig()) == 0.5

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from sleuth.config import Mode
-from sleuth.grading.score import ANSWERED, Score
+from sleuth.grading.score import Score
 from sleuth.grading.worker import grade_safely
-from sleuth.policy.asking import ask, ask_again, check_retries
-from sleuth.policy.base import Policy, Request, Rollout, Sampling
+from sleuth.policy.asking import ask, check_retries
+from sleuth.policy.base import Policy, Rollout, Sampling
 from sleuth.policy.baselines import guessing, solver
+from sleuth.policy.conversations import Conversation, converse
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.runs.rows import EvaluationRow
 
@@ -27,47 +29,19 @@ def evaluate(
     """One row for each of `samples` completions of each puzzle, in order.
 
     A program that gives no answers is known to be wrong: in mode `program` it is asked for again, as a further turn of
-    the conversation, at most `retries` times. The row is about the last one. What `progress` is called with adds up to
+    the conversation, at most `retries` times and as long as the model's context has room. The row is about the last
+    one. What `progress` is called with adds up to
     (1 + retries) times the number of rows. Raises `UserError` for retries that cannot be.
     """
     check_retries(mode, retries)
     requests = [ask(puzzle, mode) for puzzle in puzzles]
-    groups = policy.rollout(requests, samples, sampling, progress)
-    attempts = [
-        _Attempt(puzzle, mode, number, request, rollout)
-        for puzzle, request, group in zip(puzzles, requests, groups, strict=True)
-        for number, rollout in enumerate(group)
+    graders = [functools.partial(graded, puzzle, mode) for puzzle in puzzles]
+    groups = converse(policy, requests, graders, samples, sampling, retries, progress)
+    return [
+        EvaluationRow(**completion(puzzle, mode, one), length_tokens=one.length, turns=said_before(one))
+        for puzzle, group in zip(puzzles, groups, strict=True)
+        for one in group
     ]
-    for _ in range(retries):
-        failed = [attempt for attempt in attempts if attempt.score.outcome not in ANSWERED]
-        if progress is not None:
-            progress(len(attempts) - len(failed))
-        groups = policy.rollout([attempt.next_request() for attempt in failed], 1, sampling, progress)
-        for attempt, group in zip(failed, groups, strict=True):
-            for rollout in group:
-                attempt.retry(rollout)
-    return [attempt.row() for attempt in attempts]
-
-
-class _Attempt:
-    """One completion of a puzzle, and those that took its place."""
-
-    def __init__(self, puzzle: Puzzle, mode: Mode, sample: int, request: Request, rollout: Rollout) -> None:
-        self._puzzle, self._mode, self._sample = puzzle, mode, sample
-        self._request, self._rollout, self._tokens = request, rollout, len(rollout.tokens)
-        self.score = graded(puzzle, mode, rollout)
-
-    def next_request(self) -> Request:
-        return ask_again(self._request, self._sample, self._rollout.text, self.score)
-
-    def retry(self, rollout: Rollout) -> None:
-        self._request, self._rollout = self.next_request(), rollout
-        self._tokens += len(rollout.tokens)
-        self.score = graded(self._puzzle, self._mode, rollout)
-
-    def row(self) -> EvaluationRow:
-        said = completion(self._puzzle, self._mode, self._rollout, self._sample, self.score)
-        return EvaluationRow(**said, length_tokens=self._tokens, turns=self._request.turns)
 
 
 def graded(puzzle: Puzzle, mode: Mode, rollout: Rollout) -> Score:
@@ -75,12 +49,13 @@ def graded(puzzle: Puzzle, mode: Mode, rollout: Rollout) -> Score:
     return grade_safely(puzzle, rollout.text, mode, rollout.stop.cut)
 
 
-def completion(puzzle: Puzzle, mode: Mode, rollout: Rollout, sample: int, score: Score) -> dict[str, Any]:
-    """What every row of a run says of a completion; `score` is its grade."""
+def completion(puzzle: Puzzle, mode: Mode, conversation: Conversation) -> dict[str, Any]:
+    """What every row of a run says of a conversation: of its last completion, and what that came to."""
+    rollout, score = conversation.rollout, conversation.score
     request = ask(puzzle, mode)
     return {
         "puzzle_id": puzzle.id,
-        "sample": sample,
+        "sample": conversation.sample,
         "system": request.system,
         "prompt": request.user,
         "completion": rollout.text,
@@ -94,6 +69,11 @@ def completion(puzzle: Puzzle, mode: Mode, rollout: Rollout, sample: int, score:
         "detail": score.detail,
         "parts": tuple((part.start, part.end, part.verdict) for part in score.parts),
     }
+
+
+def said_before(conversation: Conversation) -> tuple[tuple[str, str], ...]:
+    """(completion, what was said to it) of every turn but the last, as rows keep them."""
+    return tuple((turn.completion, turn.said) for turn in conversation.request.turns)
 
 
 GUESSES = 25

@@ -36,6 +36,12 @@ COUNTED_PARTS = frozenset({"sentences_read", "sentences_unread"})
 UNREAD = frozenset({Outcome.UNREADABLE, Outcome.TRUNCATED})
 """Outcomes that mean that nothing could be read."""
 
+
+def turn_label(name: str) -> str:
+    """What a figure of `EvaluationSummary.turns` is, in words."""
+    return "Asked again" if name == "again" else f"Wholly right by turn {name.removeprefix('right_by_')}"
+
+
 Rows = Sequence[EvaluationRow] | Sequence[RolloutRow] | Sequence[EvaluationRow | RolloutRow]
 
 
@@ -57,6 +63,9 @@ class EvaluationSummary:
     """What the parts of completions are worth, by name in `PARTS`; only what there is something to say of."""
     legibility: dict[str, Interval]
     """Language, compression and repetition of the completions, as `sleuth.grading.legibility` measures them."""
+    turns: dict[str, Interval]
+    """Where completions may be asked for again: `again`, those that were, and for n = 1, 2, … `right_by_n`, those that
+    were wholly right after at most n turns."""
 
     def as_metrics(self) -> dict[str, float]:
         """The means under the names of metrics.jsonl."""
@@ -68,6 +77,7 @@ class EvaluationSummary:
         }
         means |= {f"parts/{name}": interval.mean for name, interval in self.parts.items()}
         means |= {f"legibility/{name}": interval.mean for name, interval in self.legibility.items()}
+        means |= {f"turns/{name}": interval.mean for name, interval in self.turns.items()}
         return means | {f"outcome/{outcome}": share for outcome, share in self.outcomes.items()}
 
     def as_json(self) -> dict[str, Any]:
@@ -75,8 +85,10 @@ class EvaluationSummary:
         data = asdict(self)
         for name in ("share", "strict", "readable", "length_tokens"):
             data[name] = _plain(data[name])
-        for group in ("parts", "legibility"):
+        for group in ("parts", "legibility", "turns"):
             data[group] = {name: _plain(interval) for name, interval in data[group].items()}
+        if not self.turns:
+            del data["turns"]
         return data | {"outcomes": {str(outcome): share for outcome, share in self.outcomes.items()}}
 
 
@@ -112,8 +124,9 @@ def answering(rows: Rows) -> Answering:
     )
 
 
-def summarise(rows: Rows) -> EvaluationSummary:
-    """The figures of an evaluation, or of the rollouts of a step. Raises `ValueError` without rows."""
+def summarise(rows: Rows, retries: int = 0) -> EvaluationSummary:
+    """The figures of an evaluation, or of the rollouts of a step; retries: how often a completion was asked for again
+    at most. Raises `ValueError` without rows."""
     if not rows:
         raise ValueError("no completions, so nothing to summarise")
     counts = Counter(row.outcome for row in rows)
@@ -126,6 +139,7 @@ def summarise(rows: Rows) -> EvaluationSummary:
         completions=len(rows),
         parts=_parts(rows),
         legibility=_legibility(rows),
+        turns=_turns(rows, retries) if retries else {},
     )
 
 
@@ -189,6 +203,17 @@ def _legibility(rows: Rows) -> dict[str, Interval]:
         for name, found in values.items():
             found.setdefault(row.puzzle_id, []).append(getattr(measured, name))
     return {name: share_interval(found) for name, found in values.items()}
+
+
+def _turns(rows: Rows, retries: int) -> dict[str, Interval]:
+    figures = {"again": share_interval(_by_puzzle(rows, lambda row: float(bool(row.turns))))}
+    for most in range(1, 2 + retries):
+
+        def right(row: EvaluationRow | RolloutRow, most: int = most) -> float:
+            return float(row.correct and len(row.turns) < most)
+
+        figures[f"right_by_{most}"] = share_interval(_by_puzzle(rows, right))
+    return figures
 
 
 def _by_puzzle(rows: Rows, value: Callable[[EvaluationRow | RolloutRow], float]) -> dict[str, list[float]]:

@@ -12,7 +12,7 @@ from sleuth.grading.answers import answers_all, answers_grammar
 from sleuth.grading.gym import check_mode
 from sleuth.grading.reading import read_puzzle
 from sleuth.grading.score import Score
-from sleuth.policy.base import Request
+from sleuth.policy.base import Request, Rollout, Turn
 from sleuth.puzzles.family import is_foreign
 from sleuth.puzzles.puzzle import Puzzle
 
@@ -59,6 +59,9 @@ LONGEST_REASON = 200
 """Characters of what is said of a completion: it may quote a line of it."""
 
 
+AGAIN = "Write the whole program again."
+
+
 def check_retries(mode: Mode, retries: int) -> None:
     """Raises `UserError` where completions cannot be asked again: only of a program is it known that it is wrong."""
     if retries < 0:
@@ -67,12 +70,14 @@ def check_retries(mode: Mode, retries: int) -> None:
         raise UserError(f"--retries is for mode program: in mode {mode} nobody knows which completions are wrong")
 
 
-def ask_again(request: Request, sample: int, completion: str, score: Score) -> Request:
+def ask_again(request: Request, sample: int, rollout: Rollout, score: Score) -> Request:
     """The request that goes on after a program that gives no answers, with what the reader or the solver said of it.
 
-    That comes from the program and the puzzle's page alone; nothing of the right answers is in it.
+    That comes from the program and the puzzle's page alone; nothing of the right answers is in it. Of a conversation
+    that has only begun, `sample` is which of the request's completions goes on; so every turn draws by its own key.
     """
     reason = score.detail[:LONGEST_REASON]
-    turns = (*request.turns, (completion, f"{reason[:1].upper()}{reason[1:]}. Write the whole program again."))
+    said = f"{reason[:1].upper()}{reason[1:]}. {AGAIN}"
     key = request.key if request.turns else f"{request.key}, sample {sample}"
+    turns = (*request.turns, Turn(rollout.text, said, rollout.tokens))
     return dataclasses.replace(request, key=f"{key}, again", turns=turns)

@@ -34,6 +34,17 @@ class StopReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A completion that was not the last of its conversation, and what the user said to it."""
+
+    completion: str
+    said: str
+    tokens: tuple[int, ...] = ()
+    """The completion as it was sampled, so that later prompts hold these very tokens; empty where a script wrote it,
+    whose text becomes tokens for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One prompt, as roles rather than as tokens: every model has its own template."""
 
@@ -45,8 +56,8 @@ class Request:
     """The puzzle's text."""
     answered: Callable[[str], bool] | None = None
     """Whether a completion that stands so far answers all; None where that cannot be said before its end."""
-    turns: tuple[tuple[str, str], ...] = ()
-    """The conversation after `user`, where it has begun: what was completed, and what the user said to that."""
+    turns: tuple[Turn, ...] = ()
+    """The conversation after `user`, where it has begun."""
 
     grammar: Callable[[], str] | None = None
     """Makes, when it is called, a regular expression that a completion matches as a whole where everything in it can be
@@ -122,6 +133,7 @@ class Policy(Protocol):
         sampling: Sampling,
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Rollout]]:
-        """`samples` rollouts of every request, none of those that `sampling.token_budget` left out; `progress` is
-        called with the number of rollouts finished since its last call."""
+        """`samples` rollouts of every request, none of those that `sampling.token_budget` left out or whose
+        conversation has no room for another turn in the model's context; `progress` is called with the number of
+        rollouts finished since its last call."""
         ...

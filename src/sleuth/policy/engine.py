@@ -60,15 +60,18 @@ class TorchPolicy:
         sampling: Sampling,
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Rollout]]:
-        """As `Policy.rollout`. Raises `UserError` when a prompt and its completion exceed the model's context, or when
-        there is no grammar to constrain a completion to."""
+        """As `Policy.rollout`. Raises `UserError` when a first prompt and its completion exceed the model's context, or
+        when there is no grammar to constrain a completion to."""
         assert samples >= 1 and sampling.max_new_tokens >= 1
-        groups = [_Group(request, prompt_tokens(self._tokenizer, request), samples) for request in requests]
+        new = sampling.max_new_tokens
+        context = getattr(self._model.config, "max_position_embeddings", None)
+        every = [_Group(request, prompt_tokens(self._tokenizer, request), samples) for request in requests]
+        groups = [group for group in every if not group.request.turns or _fits(group, new, context)]
         if not groups:
-            return []
+            return [[] for _ in every]
         longest = max(groups, key=lambda group: len(group.prompt))
-        prompt, new = len(longest.prompt), sampling.max_new_tokens
-        if prompt + new > (context := getattr(self._model.config, "max_position_embeddings", prompt + new)):
+        prompt = len(longest.prompt)
+        if not _fits(longest, new, context):
             raise UserError(
                 f"{longest.request.key}: a prompt of {prompt} tokens and {new} new ones "
                 f"exceed the model's context of {context}; ask for fewer new tokens or smaller puzzles."
@@ -83,7 +86,7 @@ class TorchPolicy:
                 self._decode(decoder, groups, sampling, progress or (lambda finished: None))
         finally:
             self._model.train(training)
-        return [[group.finished[sample] for sample in range(group.begun)] for group in groups]
+        return [[group.finished[sample] for sample in range(group.begun)] for group in every]
 
     def _decoder(self, rows: int, prompt: int, new: int, samples: int) -> Decoder[Any]:
         described = architecture.read(self._model)
@@ -200,6 +203,11 @@ class _Group:
             _Row(self, sample, Draws(seed, self.request.key, sample), self.start and self.start.copy())
             for sample in samples
         ]
+
+
+def _fits(group: _Group, new: int, context: int | None) -> bool:
+    """Whether the prompt and so many new tokens are within the context (None: without limit)."""
+    return context is None or len(group.prompt) + new <= context
 
 
 @dataclass(eq=False, slots=True)

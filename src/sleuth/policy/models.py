@@ -10,7 +10,6 @@ What a prompt looks like for a model (its chat template) and which token ends it
 from __future__ import annotations
 
 import importlib.metadata
-import itertools
 import logging
 import os
 import shutil
@@ -32,6 +31,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from sleuth.errors import UserError
+from sleuth.policy.asking import AGAIN, LONGEST_REASON
 from sleuth.policy.base import Request
 
 SMOLLM2 = "smollm2-135m"
@@ -101,26 +101,62 @@ def prompt_tokens(tokenizer: Any, request: Request) -> list[int]:
     """The request in the model's chat template, up to where the assistant begins to write.
 
     An empty system text is left out. Templates that refuse a system role get it ahead of the user's text; a model
-    without a template gets all texts with an empty line after each. Earlier completions become tokens again from their
-    text, as any chat template does it.
+    without a template gets all texts with an empty line after each. A conversation only grows: the prompt of a later
+    turn begins with the prompt of the turn before and the tokens of its completion, whatever other tokens the same text
+    could have and whatever a template would change in earlier turns. Raises `UserError` for a template that does not
+    show what the assistant said.
     """
-    later = [text for turn in request.turns for text in turn]
+    tokens = _first_prompt(tokenizer, request)
+    if request.turns:
+        end = end_token_id(tokenizer)
+        for turn in request.turns:
+            tokens += turn.tokens or [*tokenizer(turn.completion, add_special_tokens=False)["input_ids"], end]
+            after = _after_completion(tokenizer, turn.said)
+            place = after.index(end) if end in after else None
+            if tokens[-1] == end and place is not None and not tokenizer.decode(after[:place]).strip():
+                after = after[place + 1 :]  # the completion wrote its end token itself
+            tokens += after
+    return tokens
+
+
+def _first_prompt(tokenizer: Any, request: Request) -> list[int]:
     if tokenizer.chat_template is None:
-        text = "".join(f"{part}\n\n" for part in (request.system, request.user, *later) if part)
+        text = "".join(f"{part}\n\n" for part in (request.system, request.user) if part)
         return list(tokenizer(text)["input_ids"])
     user = {"role": "user", "content": request.user}
-    conversation = [user]
-    for role, text in zip(itertools.cycle(("assistant", "user")), later, strict=False):
-        conversation.append({"role": role, "content": text})
-    messages = [{"role": "system", "content": request.system}, *conversation] if request.system else conversation
+    messages = [{"role": "system", "content": request.system}, user] if request.system else [user]
     try:
         tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
     except jinja2.TemplateError:
         if not request.system:
             raise
         user["content"] = f"{request.system}\n\n{request.user}"
-        tokens = tokenizer.apply_chat_template(conversation, add_generation_prompt=True, return_dict=False)
+        tokens = tokenizer.apply_chat_template([user], add_generation_prompt=True, return_dict=False)
     return list(tokens)
+
+
+def longest_said(tokenizer: Any, page: str) -> int:
+    """About the most tokens that a further turn adds beside its completion, judged from the words of a puzzle's page.
+    Raises `UserError` as `prompt_tokens`."""
+    return len(_after_completion(tokenizer, f"{page[:LONGEST_REASON]} {AGAIN}"))
+
+
+MARK = "\ue000"
+"""Stands for a completion: a character for private use, which no template writes."""
+
+
+def _after_completion(tokenizer: Any, said: str) -> list[int]:
+    """What follows a completion, its end token included, when the user says something to it."""
+    if tokenizer.chat_template is None:
+        text = f"\n\n{said}\n\n"
+    else:
+        turns = [("user", "question"), ("assistant", MARK), ("user", said)]
+        conversation = [{"role": role, "content": content} for role, content in turns]
+        whole = tokenizer.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
+        _, found, text = whole.partition(MARK)
+        if not found:
+            raise UserError("The model's chat template leaves out earlier completions; it cannot be asked again.")
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def end_token_id(tokenizer: Any) -> int:

@@ -23,13 +23,14 @@ class _Writer(TextStreamer):  # type: ignore[misc]
         self._write(text)
 
 
-def stream(loaded: Loaded, request: Request, sampling: Sampling, write: Callable[[str], None]) -> Rollout:
-    """The completion of one request that `TorchPolicy` gives; `write` gets its text piece by piece. Raises `UserError`
-    when prompt and completion exceed the model's context."""
+def stream(loaded: Loaded, request: Request, sampling: Sampling, write: Callable[[str], None]) -> Rollout | None:
+    """The completion of one request that `TorchPolicy` gives; `write` gets its text piece by piece. None where a
+    conversation has no room for another turn; raises `UserError` when a first prompt and its completion exceed the
+    model's context."""
     writer = _Writer(loaded.tokenizer, write)
     policy = TorchPolicy(
         loaded.model, loaded.tokenizer, rows=1, on_token=lambda token: writer.put(torch.tensor([token]))
     )
-    [[rollout]] = policy.rollout([request], 1, sampling)
+    [rollouts] = policy.rollout([request], 1, sampling)
     writer.end()
-    return rollout
+    return rollouts[0] if rollouts else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from sleuth.evaluation.statistics import Interval
-from sleuth.evaluation.summary import PARTS, EvaluationSummary
+from sleuth.evaluation.summary import PARTS, EvaluationSummary, turn_label
 from sleuth.report import charts, text
 from sleuth.report.charts import Series
 from sleuth.report.facts import OUTCOMES, POLICIES, Facts, within
@@ -58,6 +58,7 @@ def figures_of(facts: Facts) -> list[Figure]:
             _curve(facts, name.replace("_", "-"), f"parts/{name}", PARTS[name], caption)
             for name, caption in PART_CAPTIONS.items()
         ),
+        _turns_figure(facts),
         _outcome_figure(facts),
         _curve(
             facts,
@@ -163,6 +164,24 @@ def _mismatch_figure(facts: Facts) -> Figure | None:
     legend = [(one.name, one.colour, one.kind) for one in series]
     svg = charts.curves(series, percent=False, x_title="GRPO step")
     return Figure("mismatch", title, caption, f"{title}. {verdict}", legend, Markup(svg))
+
+
+def _turns_figure(facts: Facts) -> Figure | None:
+    """How far further turns bring it, where programs that give no answer are asked for again."""
+    names = ["again", *(f"right_by_{most}" for most in range(1, 2 + facts.run.config.grpo.retries))]
+    courses = {turn_label(name): course for name in names if (course := facts.course("grpo", f"turns/{name}"))}
+    if not courses:
+        return None
+    colours = ("var(--quiet)", "var(--first)", "var(--second)", "var(--third)", "var(--odd)")
+    series = [
+        Series(label.lower(), course, colours[min(number, len(colours) - 1)])
+        for number, (label, course) in enumerate(courses.items())
+    ]
+    legend = [(one.name, one.colour, one.kind) for one in series]
+    label = "At the last step: " + ", ".join(f"{one.name} {text.percent(one.points[-1][1])}" for one in series)
+    caption = "Conversations that needed a second turn, and those that were wholly right after at most so many turns."
+    svg = charts.curves(series, percent=True, x_title="GRPO step")
+    return Figure("turns", "Turns", caption, label, legend, Markup(svg))
 
 
 def _outcome_figure(facts: Facts) -> Figure | None:

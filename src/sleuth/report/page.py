@@ -15,7 +15,7 @@ from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined
 
 from sleuth.config import RunConfig
-from sleuth.evaluation.summary import COUNTED_PARTS, PARTS, EvaluationSummary, compare
+from sleuth.evaluation.summary import COUNTED_PARTS, PARTS, EvaluationSummary, compare, turn_label
 from sleuth.files import atomic_write
 from sleuth.report import text
 from sleuth.report.facts import OUTCOMES, POLICIES, STAGES, Facts, read_facts, within
@@ -110,12 +110,13 @@ def _unfinished(facts: Facts) -> list[str]:
 
 
 def _parts(facts: Facts) -> dict[str, Any]:
-    """The table of parts: a column for each thing that there is something to say of."""
+    """The table of parts and turns: a column for each thing that there is something to say of."""
     summaries = [facts.summaries[name] for name in facts.stages]
-    names = [name for name in PARTS if any(name in summary.parts for summary in summaries)]
+    labels = {name: label for name, label in PARTS.items() if any(name in summary.parts for summary in summaries)}
+    labels |= {name: turn_label(name) for summary in summaries for name in summary.turns}
 
     def cell(summary: EvaluationSummary, name: str) -> tuple[str, str]:
-        interval = summary.parts.get(name)
+        interval = (summary.parts | summary.turns).get(name)
         if interval is None:
             return "–", ""
         if name in COUNTED_PARTS:
@@ -123,11 +124,11 @@ def _parts(facts: Facts) -> dict[str, Any]:
         return text.percent(interval.mean), text.percent_range(interval)
 
     rows = [
-        {"name": STAGES[stage], "cells": [cell(facts.summaries[stage], name) for name in names]}
+        {"name": STAGES[stage], "cells": [cell(facts.summaries[stage], name) for name in labels]}
         for stage in facts.stages
-        if names
+        if labels
     ]
-    return {"names": [PARTS[name] for name in names], "rows": rows}
+    return {"names": list(labels.values()), "rows": rows}
 
 
 def _headlines(facts: Facts) -> list[dict[str, str]]:

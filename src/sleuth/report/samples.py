@@ -76,6 +76,10 @@ def _completion(row: EvaluationRow | RolloutRow, where: str) -> dict[str, Any]:
     meaning, colour, sign = OUTCOMES[row.outcome]
     return {
         "where": where,
+        "turns": [
+            {"completion": text.clip(before.strip("\n"), COMPLETION_LIMIT)[0], "said": text.clip(said, 300)[0]}
+            for before, said in row.turns
+        ],
         "pieces": _pieces(
             stripped[:COMPLETION_LIMIT], [(start - left, end - left, say) for start, end, say in row.parts]
         ),

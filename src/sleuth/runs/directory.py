@@ -14,7 +14,8 @@ A line of metrics is `{"phase": "grpo", "step": 3, "reward": 0.61, ...}`. The na
 
     every phase      loss, grad_norm, learning_rate
     grpo and eval    reward (share of questions right), strict (share of puzzles wholly right), readable,
-                     length_tokens, outcome/<outcome> (share of completions)
+                     length_tokens, outcome/<outcome> (share of completions); with grpo.retries turns/again and
+                     turns/right_by_<n> (share asked again, share wholly right after at most n turns)
     grpo             entropy (nats per token), mismatch and mismatch_max (mean and largest
                      |log-probability sampled - recomputed|, nats)
 

@@ -59,11 +59,15 @@ class RolloutRow(_Completion):
     phase: str
     step: int
     tokens: tuple[int, ...]
-    """New tokens, the end token included when there is one."""
+    """New tokens of all turns, end tokens included."""
     logprobs: tuple[float, ...]
     """Natural log-probability of each token as sampled; stored as float32."""
     advantage: float | None
     """None where the step gave the group none (all its rewards equal, or no GRPO)."""
+    turns: tuple[tuple[str, str], ...] = ()
+    """As of `EvaluationRow`."""
+    turn_tokens: tuple[int, ...] = ()
+    """How many tokens each of those turns has; the rest are the last one's."""
 
     @property
     def length_tokens(self) -> int:
@@ -83,8 +87,8 @@ class EvaluationRow(_Completion):
 Row = TypeVar("Row", RolloutRow, EvaluationRow)
 
 _JSON_COLUMNS = ("answers", "right", "gold", "parts", "turns")
-_LATER_COLUMNS = frozenset({"turns"})
-"""Columns that files of earlier versions lack."""
+_TURN_COLUMNS = ("turns", "turn_tokens")
+"""Columns that files of earlier versions lack, and those of training steps in which nothing was asked again."""
 
 
 def _schema(row_type: type[Row]) -> pa.Schema:
@@ -99,6 +103,7 @@ def _schema(row_type: type[Row]) -> pa.Schema:
         "correct": pa.bool_(),
         "tokens": pa.list_(pa.int32()),
         "logprobs": pa.list_(pa.float32()),
+        "turn_tokens": pa.list_(pa.int32()),
     }
     return pa.schema(
         [
@@ -114,13 +119,17 @@ def to_parquet(row_type: type[Row], rows: Iterable[Row]) -> bytes:
     import pyarrow.parquet as pq
 
     records = []
+    schema, again = _schema(row_type), row_type is EvaluationRow
     for row in rows:
+        again |= bool(row.turns)
         record = asdict(row)
         for name in record.keys() & _JSON_COLUMNS:
             record[name] = json.dumps(record[name], ensure_ascii=False)
         records.append(record)
+    if not again:
+        schema = pa.schema([field for field in schema if field.name not in _TURN_COLUMNS])
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(records, schema=_schema(row_type)), buffer, compression="zstd")
+    pq.write_table(pa.Table.from_pylist(records, schema=schema), buffer, compression="zstd")
     return buffer.getvalue()
 
 
@@ -136,7 +145,7 @@ def read_parquet(row_type: type[Row], path: Path) -> list[Row]:
     except pa.ArrowInvalid as error:
         raise UserError(f"{path}: not a Parquet file ({error})") from None
     expected = _schema(row_type).names
-    if table.schema.names not in (expected, [name for name in expected if name not in _LATER_COLUMNS]):
+    if table.schema.names not in (expected, [name for name in expected if name not in _TURN_COLUMNS]):
         differing = sorted(set(expected) ^ set(table.schema.names))
         raise UserError(f"{path}: written by another version of sleuth (columns differ: {', '.join(differing)})")
     rows = []
@@ -145,7 +154,7 @@ def read_parquet(row_type: type[Row], path: Path) -> list[Row]:
             record[name] = json.loads(record[name])
         for name in record.keys() & {"parts", "turns"}:
             record[name] = tuple(map(tuple, record[name]))
-        for name in record.keys() & {"tokens", "logprobs"}:
+        for name in record.keys() & {"tokens", "logprobs", "turn_tokens"}:
             record[name] = tuple(record[name])
         rows.append(row_type(**record | {"outcome": Outcome(record["outcome"])}))
     return rows

@@ -1,11 +1,12 @@
 """GRPO, Group Relative Policy Optimization (Shao et al. 2024, DeepSeekMath, arXiv:2402.03300): the loop.
 
-A step: sample a group of completions for each puzzle, score them, compare each with its group, and make the better ones
-likelier. Every draw is keyed by the run's seed, the step and the puzzle, so a step can be repeated to the bit.
+A step: sample a group of completions for each puzzle, score them, compare each with its group
+(`sleuth.training.batch`), and make the better ones likelier. Every draw is keyed by the run's seed, the step and the
+puzzle, so a step can be repeated to the bit.
 
 Left out: files (the caller's hooks write them), and which puzzles there are (the caller's `tasks`).
 
-Shapes: B groups, G completions each, N completion tokens.
+Shape: N completion tokens.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from __future__ import annotations
 import itertools
 import statistics
 import time
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -22,58 +22,15 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from sleuth.config import RunConfig
-from sleuth.grading.score import Score
-from sleuth.policy.base import Policy, Request, Rollout, Sampling
+from sleuth.policy.base import Policy, Rollout
 from sleuth.policy.constraint import Constraint
-from sleuth.training.advantages import group_advantages, part_advantages
+from sleuth.training.batch import ScoredGroup, Task, TokenEnds, sample_batch, turns_by_prompt
 from sleuth.training.boundary import StepBoundary
 from sleuth.training.logprobs import completion_logprobs
-from sleuth.training.losses import divergence, policy_loss, token_weight
+from sleuth.training.losses import policy_loss, token_weight
 from sleuth.training.optimizer import MasterAdamW, scheduled_rate
 from sleuth.training.packing import Group, micro_batches, pack
-from sleuth.training.reference import reference_logprobs
-from sleuth.training.reward import components, earned
 
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A puzzle as the loop sees it: what is asked, and how a completion is graded."""
-
-    request: Request
-    score: Callable[[Rollout], Score]
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredGroup:
-    """One puzzle's completions in one step."""
-
-    task: Task
-    rollouts: Sequence[Rollout]
-    scores: Sequence[Score]
-    components: Sequence[dict[str, float]]
-    """What each completion's reward is made of."""
-    rewards: Sequence[float]
-    """What each earned."""
-    advantages: Sequence[float]
-    """Of the whole completions."""
-    token_advantages: Sequence[Sequence[float]]
-    """Of their tokens: what the loss takes."""
-    trained: Sequence[bool]
-    """Whether each is trained on."""
-
-    @property
-    def spread(self) -> bool:
-        """Whether any token is better or worse than others; if not, the group has nothing to teach."""
-        return any(any(advantages) for advantages in itertools.compress(self.token_advantages, self.trained))
-
-    @property
-    def tokens(self) -> int:
-        """Completion tokens that are trained on."""
-        return sum(len(rollout.tokens) for rollout in itertools.compress(self.rollouts, self.trained))
-
-
-TokenEnds = Callable[[Rollout], Sequence[int]]
-"""A rollout to the length of its text after each of its tokens, in characters."""
 OnStep = Callable[[int, dict[str, float], dict[str, float], Sequence[ScoredGroup]], None]
 
 
@@ -110,13 +67,13 @@ def train_grpo(
         evaluate(0)
     with StepBoundary(start_step, grpo.steps, config.checkpoint.every, save) as boundary:
         for step in range(start_step + 1, grpo.steps + 1):
-            groups, timings = _sample(policy, iter(tasks(step)), config, step, reference, ends, constraint)
+            kl = kl_weight(config, step)
+            groups, timings = sample_batch(policy, iter(tasks(step)), config, step, kl, reference, ends, constraint)
 
             sampled_s = time.perf_counter()
             rate = scheduled_rate(
                 step - 1, grpo.learning_rate, grpo.warmup_steps, grpo.steps, config.optimizer.schedule
             )
-            kl = kl_weight(config, step)
             trained = _train(model, reference, optimizer, groups, config, rate, kl, boundary, constraint)
 
             metrics = _sampling_metrics(groups) | trained.metrics() | {"learning_rate": rate}
@@ -139,111 +96,6 @@ def kl_weight(config: RunConfig, step: int) -> float:
     if grpo.kl_end is None or grpo.steps == 1:
         return grpo.kl
     return grpo.kl + (grpo.kl_end - grpo.kl) * (step - 1) / (grpo.steps - 1)
-
-
-def _sample(
-    policy: Policy,
-    tasks: Iterator[Task],
-    config: RunConfig,
-    step: int,
-    reference: PreTrainedModel | None,
-    ends: TokenEnds | None,
-    constraint: Constraint | None,
-) -> tuple[list[ScoredGroup], dict[str, float]]:
-    """Sample, score, advantage; and again for puzzles in the place of those that have nothing to teach."""
-    grpo, drawn = config.grpo, config.sampling
-    groups: list[ScoredGroup] = []
-    timings = {"sample_s": 0.0, "score_s": 0.0}
-    wanted, left, tokens = grpo.puzzles_per_step, grpo.refill, 0
-    while wanted > 0:
-        started_s = time.perf_counter()
-        some = list(itertools.islice(tasks, wanted))
-        sampling = Sampling(
-            drawn.max_new_tokens,
-            drawn.temperature,
-            (config.seed, step),
-            until=drawn.until,
-            token_budget=drawn.token_budget and max(1, drawn.token_budget - tokens),
-            give_up=drawn.give_up,
-            constrain=drawn.constrain,
-        )
-        every_BG = policy.rollout([task.request for task in some], grpo.samples, sampling)
-        sampled_s = time.perf_counter()
-        begun = [(task, rollouts) for task, rollouts in zip(some, every_BG, strict=True) if rollouts]
-        groups += _scored(begun, config, kl_weight(config, step), reference, ends, constraint)
-        timings["sample_s"] += sampled_s - started_s
-        timings["score_s"] += time.perf_counter() - sampled_s
-        tokens = sum(len(rollout.tokens) for group in groups for rollout in group.rollouts)
-        spent = 0 < drawn.token_budget <= tokens
-        wanted = 0 if spent else min(left, grpo.puzzles_per_step - sum(group.spread for group in groups))
-        left -= wanted
-    return groups, timings
-
-
-def _scored(
-    begun: Sequence[tuple[Task, Sequence[Rollout]]],
-    config: RunConfig,
-    kl: float,
-    reference: PreTrainedModel | None,
-    ends: TokenEnds | None,
-    constraint: Constraint | None,
-) -> list[ScoredGroup]:
-    """Rewards and advantages of sampled groups."""
-    grpo, drawn = config.grpo, config.sampling
-    in_reward = kl if grpo.kl_in == "reward" else 0.0
-    every_BGT = None
-    if reference is not None and (in_reward > 0 or config.reward.fluency > 0):
-        rollouts_BG = [rollouts for _, rollouts in begun]
-        every_BGT = reference_logprobs(
-            reference, rollouts_BG, drawn.temperature, config.optimizer.micro_batch_tokens, constraint
-        )
-    groups = []
-    for number, (task, rollouts) in enumerate(begun):
-        scores = [task.score(rollout) for rollout in rollouts]
-        found_G, rewards_G = [], []
-        for sample, (rollout, score) in enumerate(zip(rollouts, scores, strict=True)):
-            reference_T = None if every_BGT is None else every_BGT[number][sample]
-            fluency = None if reference_T is None else float(reference_T.mean())
-            found = components(rollout, score, task.request.user, config.reward, drawn.max_new_tokens, fluency)
-            reward = earned(found, config.reward)
-            if reference_T is not None and in_reward > 0:
-                found["kl"] = float(divergence(reference_T - torch.tensor(rollout.logprobs), grpo.kl_estimator).sum())
-                reward -= in_reward * found["kl"]
-            found_G.append(found)
-            rewards_G.append(reward)
-        whole = group_advantages(torch.tensor([rewards_G]), grpo.deviation, grpo.leave_one_out)[0].tolist()
-        by_token = _token_advantages(rollouts, scores, whole, config, ends)
-        if grpo.min_deviation > 0 and statistics.pstdev(rewards_G) <= grpo.min_deviation:
-            whole, by_token = [0.0] * len(whole), [[0.0] * len(one) for one in by_token]
-        trained = [grpo.truncated == "keep" or not rollout.stop.cut for rollout in rollouts]
-        groups.append(ScoredGroup(task, rollouts, scores, found_G, rewards_G, whole, by_token, trained))
-    return groups
-
-
-def _token_advantages(
-    rollouts: Sequence[Rollout],
-    scores: Sequence[Score],
-    advantages: Sequence[float],
-    config: RunConfig,
-    ends: TokenEnds | None,
-) -> list[list[float]]:
-    """Those of whole completions on all their tokens, and those of parts on all tokens that write some of them."""
-    weights = config.reward
-    by_token = [[one] * len(rollout.tokens) for rollout, one in zip(rollouts, advantages, strict=True)]
-    if weights.parts > 0:
-        assert ends is not None
-        parts_GK = [[(part, part.value) for part in score.parts if part.value is not None] for score in scores]
-        values_GK = [[value for _, value in parts_K] for parts_K in parts_GK]
-        advantages_GK = part_advantages(values_GK, config.grpo.deviation)
-        for rollout, advantages_T, parts_K, own_K in zip(rollouts, by_token, parts_GK, advantages_GK, strict=True):
-            if not any(own_K):
-                continue
-            ends_T = ends(rollout)
-            for (part, _), advantage in zip(parts_K, own_K, strict=True):
-                last = bisect_left(ends_T, part.end)
-                for t in range(bisect_right(ends_T, part.start), min(last + 1, len(ends_T))):
-                    advantages_T[t] += weights.parts * advantage
-    return by_token
 
 
 @dataclass(slots=True)
@@ -371,30 +223,43 @@ class _MicroBatch:
 
 
 def _plan(part: Sequence[ScoredGroup], config: RunConfig, max_tokens: int) -> list[_MicroBatch]:
-    """Micro-batches keep the order of groups and completions, so a completion's values are dealt out along with it."""
+    """Micro-batches keep the order of groups and completions, so a completion's values are dealt out along with it.
+
+    A conversation counts as one completion of all its turns' tokens, of which as many turns may have been the longest;
+    a turn is computed, and has its ratio in `gspo`, behind its own prompt.
+    """
     count = {
         "tokens": sum(group.tokens for group in part),
         "groups": len(part),
         "completions": sum(sum(group.trained) for group in part),
-        "longest": config.sampling.max_new_tokens,
+        "longest": config.sampling.max_new_tokens * (1 + config.grpo.retries),
     }
     always = config.grpo.kl > 0 or config.grpo.entropy > 0
-    scored = [group for group in part if group.spread or (always and group.tokens)]
-    kept = [list(itertools.compress(zip(g.rollouts, g.token_advantages, strict=True), g.trained)) for g in scored]
-    groups = [
-        Group(pairs[0][0].prompt_tokens, [rollout.tokens for rollout, _ in pairs], pairs[0][0].grammar)
-        for pairs in kept
-    ]
-    values = iter([(g.tokens, *pair) for g, pairs in zip(scored, kept, strict=True) for pair in pairs])
+    groups: list[Group] = []
+    values: list[tuple[float, Rollout, Sequence[float]]] = []
+    for scored in part:
+        if not (scored.spread or (always and scored.tokens)):
+            continue
+        turns_G = []
+        for one, advantages, trained in zip(scored.conversations, scored.token_advantages, scored.trained, strict=True):
+            if trained:
+                weight = token_weight(config.grpo.normalise, of_group=scored.tokens, of_completion=one.length, **count)
+                rest = iter(advantages)
+                turns_G.append(
+                    [(weight, turn, list(itertools.islice(rest, len(turn.tokens)))) for turn in one.rollouts]
+                )
+        for turns in turns_by_prompt(turns_G):
+            first = turns[0][1]
+            groups.append(Group(first.prompt_tokens, [turn.tokens for _, turn, _ in turns], first.grammar))
+            values += turns
     plan = []
+    dealt = iter(values)
     for some in micro_batches(groups, max_tokens):
         micro_batch = _MicroBatch(some, [], [], [])
         for _ in range(sum(len(group.completions) for group in some)):
-            of_group, rollout, advantages = next(values)
-            length = len(rollout.tokens)
-            weight = token_weight(config.grpo.normalise, of_group=of_group, of_completion=length, **count)
+            weight, rollout, advantages = next(dealt)
             micro_batch.advantages += advantages
-            micro_batch.weights += [weight] * length
+            micro_batch.weights += [weight] * len(rollout.tokens)
             micro_batch.sampled_logprobs += rollout.logprobs
         plan.append(micro_batch)
     return plan
@@ -413,23 +278,24 @@ def _logprobs(
 
 
 def _sampling_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
-    """What only the loop knows of a batch; rewards, outcomes and lengths are in its rollouts."""
+    """What only the loop knows of a batch; rewards, outcomes and lengths are in its rollouts. Lengths are of whole
+    conversations, and `truncated` is the share of all turns."""
     rewards = [reward for group in groups for reward in group.rewards]
-    rollouts = [rollout for group in groups for rollout in group.rollouts]
+    conversations = [one for group in groups for one in group.conversations]
     found = [one for group in groups for one in group.components]
     metrics = {
         "earned": statistics.fmean(rewards),
         "reward_std": statistics.pstdev(rewards),
-        "truncated": statistics.fmean(rollout.stop.cut for rollout in rollouts),
+        "truncated": statistics.fmean(rollout.stop.cut for one in conversations for rollout in one.rollouts),
         "groups_without_spread": statistics.fmean(not group.spread for group in groups),
         "groups": float(len(groups)),
-        "tokens_sampled": float(sum(len(rollout.tokens) for rollout in rollouts)),
+        "tokens_sampled": float(sum(one.length for one in conversations)),
     }
     for name, sign in (("length_better", 1), ("length_worse", -1)):
         lengths = [
-            len(rollout.tokens)
+            one.length
             for group in groups
-            for rollout, advantage in zip(group.rollouts, group.advantages, strict=True)
+            for one, advantage in zip(group.conversations, group.advantages, strict=True)
             if sign * advantage > 0
         ]
         if lengths:

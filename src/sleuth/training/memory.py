@@ -43,6 +43,8 @@ class Lengths:
     prompt: int
     target: int
     """A completion of the warm start."""
+    said: int = 0
+    """What is said to a completion when it is asked for again, with what the chat template puts around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +178,22 @@ def fitted(config: RunConfig, model: Any, lengths: Lengths) -> tuple[RunConfig, 
     footprint = Footprint(model, getattr(torch, config.model.dtype), device)
     program = _resident_bytes() if torch.device(device).type == "cpu" else 0
     limit = free_bytes(device) if config.model.memory_gb is None else config.model.memory_gb * GB
-    prompt, new = lengths.prompt, config.sampling.max_new_tokens
-    longest = prompt + max(new, lengths.target if config.sft.examples else 0)
+    prompt, new, retries = lengths.prompt, config.sampling.max_new_tokens, config.grpo.retries
+    last_prompt = prompt + retries * (new + lengths.said)  # of a conversation's last turn
+    if (context := getattr(model.config, "max_position_embeddings", None)) is not None:
+        last_prompt = max(prompt, min(last_prompt, context - new))
+    longest = max(last_prompt + new, prompt + (lengths.target if config.sft.examples else 0))
     samples, puzzles = config.grpo.samples, config.grpo.puzzles_per_step if config.grpo.steps else 0
-    batch = max(puzzles * (prompt + samples * new), config.sft.batch_size * longest if config.sft.examples else 0)
+    batch = puzzles * (prompt + samples * new) + retries * puzzles * samples * (last_prompt + new)
+    batch = max(batch, config.sft.batch_size * longest if config.sft.examples else 0)
 
     def sampling(rows: int) -> int:
-        alone = min(rows, max(config.eval.count, config.eval.every_count))  # an evaluation: each row has its prompt
+        # Each row has its prompt in an evaluation, and where completions are asked for again.
+        alone = min(rows, max(config.eval.count, config.eval.every_count, puzzles * samples if retries else 0))
         together = min(rows, puzzles * samples)
         shared = min(puzzles, 2 * -(-together // samples))  # the last rows of some groups, the first of others
-        return max(footprint.sampling(*work, prompt, new) for work in ((alone, alone), (together, shared)))
+        works = ((alone, alone, last_prompt), (together, shared, prompt))
+        return max(footprint.sampling(*work, new) for work in works)
 
     def training(tokens: int) -> int:
         computed = max(longest, min(tokens, batch))

@@ -35,7 +35,7 @@ def outlook(config: RunConfig, parameters: int, lengths: Lengths, rate: float) -
     if grpo.steps:
         lines.append(
             f"a GRPO step: {grpo.puzzles_per_step} x {grpo.samples} completions, about {sampled} new tokens (at most "
-            f"{grpo.puzzles_per_step * grpo.samples * new}), {grpo.updates_per_batch} update"
+            f"{grpo.puzzles_per_step * grpo.samples * new * (1 + grpo.retries)}), {grpo.updates_per_batch} update"
             f"{'s' if grpo.updates_per_batch > 1 else ''} a batch, about {step_s:.0f} s"
         )
     lines.append(f"expected time: about {clock(total_s)}, by the machine's rate now; disk: {_disk(config, parameters)}")

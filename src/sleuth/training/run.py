@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import torch
 
 from sleuth.config import RunConfig
 from sleuth.datasets.make import make_slots
-from sleuth.evaluation.evaluate import completion, evaluate, evaluate_baselines, graded
+from sleuth.evaluation.evaluate import completion, evaluate, evaluate_baselines, graded, said_before
 from sleuth.evaluation.summary import summarise
 from sleuth.policy import nano
 from sleuth.policy.asking import ask
@@ -27,8 +27,9 @@ from sleuth.policy.base import Rollout, Sampling
 from sleuth.policy.constraint import Constraint
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import choose_device, fast_dtype, fast_threads
-from sleuth.policy.models import Loaded, load_model, load_shape
+from sleuth.policy.models import Loaded, load_model, load_shape, longest_said
 from sleuth.progress import bar, clock, say, track
+from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.targets import target
 from sleuth.runs.directory import Phase, RunDirectory
@@ -36,9 +37,10 @@ from sleuth.runs.mirrors import Mirrors, check_mirrors
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 from sleuth.training import checkpoints
 from sleuth.training.alarms import alarms
+from sleuth.training.batch import ScoredGroup, Task, by_prompt
 from sleuth.training.curriculum import Curriculum, is_of, name_of, order_of, suite_slots
 from sleuth.training.examples import read_examples
-from sleuth.training.grpo import ScoredGroup, Task, needs_reference, train_grpo
+from sleuth.training.grpo import needs_reference, train_grpo
 from sleuth.training.lowrank import write_adapter
 from sleuth.training.memory import Lengths, fitted, give_back
 from sleuth.training.optimizer import MasterAdamW
@@ -46,6 +48,7 @@ from sleuth.training.outlook import measured_rate, outlook
 from sleuth.training.packing import Group
 from sleuth.training.reference import frozen_copy, reference_logprobs, reference_measures
 from sleuth.training.sft import encode, train_sft
+from sleuth.training.slips import SHARE, second_turn
 
 MODEL = "model"
 """Folder of the finished model in a run."""
@@ -114,6 +117,7 @@ def _lengths(config: RunConfig, tokenizer: Any) -> Lengths:
     return Lengths(
         prompt=int(LENGTH_MARGIN * max(len(example.prompt_tokens) for example in examples)),
         target=int(LENGTH_MARGIN * max(example.predicted_tokens for example in examples)),
+        said=longest_said(tokenizer, puzzle.prompt) if config.grpo.retries else 0,
     )
 
 
@@ -213,15 +217,19 @@ class _Training:
         slots = suite_slots(self.config.puzzles, split, self.config.eval.seed, count)
         return list(track(make_slots(slots), f"making {split} puzzles", count))
 
-    def _sampling(self) -> Sampling:
-        drawn = self.config.sampling
-        return Sampling(drawn.max_new_tokens, temperature=0.0, until=drawn.until, constrain=drawn.constrain)
-
     def _constraint(self) -> Constraint | None:
         return self.policy.constraint if self.config.sampling.constrain else None
 
-    def _store(self, name: str, rows: Sequence[EvaluationRow]) -> None:
-        summary = summarise(rows)
+    def _asked(self, puzzles: Sequence[Puzzle], advance: Callable[[int], None] | None = None) -> list[EvaluationRow]:
+        """Greedy completions, asked for again as often as in training."""
+        drawn = self.config.sampling
+        sampling = Sampling(drawn.max_new_tokens, temperature=0.0, until=drawn.until, constrain=drawn.constrain)
+        return evaluate(
+            self.policy, puzzles, self.config.mode, sampling, progress=advance, retries=self.config.grpo.retries
+        )
+
+    def _store(self, name: str, rows: Sequence[EvaluationRow], retries: int = 0) -> None:
+        summary = summarise(rows, retries)
         self.run.write_evaluation(name, rows, summary.as_json())
         share, strict = summary.share, summary.strict
         say(
@@ -240,10 +248,10 @@ class _Training:
         if name in self.run.evaluation_names() or self.done != stage:
             return
         started_s = time.perf_counter()
-        with bar(f"evaluation '{name}'", len(self.suite)) as advance:
-            rows = evaluate(self.policy, self.suite, self.config.mode, self._sampling(), progress=advance)
+        with bar(f"evaluation '{name}'", len(self.suite) * (1 + self.config.grpo.retries)) as advance:
+            rows = self._asked(self.suite, advance)
         self.run.log_timings("eval", max(0, stage - self.sft_steps), {"evaluate_s": time.perf_counter() - started_s})
-        self._store(name, rows)
+        self._store(name, rows, self.config.grpo.retries)
         give_back()
 
     # Warm start
@@ -253,10 +261,15 @@ class _Training:
         if config.sft.file:
             pairs = read_examples(Path(config.sft.file))
             return [encode(self.tokenizer, *pairs[number % len(pairs)]) for number in range(config.sft.examples)]
-        return [
-            encode(self.tokenizer, ask(puzzle, config.mode), target(puzzle, config.mode))
-            for puzzle in self.curriculum.examples()
-        ]
+        return [self._example(number, puzzle) for number, puzzle in enumerate(self.curriculum.examples())]
+
+    def _example(self, number: int, puzzle: Puzzle) -> Group:
+        """What the solver would write, some of it in a second turn, where GRPO has such turns."""
+        config, right = self.config, target(puzzle, self.config.mode)
+        rng = rng_of("slip", config.seed, number)
+        again = config.grpo.retries > 0 and config.grpo.steps > 0 and rng.random() < SHARE
+        request = second_turn(puzzle, right, rng) if again else ask(puzzle, config.mode)
+        return encode(self.tokenizer, request, right)
 
     def _warm_start(self) -> None:
         examples = self._examples()
@@ -353,9 +366,13 @@ class _Training:
                 rows = self._rollout_rows(step, groups)
                 self.run.write_rollouts("grpo", step, rows)
                 self.groups = groups
-                summary = summarise(rows)
+                summary = summarise(rows, self.config.grpo.retries)
                 learned = self.curriculum.learn(
-                    [(self.asked[group.task.request.key], score.correct) for group in groups for score in group.scores]
+                    [
+                        (self.asked[group.task.request.key], one.score.correct)
+                        for group in groups
+                        for one in group.conversations
+                    ]
                 )
                 self._log("grpo", step, {**summary.as_metrics(), **metrics, **learned})
                 self.run.log_timings("grpo", step, timings)
@@ -394,8 +411,8 @@ class _Training:
 
     def _evaluate_during(self, step: int) -> None:
         started_s = time.perf_counter()
-        rows = evaluate(self.policy, self._held_out, self.config.mode, self._sampling())
-        metrics = summarise(rows).as_metrics()
+        rows = self._asked(self._held_out)
+        metrics = summarise(rows, self.config.grpo.retries).as_metrics()
         sources = self.config.puzzles.mixture
         for source in sources:
             own = {puzzle.id for puzzle in self._held_out if is_of(puzzle, source)}
@@ -411,7 +428,7 @@ class _Training:
 
     def _against_reference(self) -> dict[str, float]:
         """Of the newest step's completions, by a reference that is in memory only now."""
-        rollouts_BG = [group.rollouts for group in self.groups]
+        rollouts_BG = by_prompt(group.conversations for group in self.groups)
         drawn, trained = self.config.sampling, self.config.optimizer
         return reference_measures(
             rollouts_BG,
@@ -427,15 +444,15 @@ class _Training:
     def _rollout_rows(self, step: int, groups: Sequence[ScoredGroup]) -> list[RolloutRow]:
         return [
             RolloutRow(
-                **completion(self.asked[group.task.request.key], self.config.mode, rollout, number, score),
+                **completion(self.asked[group.task.request.key], self.config.mode, one),
                 phase="grpo",
                 step=step,
-                tokens=rollout.tokens,
-                logprobs=rollout.logprobs,
+                tokens=tuple(token for rollout in one.rollouts for token in rollout.tokens),
+                logprobs=tuple(logprob for rollout in one.rollouts for logprob in rollout.logprobs),
                 advantage=advantage if any(group.advantages) else None,
+                turns=said_before(one),
+                turn_tokens=tuple(len(rollout.tokens) for rollout in one.rollouts[:-1]),
             )
             for group in groups
-            for number, (rollout, score, advantage) in enumerate(
-                zip(group.rollouts, group.scores, group.advantages, strict=True)
-            )
+            for one, advantage in zip(group.conversations, group.advantages, strict=True)
         ]

@@ -1,0 +1,52 @@
+"""Second turns for the warm start: a right program with a slip in it, and what the solver says of that.
+
+A model that has only ever seen first turns makes nothing of a second one, and what never comes right teaches GRPO
+nothing. So where completions are asked for again, some examples show it: the program with a line left out, cut short,
+or with another line's last name in it, then the message, then the whole program, of which alone is learned. Slips of
+these kinds are no model's own; correcting those is what GRPO is for (examples of corrections alone hardly carry over
+to a model's own mistakes: Kumar et al. 2024, SCoRe, arXiv:2409.12917).
+"""
+
+from __future__ import annotations
+
+import re
+from random import Random
+
+from sleuth.grading.grade import grade
+from sleuth.grading.score import ANSWERED
+from sleuth.policy.asking import ask, ask_again
+from sleuth.policy.base import Request, Rollout, StopReason
+from sleuth.puzzles.puzzle import Puzzle
+
+SHARE = 0.25
+"""Of the examples."""
+TRIES = 16
+"""Slips drawn until one leaves a program without answers."""
+_LAST_NAME = re.compile(r"[^(),]+(?=\)+$)")
+
+
+def second_turn(puzzle: Puzzle, program: str, rng: Random) -> Request:
+    """The request, in mode `program`, that follows on a slip in a right program; the first one, if no slip was found
+    that the solver would notice."""
+    request = ask(puzzle, "program")
+    for _ in range(TRIES):
+        wrong = slipped(program, rng)
+        score = grade(puzzle, wrong, "program")
+        if score.outcome not in ANSWERED:
+            return ask_again(request, 0, Rollout((), (), (), StopReason.END, wrong), score)
+    return request
+
+
+def slipped(program: str, rng: Random) -> str:
+    """The program with one slip."""
+    lines = program.split("\n")
+    place = rng.randrange(len(lines))
+    line = lines[place]
+    match rng.randrange(3):
+        case 0 if len(lines) > 1:
+            del lines[place]
+        case 1 if names := _LAST_NAME.findall(rng.choice(lines)):
+            lines[place] = _LAST_NAME.sub(lambda _: names[-1], line)
+        case _:
+            lines[place] = line[: rng.randrange(1, max(2, len(line)))]
+    return "\n".join(lines)
