@@ -295,6 +295,12 @@ def test_the_default_model() -> None:
     assert tokenizer.tokenize("Case:\n\n12:30") == ["Case", ":", "ĊĊ", "1", "2", ":", "3", "0"]
     prompt = prompt_tokens(tokenizer, Request("k", "You are a helpful assistant.", "What is the capital of France?"))
     assert tokenizer.decode(prompt[:5]) == "<|im_start|>system\nYou are"
+    # A conversation in the tokens that the tokenizer would choose is the template's own.
+    said = [("system", "S."), ("user", "Who?"), ("assistant", "in(Ada, 12:30)\nx"), ("user", "Line 2: no. Again.")]
+    messages = [{"role": role, "content": text} for role, text in said]
+    turn = Turn(said[2][1], said[3][1], (*tokenizer(said[2][1])["input_ids"], 2))
+    whole = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    assert prompt_tokens(tokenizer, Request("k", "S.", "Who?", turns=(turn,))) == whole
     with torch.no_grad():
         written = loaded.model.generate(torch.tensor([prompt]), max_new_tokens=16, do_sample=False)[0, len(prompt) :]
     assert "Paris" in tokenizer.decode(written)
