@@ -18,7 +18,7 @@ from sleuth.grading.program import read_program
 from sleuth.grading.reading import read_puzzle
 from sleuth.policy import nano
 from sleuth.policy.asking import ask, grammar
-from sleuth.policy.base import Request, Rollout, Sampling, StopReason
+from sleuth.policy.base import Request, Rollout, Sampling, StopReason, Turn
 from sleuth.policy.constraint import Constraint, narrowed
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.models import end_token_id
@@ -190,7 +190,7 @@ def test_until_and_give_up_end_constrained_completions_too() -> None:
 
 
 def test_a_further_turn_is_constrained_as_the_first() -> None:
-    request = dataclasses.replace(requests("answer")[0], turns=(("in(", "Write it again."),))
+    request = dataclasses.replace(requests("answer")[0], turns=(Turn("in(", "Write it again."),))
     [[rollout]] = TorchPolicy(tiny_llama(), TOKENIZER).rollout([request], 1, Sampling(400, constrain=True))
     assert re.fullmatch(grammar(PUZZLES[0], "answer"), rollout.text)
 
