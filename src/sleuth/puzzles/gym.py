@@ -248,13 +248,14 @@ def written(answer: str) -> str:
 def read_answer(completion: str) -> str | None:
     """What a completion gives as its answer; None if it gives none.
 
-    It begins behind the last `A.` (or `A)`, `A:`, `**A.**` …) at the start of a line, there or on the next line, and
-    ends at the first blank line behind that or at the end. Code fences are left out.
+    It begins behind the last `A.` (or `A)`, `A:`, `**A.**` …) at the start of a line, there or on the next lines, and
+    goes on to the end: some grids have blank lines, or blanks at the end of lines. Blank lines before it, blanks behind
+    it and code fences are left out.
     """
-    lines = completion[-_LONGEST_TEXT:].split("\n")
+    lines = completion[-_LONGEST_TEXT:].replace("\r\n", "\n").split("\n")
     for number in reversed(range(len(lines))):
-        if found := _START.fullmatch(lines[number].rstrip("\r")):
+        if found := _START.fullmatch(lines[number]):
             behind = [found[1] or "", *lines[number + 1 :]]
-            text = "\n".join(line.rstrip() for line in behind if not line.strip().startswith("```"))
-            return text.strip("\n").partition("\n\n")[0] or None
+            text = "\n".join(line for line in behind if not line.strip().startswith("```"))
+            return text.rstrip().lstrip("\n") or None
     return None
