@@ -11,8 +11,10 @@ and the keys of its maps keep their types. An item of which something would be l
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -147,7 +149,8 @@ def draw(task: str, seed: int) -> dict[str, Any]:
     else:
         items = data_set(task)
         items.seed = items.config.seed = seed
-    item: dict[str, Any] = items[0]
+    with contextlib.redirect_stdout(io.StringIO()):  # some print what they had to give up
+        item: dict[str, Any] = items[0]
     return item
 
 
