@@ -11,8 +11,6 @@ cell is the mean reward; in brackets the share of puzzles wholly right.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import sys
 from collections import Counter
 from pathlib import Path
@@ -50,12 +48,9 @@ def main() -> None:
 
 def _row(task: str, count: int) -> tuple[str, list[float], list[str]]:
     """The task, its mean rewards without knowledge, and the cells of the table."""
-    with contextlib.redirect_stdout(io.StringIO()):  # some tasks print what they draw
-        drawn = [
-            Order(gym.FOREIGN + task, gym.LEVEL, "train", 0, count).make(index).puzzle for index in range(2 * count)
-        ]
-        test, others = drawn[:count], drawn[count:]
-        empty = [_empty(task, puzzle) for puzzle in test]
+    drawn = [Order(gym.FOREIGN + task, gym.LEVEL, "train", 0, count).make(index).puzzle for index in range(2 * count)]
+    test, others = drawn[:count], drawn[count:]
+    empty = [_empty(task, puzzle) for puzzle in test]
     answers = Counter(answer for puzzle in others for answer in puzzle.answers.values())
     blind = [gym.written(constant) for constant in CONSTANTS]
     blind += [gym.written(answers.most_common(1)[0][0])] if answers else []

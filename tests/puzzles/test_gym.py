@@ -54,10 +54,10 @@ def puzzle(number: int = 0, task: str = "chain_sum", **changed: Any) -> Puzzle:
         ("a) 42  ", "42"),
         ("**A.** x y", "x y"),
         ("So it is 42.\nA. 41\nNo.\nA. 42", "42"),
-        ("A. 42\n\nI am sure.", "42"),
+        ("A. 42\n\nI am sure.", "42\n\nI am sure."),
         ("A. 42\nI am sure.", "42\nI am sure."),
         ("A.\n1 2\n3 4\n", "1 2\n3 4"),
-        ("A.\n\n1 2 \n 3 4\n\nDone.", "1 2\n 3 4"),
+        ("A.\n\n1 2 \n  \n 3 4 \n\n", "1 2 \n  \n 3 4"),
         ("A. 1 2\r\n3 4", "1 2\n3 4"),
         ("A.\n```\n1 2\n3 4\n```\nDone.", "1 2\n3 4\nDone."),
         ("A.\n```python\n1 2\n```", "1 2"),
@@ -179,7 +179,7 @@ def test_a_split_without_puzzles_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         except UserError as error:
             assert "too few" in str(error)
     assert len(splits) == 1
-    for unwritable in ("", "1\n\n2", "1\nA. 2", " 1"):
+    for unwritable in ("", "\n1", "1\nA. 2", " 1"):
         item["answer"] = unwritable
         with pytest.raises(UserError, match="300 draws"):
             gym.make_task_puzzle("reasoning-gym/chain_sum", splits[0], 0, 0)

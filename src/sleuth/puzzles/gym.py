@@ -11,8 +11,10 @@ and the keys of its maps keep their types. An item of which something would be l
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -152,7 +154,8 @@ def draw(task: str, seed: int) -> dict[str, Any]:
     else:
         items = data_set(task)
         items.seed = items.config.seed = seed
-    item: dict[str, Any] = items[0]
+    with contextlib.redirect_stdout(io.StringIO()):  # some print what they had to give up
+        item: dict[str, Any] = items[0]
     return item
 
 
@@ -253,13 +256,14 @@ def written(answer: str) -> str:
 def read_answer(completion: str) -> str | None:
     """What a completion gives as its answer; None if it gives none.
 
-    It begins behind the last `A.` (or `A)`, `A:`, `**A.**` …) at the start of a line, there or on the next line, and
-    ends at the first blank line behind that or at the end. Code fences are left out.
+    It begins behind the last `A.` (or `A)`, `A:`, `**A.**` …) at the start of a line, there or on the next lines, and
+    goes on to the end: some grids have blank lines, or blanks at the end of lines. Blank lines before it, blanks behind
+    it and code fences are left out.
     """
-    lines = completion[-_LONGEST_TEXT:].split("\n")
+    lines = completion[-_LONGEST_TEXT:].replace("\r\n", "\n").split("\n")
     for number in reversed(range(len(lines))):
-        if found := _START.fullmatch(lines[number].rstrip("\r")):
+        if found := _START.fullmatch(lines[number]):
             behind = [found[1] or "", *lines[number + 1 :]]
-            text = "\n".join(line.rstrip() for line in behind if not line.strip().startswith("```"))
-            return text.strip("\n").partition("\n\n")[0] or None
+            text = "\n".join(line for line in behind if not line.strip().startswith("```"))
+            return text.rstrip().lstrip("\n") or None
     return None
