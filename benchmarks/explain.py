@@ -3,8 +3,8 @@
 `python benchmarks/explain.py [--scale 1.0] [--out benchmarks/results]`. The bars: 2 puzzles a second at level 2 (aim:
 10), a minute for each puzzle of level `reference`, and for each of the 64 of 2025, where the environment variable
 SLEUTH_DATA names the folder that holds `temporal-clue-val.json`. The gap: for each step, the cost of what it cites over
-that of the cheapest premises of the same fact; and for each chain, its cost over that of a chain of which every step was
-the cheapest of all (`explain(optimal=True)`), which looks one step ahead, so that the ratio may be below 1.
+that of the cheapest premises of the same fact; and for each chain, its cost over that of a chain of which every step
+was the cheapest of all (`explain(optimal=True)`), which looks one step ahead, so that the ratio may be below 1.
 """
 
 from __future__ import annotations
