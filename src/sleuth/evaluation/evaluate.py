@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sleuth.config import Mode
+from sleuth.grading.original import grade_original
 from sleuth.grading.score import ANSWERED, Score
 from sleuth.grading.worker import grade_safely
 from sleuth.policy.asking import ask, ask_again, check_retries
@@ -94,6 +96,28 @@ def completion(puzzle: Puzzle, mode: Mode, rollout: Rollout, sample: int, score:
         "detail": score.detail,
         "parts": tuple((part.start, part.end, part.verdict) for part in score.parts),
     }
+
+
+def as_in_2025(rows: Sequence[EvaluationRow], puzzles: Sequence[Puzzle]) -> list[EvaluationRow]:
+    """Completions about pages in the format of 2025, graded again as the grader of 2025 did (`grade_original`), so that
+    its figures can be compared; those about other pages are left out. For modes `answer` and `reason`."""
+    pages = {puzzle.id: puzzle for puzzle in puzzles if puzzle.meta.get("style") == "original"}
+    found = []
+    for row in rows:
+        if row.puzzle_id in pages:
+            score = grade_original(pages[row.puzzle_id], row.completion)
+            found.append(
+                replace(
+                    row,
+                    outcome=score.outcome,
+                    reward=score.reward,
+                    correct=score.correct,
+                    answers=score.answers,
+                    right=score.right,
+                    detail=score.detail,
+                )
+            )
+    return found
 
 
 GUESSES = 25
