@@ -17,12 +17,15 @@ import pytest
 from sleuth.config import load_recipe
 from sleuth.datasets.files import read_puzzles
 from sleuth.runs.rows import EvaluationRow, read_parquet
+from tests.puzzles.test_import import SMALL
 from tests.tiny import tiny_folder
 
 ROOT = Path(__file__).parent.parent
 RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
 DEMO = ROOT / "recipes" / "demo.toml"
-SMALL = {
+GOLD = ("Ada Quick", "Pier", "Boat House", "Boat House")
+"""Answers of the page `SMALL`."""
+SMALL_RUN = {
     "sft.examples": "8",
     "sft.batch_size": "4",
     "grpo.steps": "2",
@@ -51,7 +54,7 @@ def sleuth(*arguments: object, given: str | None = None, cwd: Path | None = None
 
 
 def keys(**changed: str) -> list[str]:
-    return [part for name, value in {**SMALL, **changed}.items() for part in (f"--{name}", value)]
+    return [part for name, value in {**SMALL_RUN, **changed}.items() for part in (f"--{name}", value)]
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,24 @@ def test_explain(puzzles: Path) -> None:
     assert sleuth("explain", puzzles, "--number", "99").returncode == 2
 
 
+def test_difficulty_and_remarks(tmp_path: Path) -> None:
+    order = ["make", "temporal-clue", "--level", "reference", "--style", "original", "--seed", "31", "--count", "3"]
+    plain, rated = tmp_path / "plain.jsonl", tmp_path / "rated.jsonl"
+    assert sleuth(*order, "--count", "1", "--out", plain).returncode == 0
+    made = sleuth(*order, "--count", "1", "--difficulty", "--out", rated)
+    assert made.returncode == 0, made.stderr
+    [before], [after] = read_puzzles(plain), read_puzzles(rated)
+    assert set(after.meta["difficulty"]) == {"steps", "largest", "several", "depth"}
+    assert after.model_copy(update={"meta": before.meta}) == before and "difficulty" not in before.meta
+    (tmp_path / "one.json").write_text(
+        json.dumps([{"prompt": SMALL, "solution": dict(zip("ABCD", GOLD, strict=True))}])
+    )
+    assert sleuth("import", "temporal-clue", tmp_path / "one.json", "--out", tmp_path / "one.jsonl").returncode == 0
+    done = sleuth("audit", tmp_path / "one.jsonl")
+    assert done.returncode == 0 and "remark: read with an inclusive “or”" in done.stdout
+    assert "1 leave several worlds, 1 also several answers" in done.stdout
+
+
 def test_made_files_do_not_depend_on_hash_seed_or_workers(tmp_path: Path) -> None:
     contents = set()
     for number, workers in enumerate((1, 2)):
@@ -145,6 +166,8 @@ def test_play(puzzles: Path) -> None:
     lines = ["hint", "", "nobody at all", *puzzle.answers.values()]
     done = sleuth("play", "--file", puzzles, given="\n".join(lines) + "\n")
     assert done.returncode == 0
+    restated = [f": {clue[:-1].lower()}." for clue in puzzle.clues]
+    assert "By clue" in done.stdout and not any(text in done.stdout.lower() for text in restated)
     assert "That is none of" in done.stdout and "One of:" in done.stdout and "Case closed." in done.stdout
     assert "you said nothing" in sleuth("play", "--level", "1", "--seed", "3", given="").stdout
 
@@ -324,7 +347,7 @@ def test_a_fork_goes_on_from_the_best_step_and_knows_its_parent(tmp_path: Path, 
 
 
 def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path) -> None:
-    small = {name: value for name, value in SMALL.items() if name != "model.dtype"} | {
+    small = {name: value for name, value in SMALL_RUN.items() if name != "model.dtype"} | {
         "model.hidden": "32",
         "model.heads": "2",
     }
@@ -368,6 +391,7 @@ def test_eval_and_ask(puzzles: Path, model: Path, tmp_path: Path) -> None:
     done = sleuth("ask", puzzles, "--model", model, "--max-new-tokens", "4")
     assert done.returncode == 0, done.stderr
     assert "4 tokens" in done.stdout or "tokens)" in done.stdout
+    assert "2025" not in done.stdout and "by difficulty" not in done.stdout
     drawn = ["--temperature", "1", "--top-k", "5", "--top-p", "0.9", "--device", "cpu"]
     done = sleuth("ask", puzzles, "--model", model, "--max-new-tokens", "4", *drawn)
     assert done.returncode == 0, done.stderr
@@ -388,6 +412,20 @@ def test_eval_and_ask_constrained(puzzles: Path, model: Path, tmp_path: Path) ->
     assert rows[0].completion in done.stdout and "it said nothing" not in done.stdout
     done = sleuth("ask", puzzles, *options, "--mode", "reason")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+def test_eval_of_pages_of_2025_with_difficulty(model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "p.jsonl"
+    order = ["make", "temporal-clue", "--level", "1", "--style", "original", "--count", "4", "--difficulty"]
+    assert sleuth(*order, "--out", file).returncode == 0
+    options = ["--model", model, "--file", file, "--max-new-tokens", "2"]
+    done = sleuth("eval", *options)
+    assert done.returncode == 0, done.stderr
+    told = " ".join(done.stdout.split())
+    assert "4 pages of the format of 2025, as its grader held the answers" in told
+    assert "puzzles wholly right, by difficulty" in told
+    done = sleuth("eval", *options, "--mode", "program")
+    assert done.returncode == 0 and "2025" not in done.stdout and "by difficulty" in done.stdout
 
 
 def test_eval_and_ask_again(puzzles: Path, model: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sleuth.config import RunConfig, load_recipe
     from sleuth.datasets.audit import audit
     from sleuth.datasets.files import read_puzzles, write_puzzles
+    from sleuth.evaluation.difficulty import by_difficulty
     from sleuth.evaluation.evaluate import evaluate
     from sleuth.evaluation.summary import summarise
     from sleuth.grading.grade import grade
@@ -51,6 +52,7 @@ _WHERE = {
     "ScriptedPolicy": "sleuth.policy.scripted",
     "TorchPolicy": "sleuth.policy.engine",
     "audit": "sleuth.datasets.audit",
+    "by_difficulty": "sleuth.evaluation.difficulty",
     "difficulty": "sleuth.puzzles.explain",
     "evaluate": "sleuth.evaluation.evaluate",
     "explain": "sleuth.puzzles.explain",
@@ -85,6 +87,7 @@ __all__ = [
     "TorchPolicy",
     "UserError",
     "audit",
+    "by_difficulty",
     "difficulty",
     "evaluate",
     "explain",

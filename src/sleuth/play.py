@@ -30,8 +30,10 @@ def show(puzzle: Puzzle, solution: bool = False) -> str:
 
 
 def hints(puzzle: Puzzle) -> Iterator[str]:
-    """One step towards the answers after another."""
-    yield from tell(explain(puzzle, goal="questions"), "full", str(puzzle.meta.get("style", "plain")))
+    """One step towards the answers after another, but for those that only say a clue again."""
+    explanation = explain(puzzle, goal="questions")
+    told = tell(explanation, "full", str(puzzle.meta.get("style", "plain")))
+    yield from (text for step, text in zip(explanation.steps, told, strict=True) if not explanation.restates(step))
 
 
 def play(puzzle: Puzzle, read: Callable[[str], str], write: Callable[[str], None]) -> bool:

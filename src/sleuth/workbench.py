@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,11 @@ from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sleuth.evaluation.statistics import Interval
     from sleuth.policy.models import Loaded
+    from sleuth.runs.rows import EvaluationRow
 
 
 def _need_extra() -> None:
@@ -141,7 +145,6 @@ def evaluate_model(
     from rich.table import Table
 
     from sleuth.evaluation.evaluate import evaluate, evaluate_baselines
-    from sleuth.evaluation.statistics import Interval
     from sleuth.evaluation.summary import answering, summarise, turn_label
     from sleuth.files import atomic_write
     from sleuth.policy.engine import TorchPolicy
@@ -155,28 +158,56 @@ def evaluate_model(
     name = f"{model} ({loaded.quantisation})" if loaded.quantisation else model
     results[f"{name}, mode {mode}"] = rows
 
-    def shown(interval: Interval | None) -> str:
-        return "-" if interval is None else f"{interval.mean:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
-
     table = Table("", "answers right", "puzzles wholly right", "readable", "tokens", title=f"{len(puzzles)} puzzles")
     for label, found in results.items():
         summary = summarise(found)
         tokens = f"{summary.length_tokens.mean:.0f}" if summary.length_tokens.mean else "-"
-        table.add_row(label, shown(summary.share), shown(summary.strict), f"{summary.readable.mean:.1%}", tokens)
-    Console().print(table)
+        table.add_row(label, _shown(summary.share), _shown(summary.strict), f"{summary.readable.mean:.1%}", tokens)
+    Console().print(table, *_breakdowns(results, puzzles, mode))
     if mode == "program":
         answers = answering(rows)
         programs = Table("answered", "wholly right, of those", "errors among them", title=f"{retries} retries at most")
-        programs.add_row(shown(answers.answered), shown(answers.right), str(answers.errors))
+        programs.add_row(_shown(answers.answered), _shown(answers.right), str(answers.errors))
         Console().print(programs)
     if retries:
         turns = Table("turns", "of all completions")
         for figure, interval in summarise(rows, retries).turns.items():
-            turns.add_row(turn_label(figure).lower(), shown(interval))
+            turns.add_row(turn_label(figure).lower(), _shown(interval))
         Console().print(turns)
     if out is not None:
         atomic_write(out, to_parquet(EvaluationRow, rows))
         say(f"every completion: {out}")
+
+
+def _shown(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{interval.mean:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
+
+
+def _breakdowns(results: Mapping[str, list[EvaluationRow]], puzzles: Sequence[Puzzle], mode: Mode) -> Iterator[Table]:
+    """Further tables of an evaluation, where the puzzles give cause: the grades of 2025, success by difficulty."""
+    from rich.table import Table
+
+    from sleuth.evaluation.difficulty import by_difficulty
+    from sleuth.evaluation.evaluate import as_in_2025
+    from sleuth.evaluation.summary import summarise
+
+    again = {} if mode == "program" else {label: as_in_2025(rows, puzzles) for label, rows in results.items()}
+    if again and all(again.values()):
+        count = len({row.puzzle_id for rows in again.values() for row in rows})
+        title = f"{count} pages of the format of 2025, as its grader held the answers (times never for right)"
+        table = Table("", "answers right", "puzzles wholly right", title=title)
+        for label, rows in again.items():
+            summary = summarise(rows)
+            table.add_row(label, _shown(summary.share), _shown(summary.strict))
+        yield table
+    thirds = {label: by_difficulty(rows, puzzles) for label, rows in results.items()}
+    first = next(iter(thirds.values()))
+    if first:
+        table = Table("steps to explain", "puzzles", *thirds, title="puzzles wholly right, by difficulty")
+        for place, third in enumerate(first):
+            found = (_shown(some[place].strict) for some in thirds.values())
+            table.add_row(f"{third.low} to {third.high}", str(third.strict.n), *found)
+        yield table
 
 
 def ask_model(puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device: str, retries: int = 0) -> None:

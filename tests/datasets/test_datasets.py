@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 import sleuth
-from sleuth.datasets.audit import audit, audit_all
+from sleuth.datasets.audit import Finding, Remark, audit, audit_all, overview
 from sleuth.datasets.completions import grade_file
 from sleuth.datasets.files import read_puzzles, write_puzzles
 from sleuth.datasets.make import Order, make_puzzles, make_slots
 from sleuth.datasets.original import import_original
 from sleuth.errors import UserError
+from sleuth.logic.cpsat import CpModel
+from sleuth.logic.formulas import Not, World
+from sleuth.puzzles.family import get_family
+from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
+from tests.puzzles.test_import import ORIGINALS, SMALL
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +111,102 @@ def test_audit_finds_faults() -> None:
 
     garbled = puzzle.model_copy(update={"prompt": puzzle.prompt.replace(first, first.replace(" ", " not ", 1))})
     assert audit(garbled).problems
+
+
+def read_as_2025(tmp_path: Path, prompt: str, solution: dict[str, str]) -> Puzzle:
+    (tmp_path / "one.json").write_text(json.dumps([{"prompt": prompt, "solution": solution}]))
+    [puzzle] = import_original(tmp_path / "one.json")
+    return puzzle
+
+
+def test_a_remark_on_what_plain_english_leaves_open(tmp_path: Path) -> None:
+    """If "the hose was in the Pier or Ben in the Boat House" may be both, the hose may be anywhere, as Ben is there."""
+    answers = {"A": "Ada Quick", "B": "Pier", "C": "Boat House", "D": "Boat House"}
+    asked = audit(read_as_2025(tmp_path, SMALL, answers))
+    reading = "with an inclusive “or”"
+    assert asked.problems == () and asked.remarks == (Remark(reading, ("C",)),)
+    assert str(asked.remarks[0]) == f"read {reading}, it leaves several worlds, and several answers to question C"
+    del answers["C"]
+    quiet = audit(read_as_2025(tmp_path, SMALL.replace("C. Where was the Garden Hose?\n", ""), answers))
+    assert quiet.problems == () and quiet.remarks == (Remark(reading, ()),)
+    # A third clue that settles it: then "or" may be read as one likes.
+    settled = SMALL.replace("in the Boat House\n\n", "in the Boat House\n- The Garden Hose was not in the Pier\n\n")
+    assert settled != SMALL and audit(read_as_2025(tmp_path, settled, answers | {"C": "Boat House"})).remarks == ()
+    # A problem of another kind hides no remark; several worlds as meant do.
+    outright = SMALL.replace("B. Where was the murder committed?", "B. What weapon did the murderer use?")
+    finding = audit(read_as_2025(tmp_path, outright, answers | {"B": "Oar", "C": "Boat House"}))
+    assert finding.problems == ("question B is answered by a clue outright",) and len(finding.remarks) == 1
+    open_page = SMALL.replace("- Mr. Ben was in the room just west of Dr. Zed\n", "")
+    finding = audit(read_as_2025(tmp_path, open_page, answers | {"C": "Boat House"}))
+    assert finding.problems == ("several worlds obey the clues",) and finding.remarks == ()
+    undecided = Finding("x", (), (Remark(reading, None),))
+    assert overview([asked, quiet, undecided, Finding("y", ("no world",))]) == [
+        "3 of 4 puzzles are sound",
+        f"read {reading}, 2 leave several worlds, 1 also several answers; no verdict on 1",
+    ]
+
+
+def test_no_verdict_on_a_remark_is_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    puzzle = read_as_2025(tmp_path, SMALL, {"A": "Ada Quick", "B": "Pier", "C": "Boat House", "D": "Boat House"})
+    calls = []
+
+    def worlds(self: CpModel, limit: int, seconds: float | None = None) -> list[World]:
+        calls.append(limit)
+        if len(calls) > 1:
+            raise TimeoutError("no verdict")
+        return first
+
+    first = CpModel.worlds(_model(puzzle), 2)
+    monkeypatch.setattr(CpModel, "worlds", worlds)
+    finding = audit(puzzle)
+    assert finding.problems == () and [remark.letters for remark in finding.remarks] == [None]
+    assert "no verdict" in str(finding.remarks[0])
+
+
+def _model(puzzle: Puzzle) -> CpModel:
+    family = get_family(puzzle.family)
+    page = family.read_page(puzzle.prompt)
+    theory = family.theory(page.case)
+    return CpModel(theory.space, [*theory.rules(), *map(theory.formula, page.clues)])
+
+
+@pytest.mark.parametrize("style", ["plain", "original"])
+def test_readings_are_loose(style: str) -> None:
+    """What a page means implies every other reading of it; and only pages of 2025 have one."""
+    found = 0
+    for index in range(12):
+        puzzle = make_puzzle("temporal-clue", "reference", "train", 31, index, style).puzzle
+        family = get_family(puzzle.family)
+        page = family.read_page(puzzle.prompt)
+        theory = family.theory(page.case)
+        for formulas in family.loose_readings(theory, page).values():
+            found += 1
+            for clue, read in zip(page.clues, formulas, strict=True):
+                assert CpModel(theory.space, [theory.formula(clue), Not(read)]).solve(60) is None
+                assert (read == theory.formula(clue)) == (clue.kind != "either")
+    assert (found > 3) == (style == "original") and bool(found) == (style == "original")
+
+
+@pytest.mark.skipif(not ORIGINALS, reason="SLEUTH_DATA is not set: the original 64 puzzles were NOT audited")
+@pytest.mark.parametrize(("number", "letters"), [(9, ("B",)), (8, ()), (17, ("A", "B", "E", "F")), (1, None)])
+def test_remarks_on_original_puzzles(number: int, letters: tuple[str, ...] | None, tmp_path: Path) -> None:
+    puzzle = read_as_2025(tmp_path, ORIGINALS[number]["prompt"], ORIGINALS[number]["solution"])
+    assert [remark.letters for remark in audit(puzzle).remarks] == ([] if letters is None else [letters])
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_difficulty_is_stored_where_it_is_asked_for(tmp_path: Path, suffix: str) -> None:
+    order = Order("zebra", "1", "val", 3, 12)
+    plain = list(make_puzzles(order, 1))
+    rated = list(make_puzzles(replace(order, difficulty=True), 2))
+    assert all("difficulty" not in puzzle.meta for puzzle in plain)
+    for before, after in zip(plain, rated, strict=True):
+        assert after.meta["difficulty"] == asdict(sleuth.difficulty(sleuth.explain(before)))
+        assert after.model_copy(update={"meta": before.meta}) == before
+        assert {key: value for key, value in after.meta.items() if key != "difficulty"} == before.meta
+    write_puzzles(tmp_path / f"p{suffix}", rated)
+    assert read_puzzles(tmp_path / f"p{suffix}") == rated
+    assert sleuth.make("zebra", split="val", seed=3, count=2, difficulty=True) == rated[:2]
 
 
 def test_grade_file(puzzles: list[Puzzle], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sleuth.errors import UserError
-from sleuth.evaluation.evaluate import evaluate
+from sleuth.evaluation.evaluate import as_in_2025, evaluate
 from sleuth.evaluation.summary import answering
 from sleuth.grading.score import Outcome
 from sleuth.policy.base import Request, Sampling
@@ -118,6 +118,31 @@ def test_a_file_from_before_there_were_turns_is_read(tmp_path: Path) -> None:
     path.write_bytes(to_parquet(EvaluationRow, rows))
     pq.write_table(pq.read_table(path).drop_columns(["turns"]), path)
     assert read_parquet(EvaluationRow, path) == rows
+
+
+def test_pages_of_2025_have_a_second_grade() -> None:
+    """A time is right for us and never was in 2025; a guess after the answer block is ignored by us and was the answer
+    in 2025; other pages have no second grade."""
+    page = make_puzzle("temporal-clue", "reference", "test", 5, 0, "original").puzzle
+    letter = next(question.letter for question in page.questions if question.kind == "suspect")
+    timed = page.model_copy(update={"id": "timed", "answers": {letter: "9:30 PM"}})
+    answers = "\n".join(f"{name}. {answer}" for name, answer in page.answers.items())
+    guess = next(q.choices for q in page.questions if q.letter == letter)[0]
+    wrong = next(choice for q in page.questions if q.letter == letter for choice in q.choices if choice != guess)
+    single = page.model_copy(update={"answers": {letter: guess}})
+    policy = ScriptedPolicy(lambda request, sample: f"{letter}. {guess}\nor rather {letter}. {wrong}")
+    [ours] = evaluate(policy, [single], "answer", GREEDY)
+    [theirs] = as_in_2025([ours], [single])
+    assert (ours.outcome, theirs.outcome) == (Outcome.CORRECT, Outcome.WRONG)
+    assert (theirs.reward, theirs.correct, theirs.answers) == (0.0, False, {letter: wrong.lower()})
+    assert (theirs.completion, theirs.puzzle_id, theirs.gold) == (ours.completion, ours.puzzle_id, ours.gold)
+    [row] = evaluate(ScriptedPolicy(lambda request, sample: f"{letter}. 9:30 PM"), [timed], "reason", GREEDY)
+    assert as_in_2025([row], [timed])[0].outcome is Outcome.UNREADABLE
+    [whole] = evaluate(ScriptedPolicy(lambda request, sample: answers), [page], "answer", GREEDY)
+    kinds = [question.kind for question in page.questions]
+    assert whole.correct and as_in_2025([whole], [page])[0].reward == 1 - kinds.count("time") / len(kinds)
+    plain = evaluate(ScriptedPolicy(write), PUZZLES, "answer", GREEDY)
+    assert as_in_2025(plain, PUZZLES) == []
 
 
 @pytest.mark.parametrize(("mode", "retries"), [("answer", 1), ("reason", 2), ("program", -1)])

@@ -6,16 +6,21 @@ Judged by CP-SAT, which shares no code with the solver that finds the steps.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import pytest
 
+from sleuth.config import Telling
+from sleuth.datasets.original import import_original
 from sleuth.errors import UserError
+from sleuth.grading import soundness
 from sleuth.logic.citations import Fact, Step
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import And, Formula, Not, holds
@@ -24,8 +29,14 @@ from sleuth.puzzles.family import Theory, family_names, get_family
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.targets import trace
+from tests.puzzles.test_import import ORIGINALS
 
 COUNTS = {"1": 6, "2": 3}
+MOST_CLUES = 20
+"""Of original puzzles that are explained here; `benchmarks/explain.py` explains all 64."""
+NESTED = ("temporal-clue", "3", "train", 9, 0)
+"""A puzzle that takes a supposition within another."""
+TRUE = {soundness.Verdict.DERIVED, soundness.Verdict.REPEATED, soundness.Verdict.EMPTY, soundness.Verdict.LUCKY}
 SUPPOSING = ("zebra", "3", 5, 0)
 """Family, level, seed and index of a puzzle that takes a supposition."""
 
@@ -91,16 +102,53 @@ class Judge:
         assert {fact for one in inner for fact in one.known} >= {supposed}
 
 
+def check_whole(puzzle: Puzzle) -> Explanation:
+    """Every step is entailed by what it cites and by nothing less, and all lead to the one world."""
+    explanation = explain(puzzle)
+    judge = Judge(explanation)
+    judge.check(explanation.steps, ())
+    world = CpModel(judge.theory.space, [f for group in judge.rules for f in group] + judge.clues).solve(60)
+    assert world is not None and explanation.world == world
+    assert told_values(explanation) == {(v.index, world[v.index]) for v in judge.theory.space if v.size > 1}
+    return explanation
+
+
+def told_values(explanation: Explanation) -> set[tuple[int, int]]:
+    return {(fact.variable, fact.value) for step in explanation.steps for fact in step.facts if fact.true}
+
+
 @every_level
 def test_every_step_is_entailed_by_what_it_cites_and_by_nothing_less(name: str, level: str) -> None:
     for puzzle in _puzzles(name, level):
-        explanation = explain(puzzle)
-        judge = Judge(explanation)
-        judge.check(explanation.steps, ())
-        told = {(fact.variable, fact.value) for step in explanation.steps for fact in step.facts if fact.true}
-        world = CpModel(judge.theory.space, [f for group in judge.rules for f in group] + judge.clues).solve(60)
-        assert world is not None and explanation.world == world
-        assert told == {(v.index, world[v.index]) for v in judge.theory.space if v.size > 1}
+        check_whole(puzzle)
+
+
+@pytest.mark.parametrize(
+    ("level", "style", "index"),
+    [("2", "original", 0), ("2", "original", 1)]
+    + [("reference", "plain", index) for index in (3, 8)]
+    + [("reference", "original", index) for index in (0, 3)],
+)
+def test_so_it_is_in_the_format_and_the_sizes_of_2025(level: str, style: str, index: int) -> None:
+    explanation = check_whole(make_puzzle("temporal-clue", level, "train", 31, index, style).puzzle)
+    cited = {rule for step in explanation.steps for rule in step.rules}
+    assert cited and {explanation.rules[rule] for rule in cited} <= {"movement", "murder", "motives"}
+
+
+@pytest.mark.skipif(not ORIGINALS, reason="SLEUTH_DATA is not set: the original 64 puzzles were NOT explained")
+@pytest.mark.parametrize("number", [number for number, one in enumerate(ORIGINALS) if one["num_clues"] <= MOST_CLUES])
+def test_an_original_puzzle_is_explained_up_to_its_answers(number: int, tmp_path: Path) -> None:
+    (tmp_path / "one.json").write_text(json.dumps([ORIGINALS[number]]))
+    [puzzle] = import_original(tmp_path / "one.json")
+    explanation = explain(puzzle)
+    family, page = explanation.family, explanation.page
+    theory = family.theory(page.case)
+    assert told_values(explanation) == {(v.index, explanation.world[v.index]) for v in theory.space if v.size > 1}
+    for letter, question in zip(page.letters, page.questions, strict=True):
+        choice = family.true_choice(page.case, theory, explanation.world, question)
+        assert choice is not None and family.answer_text(page.case, choice) == ORIGINALS[number]["solution"][letter]
+    for telling in ("short", "full", "numbered"):
+        assert len(tell(explanation, telling, "original")) >= len(explanation.steps)
 
 
 @every_level
@@ -148,9 +196,8 @@ def test_the_cheapest_steps_are_valid_too(name: str) -> None:
     puzzle = make_puzzle(name, "1", "train", 31, 0).puzzle
     explanation = explain(puzzle, optimal=True)
     Judge(explanation).check(explanation.steps, ())
-    told = {(fact.variable, fact.value) for step in explanation.steps for fact in step.facts if fact.true}
     space = explanation.family.theory(explanation.page.case).space
-    assert told == {(v.index, explanation.world[v.index]) for v in space if v.size > 1}
+    assert told_values(explanation) == {(v.index, explanation.world[v.index]) for v in space if v.size > 1}
 
 
 @pytest.mark.parametrize("name", family_names())
@@ -172,6 +219,44 @@ def test_facts_and_denials_are_told_in_sentences_that_read_back(name: str) -> No
             assert holds(theory.formula(denial), world) == (world[variable.index] != value)
 
 
+PAGE = """\
+Victim: Rex
+Suspects: Ada, Ben
+Weapons: Rope, Oar
+Map: Hall / Bar
+Clues:
+Ada was in the Hall.
+The Oar was not in the Bar.
+Ben was in the same room as the murder weapon.
+Questions:
+A. Murderer?"""
+TOLD: dict[Telling, list[str]] = {
+    "short": [
+        "Ada was in the Hall.",
+        "So: Ben was in the Bar.",
+        "The Oar was not in the Bar. So: The Oar was in the Hall.",
+        "Ben was in the same room as the murder weapon. So: The murder was committed with the Rope. The Rope was in "
+        "the Bar.",
+        "So: Ben committed the murder. The murder was committed in the Bar. Rex was in the Bar.",
+    ],
+    "full": [
+        "By clue 1: Ada was in the Hall.",
+        "By the rules, since Ada was in the Hall: Ben was in the Bar.",
+        "By clue 2 (“The Oar was not in the Bar”): the Oar was in the Hall.",
+        "By clue 3 (“Ben was in the same room as the murder weapon”), since Ben was in the Bar and the Oar was in the "
+        "Hall: the murder was committed with the Rope and the Rope was in the Bar.",
+        "By the rules, since Ben was in the Bar, the murder was committed with the Rope and the Rope was in the Bar: "
+        "Ben committed the murder, the murder was committed in the Bar and Rex was in the Bar.",
+    ],
+    "numbered": [
+        "1. Ada was in the Hall. [clue 1]",
+        "2. Ben was in the Bar. [rule murder, step 1]",
+        "3. The Oar was in the Hall. [clue 2]",
+        "4. The murder was committed with the Rope. The Rope was in the Bar. [clue 3, step 2, step 3]",
+        "5. Ben committed the murder. The murder was committed in the Bar. Rex was in the Bar. [rule murder, step 2, "
+        "step 4]",
+    ],
+}
 PAGE_KEY = ("zebra", "1", "train", 5, 0)
 
 
@@ -191,7 +276,35 @@ def test_a_supposition_is_told_with_its_contradiction() -> None:
     number = next(i for i, step in enumerate(explanation.steps, start=1) if step.suppose)
     assert any(line.startswith(f"{number}.0. Suppose that ") for line in numbered)
     assert sum("That cannot be." in line for line in numbered) == sum(s.suppose is not None for s in explanation.steps)
-    assert "Suppose that" in full[number - 1] and "a contradiction" in full[number - 1]
+    lines = full[number - 1].split("\n")
+    assert lines[0].startswith("Suppose that ") and lines[-1].startswith("So ")
+    assert all(line.startswith("  By ") for line in lines[1:-1]) and lines[-2].endswith(": a contradiction.")
+
+
+def test_a_supposition_within_another_is_told_further_in() -> None:
+    """What is found under both is no claim of the text: all that is claimed is true."""
+    puzzle = make_puzzle(*NESTED).puzzle
+    explanation = explain(puzzle)
+    assert difficulty(explanation).depth == 2
+    full = "\n".join(tell(explanation, "full"))
+    assert "\n  Suppose further that " in full and "\n  That refutes the further supposition: " in full
+    for telling in ("full", "numbered"):
+        claims = soundness.judge(puzzle, "\n".join(tell(explanation, telling)), most=0)
+        assert len(claims) > len(explanation.steps) and {claim.verdict for claim in claims} <= TRUE
+
+
+@pytest.mark.parametrize(("telling", "said"), TOLD.items())
+def test_by_hand(telling: Telling, said: list[str]) -> None:
+    puzzle = make_puzzle("temporal-clue", "1", "train", 1, 0).puzzle
+    puzzle = puzzle.model_copy(update={"prompt": PAGE})
+    assert tell(explain(puzzle), telling) == said
+
+
+def test_facts_with_commas_are_parted_by_semicolons() -> None:
+    explanation = explain(make_puzzle("temporal-clue", "2", "train", 31, 0).puzzle)
+    several = next(i for i, step in enumerate(explanation.steps) if len(step.known) > 1)
+    assert "; and " in tell(explanation, "full", "witness")[several]
+    assert ";" not in tell(explanation, "full", "plain")[several]
 
 
 def test_trace_sentences_are_true() -> None:

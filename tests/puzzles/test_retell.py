@@ -13,6 +13,7 @@ from sleuth.datasets.original import import_original
 from sleuth.errors import UserError
 from sleuth.grading.grade import grade
 from sleuth.puzzles.canonical import digest
+from sleuth.puzzles.explain import rated
 from sleuth.puzzles.family import get_family
 from sleuth.puzzles.generate import MIXED, Made, make_puzzle
 from sleuth.puzzles.retell import retold
@@ -46,6 +47,14 @@ def test_a_twin_says_the_same(name: str, level: str, names: int | None) -> None:
             assert twin.answers == puzzle.answers
         assert retold(puzzle, style, names) == twin, "the same each time"
     assert audit(retold(puzzle, None, names), minimal=level in ("1", "2")).problems == ()
+
+
+@pytest.mark.parametrize(("name", "level"), [("temporal-clue", "2"), ("zebra", "1")])
+def test_a_twin_is_as_hard(name: str, level: str) -> None:
+    puzzle = made(name, level).puzzle
+    for style in get_family(name).styles:
+        twin = retold(rated(puzzle), style, 3)
+        assert twin == rated(retold(puzzle, style, 3)) and "difficulty" not in retold(puzzle, style, 3).meta
 
 
 def test_what_is_not_named_stays() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sleuth.config import Mode
+from sleuth.grading.original import grade_original
 from sleuth.grading.score import Score
 from sleuth.grading.worker import grade_safely
 from sleuth.policy.asking import ask, check_retries
@@ -74,6 +76,28 @@ def completion(puzzle: Puzzle, mode: Mode, conversation: Conversation) -> dict[s
 def said_before(conversation: Conversation) -> tuple[tuple[str, str], ...]:
     """(completion, what was said to it) of every turn but the last, as rows keep them."""
     return tuple((turn.completion, turn.said) for turn in conversation.request.turns)
+
+
+def as_in_2025(rows: Sequence[EvaluationRow], puzzles: Sequence[Puzzle]) -> list[EvaluationRow]:
+    """Completions about pages in the format of 2025, graded again as the grader of 2025 did (`grade_original`), so that
+    its figures can be compared; those about other pages are left out. For modes `answer` and `reason`."""
+    pages = {puzzle.id: puzzle for puzzle in puzzles if puzzle.meta.get("style") == "original"}
+    found = []
+    for row in rows:
+        if row.puzzle_id in pages:
+            score = grade_original(pages[row.puzzle_id], row.completion)
+            found.append(
+                replace(
+                    row,
+                    outcome=score.outcome,
+                    reward=score.reward,
+                    correct=score.correct,
+                    answers=score.answers,
+                    right=score.right,
+                    detail=score.detail,
+                )
+            )
+    return found
 
 
 GUESSES = 25

@@ -27,11 +27,11 @@ MOST_DIRECT = 3
 """Most clues of a step that supposes nothing."""
 MOST_TRIED = 120
 """Atoms looked at for a step of several clues: those of the smallest domains. More than level 2 has."""
-MOST_SUPPOSED = 6
-"""Suppositions tried where nothing direct is left; the shortest is taken."""
+MOST_SUPPOSED = (6, 2)
+"""Suppositions tried where nothing direct is left, by how many are around them; the shortest is taken."""
 MOST_ALIKE = 20
 """Later steps with the same clues and rules that a fact may join."""
-MOST_DEPTH = 2
+MOST_DEPTH = len(MOST_SUPPOSED)
 """Suppositions within one another."""
 
 
@@ -279,7 +279,7 @@ class _Chain:
         tried: list[tuple[tuple[int, ...], int, Citation, Supposition]] = []
         known = self.facts()
         base = self.premises.cnf.base
-        for atom, core in targets[:MOST_SUPPOSED]:
+        for atom, core in targets[: MOST_SUPPOSED[self.depth]]:
             if atom is None:
                 continue
             variable = next(i for i in reversed(range(len(base))) if base[i] <= atom)

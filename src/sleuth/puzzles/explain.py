@@ -20,6 +20,7 @@ from sleuth.logic.optimal import solve_in_cheapest_steps
 from sleuth.logic.steps import solve_in_steps
 from sleuth.puzzles.family import Family, PageText, get_family
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.statements import Statement
 
 DIFFICULTY = "difficulty"
 """Key of a puzzle's metadata."""
@@ -35,6 +36,19 @@ class Explanation:
     steps: tuple[Step, ...]
     rules: tuple[str, ...]
     """Names of the groups of rules that steps cite."""
+
+    def restates(self, step: Step) -> bool:
+        """Whether a step says just what the one clue says that it cites."""
+        if len(step.facts) != 1 or len(step.clues) != 1 or step.rules or step.known:
+            return False
+        return self.statement(step.facts[0]) == self.page.clues[step.clues[0]]
+
+    def statement(self, fact: Fact) -> Statement:
+        """What a fact says."""
+        say = self.family.fact if fact.true else self.family.denial
+        statement = say(self.family.theory(self.page.case), fact.variable, fact.value)
+        assert statement is not None, fact
+        return statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +120,8 @@ def rated(puzzle: Puzzle) -> Puzzle:
 
 
 def tell(explanation: Explanation, telling: Telling = "full", style: str = "plain") -> list[str]:
-    """The steps in words, a text for each, in the family's sentences of a style."""
+    """The steps in words, a text for each, in the family's sentences of a style. A step that supposes something takes
+    several lines."""
     return list({"short": _short, "full": _full, "numbered": _numbered}[telling](_Words(explanation, style)))
 
 
@@ -116,16 +131,13 @@ class _Words:
     def __init__(self, explanation: Explanation, style: str) -> None:
         family, case = explanation.family, explanation.page.case
         self.explanation = explanation
+        self.rules = explanation.rules if len(explanation.rules) > 1 else ()
         self.clues = [f"{text.removesuffix('.')}." for text in explanation.page.clue_texts]
-        self._family, self._theory = family, family.theory(case)
         self._style = style if style in family.styles else family.styles[0]
         self._grammar = family.fact_grammar(case, self._style)
 
     def phrase(self, fact: Fact) -> str:
-        say = self._family.fact if fact.true else self._family.denial
-        statement = say(self._theory, fact.variable, fact.value)
-        assert statement is not None, fact
-        return self._grammar.write(statement, self._style)
+        return self._grammar.write(self.explanation.statement(fact), self._style)
 
     def sentence(self, fact: Fact) -> str:
         text = self.phrase(fact)
@@ -136,7 +148,11 @@ class _Words:
 
 
 def _join(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    if len(parts) == 1:
+        return parts[0]
+    if any(", " in part for part in parts):
+        return f"{'; '.join(parts[:-1])}; and {parts[-1]}"
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _short(words: _Words) -> Iterator[str]:
@@ -148,26 +164,35 @@ def _short(words: _Words) -> Iterator[str]:
 
 
 def _premises(words: _Words, step: Step) -> str:
-    parts = [f"clue {i + 1} (“{words.clues[i].removesuffix('.')}”)" for i in step.clues]
+    parts = [f"clue {i + 1}" for i in step.clues]
+    if not words.explanation.restates(step):
+        quoted = [words.clues[i].removesuffix(".") for i in step.clues]
+        parts = [f"{part} (“{text}”)" for part, text in zip(parts, quoted, strict=True)]
     if step.rules:
-        parts.append("the rules")
-    return _join(parts) if parts else ""
+        named = [words.rules[i] for i in step.rules] if words.rules else []
+        parts.append(f"the rules of {_join(named)}" if named else "the rules")
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
 
 
 def _full(words: _Words) -> Iterator[str]:
     for step in words.explanation.steps:
-        yield _full_step(words, step)
+        yield _full_step(words, step, 0)
 
 
-def _full_step(words: _Words, step: Step) -> str:
+def _full_step(words: _Words, step: Step, depth: int) -> str:
+    """`depth`: suppositions around it, each of which indents."""
+    if step.suppose is not None:
+        # What it cites is what its own steps cite, so it is not said twice.
+        indent = "\n" + "  " * (depth + 1)
+        inner = indent.join(_full_step(words, one, depth + 1) for one in step.suppose.steps)
+        further, end = ("further ", "That refutes the further supposition:") if depth else ("", "So")
+        lead = f"Suppose {further}that {words.phrase(step.suppose.fact)}."
+        return f"{lead}{indent}{inner}\n{'  ' * depth}{end} {words.phrases(step.facts)}."
     source = _premises(words, step)
     lead = f"By {source}" if source else "What is left"
     if step.known:
         lead += f", since {words.phrases(step.known)}"
-    if step.suppose is None:
-        return f"{lead}: {words.phrases(step.facts) if step.facts else 'a contradiction'}."
-    inner = " ".join(_full_step(words, one) for one in step.suppose.steps)
-    return f"{lead}. Suppose that {words.phrase(step.suppose.fact)}. {inner} So {words.phrases(step.facts)}."
+    return f"{lead}: {words.phrases(step.facts) if step.facts else 'a contradiction'}."
 
 
 def _numbered(words: _Words) -> Iterator[str]:
