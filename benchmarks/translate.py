@@ -162,22 +162,37 @@ def slips(clues: dict[str, list[ClueTold]]) -> Iterator[str]:
             yield f"- {puzzle.rsplit('/', 1)[1]}: and {len(wrong) - 3} more of {len(found)} clues"
 
 
-def curve(points: Sequence[tuple[str, float, Interval]]) -> str:
-    """Puzzles wholly right against hours of computing, as SVG."""
-    values = [
-        {"what": what, "hours": hours, "mean": found.mean, "low": found.low, "high": found.high}
-        for what, hours, found in points
-    ]
-    base = alt.Chart(alt.Data(values=values)).encode(
-        x=alt.X("hours:Q", title="hours of training, one core"), color=alt.Color("what:N", title=None)
-    )
-    axis = alt.Axis(format=".0%")
-    line = base.mark_line(point=True).encode(
-        y=alt.Y("mean:Q", axis=axis, scale=alt.Scale(domain=[0, 1]), title="puzzles of 2025 wholly right")
-    )
-    bars = base.mark_rule(opacity=0.4).encode(y="low:Q", y2="high:Q")
-    svg: str = vl_convert.vegalite_to_svg((line + bars).properties(width=480, height=260, background="white").to_dict())
+def curves(losses: Sequence[tuple[str, float, float]], points: Sequence[tuple[str, float, Interval]]) -> str:
+    """Loss of the warm start, and puzzles of 2025 wholly right where that was measured, against hours, as SVG."""
+    x = alt.X("hours:Q", title="hours of training, one core")
+    colour = alt.Color("what:N", title="trained on pages", sort=[])
+    values = [{"what": what, "hours": hours, "loss": loss} for what, hours, loss in losses]
+    loss_y = alt.Y("loss:Q", scale=alt.Scale(type="log"), title="loss, nats a token")
+    charts = [alt.Chart(alt.Data(values=values)).mark_line().encode(x=x, y=loss_y, color=colour)]
+    if points:
+        values = [
+            {"what": what, "hours": hours, "mean": found.mean, "low": found.low, "high": found.high}
+            for what, hours, found in points
+        ]
+        base = alt.Chart(alt.Data(values=values)).encode(x=x, color=colour)
+        y = alt.Y("mean:Q", axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1]), title="of 2025 wholly right")
+        bars = base.mark_rule(opacity=0.4).encode(y="low:Q", y2="high:Q")
+        charts.append(base.mark_line(point=True).encode(y=y) + bars)
+    drawn = alt.vconcat(*(chart.properties(width=480, height=200) for chart in charts), background="white")
+    svg: str = vl_convert.vegalite_to_svg(drawn.to_dict())
     return svg
+
+
+SMOOTH = 10
+"""Steps of the warm start whose mean loss is one point."""
+
+
+def losses_of(run: RunDirectory, hours: dict[int, float]) -> Iterator[tuple[float, float]]:
+    """(hours, loss) of the warm start, a point for every `SMOOTH` steps."""
+    lines = [line for line in run.read_metrics("sft") if line.step in hours]
+    for first in range(0, len(lines) - SMOOTH + 1, SMOOTH):
+        some = lines[first : first + SMOOTH]
+        yield hours[some[-1].step], sum(line.values["loss"] for line in some) / SMOOTH
 
 
 def hours_by_step(run: RunDirectory) -> dict[int, float]:
@@ -205,6 +220,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/program"))
     parser.add_argument("--unseen", type=Path, default=Path("runs/unseen"))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    parser.add_argument("--checkpoints", action="store_true", help="evaluate every checkpoint kept, for the curve")
     parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: torch's own choice")
     options = parser.parse_args()
     if options.threads:
@@ -277,21 +293,24 @@ def main() -> None:
         lines += [f"## What goes wrong: {best}", "", *by_kind(every), *by_size(originals, rows), *slips(clues), ""]
 
     points: list[tuple[str, float, Interval]] = []
+    losses: list[tuple[str, float, float]] = []
     spent = 0.0
     for what, run in (("other layouts only", options.unseen), ("that of 2025", options.run)):
         if not (run / "config.json").exists():
             continue
-        hours = hours_by_step(RunDirectory.open(run))
-        for step, path in checkpoints_of(run):
+        opened = RunDirectory.open(run)
+        hours = hours_by_step(opened)
+        losses += [(what, spent + at, loss) for at, loss in losses_of(opened, hours)]
+        for step, path in checkpoints_of(run) if options.checkpoints else []:
             rows_or_none = rows_of(asking(label=f"step {step}", model=path), run / "translate")
             if rows_or_none is not None and step in hours:
                 points.append((what, spent + hours[step], summarise(rows_or_none).strict))
         spent += max(hours.values(), default=0.0)
-    if points:
-        atomic_write(options.out / "program.svg", curve(points).encode())
+    if losses:
+        atomic_write(options.out / "program.svg", curves(losses, points).encode())
+        lines += ["## Learning curve", "", "![against hours of training](program.svg)", ""]
         body = [[what, f"{hours:.2f}", shown(strict)] for what, hours, strict in points]
-        lines += ["## Learning curve", "", "![wholly right against hours of training](program.svg)", ""]
-        lines += table(["trained on pages", "hours, one core", "puzzles of 2025 wholly right"], body)
+        lines += table(["trained on pages", "hours, one core", "puzzles of 2025 wholly right"], body) if points else []
         lines += [f"Training took {spent:.1f} hours of one core in all, sampling and checkpoints included.", ""]
     atomic_write(options.out / "program.md", ("\n".join(lines)).encode())
     say(f"{options.out / 'program.md'}")
