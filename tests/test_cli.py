@@ -109,10 +109,10 @@ def test_explain(puzzles: Path) -> None:
 
 
 def test_difficulty_and_remarks(tmp_path: Path) -> None:
-    order = ["make", "temporal-clue", "--level", "reference", "--style", "original", "--seed", "31", "--count", "3"]
+    order = ["make", "temporal-clue", "--level", "2", "--style", "original", "--seed", "31", "--count", "1"]
     plain, rated = tmp_path / "plain.jsonl", tmp_path / "rated.jsonl"
-    assert sleuth(*order, "--count", "1", "--out", plain).returncode == 0
-    made = sleuth(*order, "--count", "1", "--difficulty", "--out", rated)
+    assert sleuth(*order, "--out", plain).returncode == 0
+    made = sleuth(*order, "--difficulty", "--out", rated)
     assert made.returncode == 0, made.stderr
     [before], [after] = read_puzzles(plain), read_puzzles(rated)
     assert set(after.meta["difficulty"]) == {"steps", "largest", "several", "depth"}
