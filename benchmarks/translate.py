@@ -215,14 +215,14 @@ def checkpoints_of(run: Path) -> list[tuple[int, Path]]:
 
 
 MEANING = """\
-What this shows: so small a model, trained on made puzzles alone and on two cores, can turn the clues of a long case into
-formal statements, copying names that it never saw; and a tool does the rest. Because clue sets are minimal, a slip in
-one line mostly leaves no world or several: the system then knows that it has no answer, and can abstain.
+What this shows: so small a model, trained on made puzzles alone and on two cores, can turn the clues of a long case
+into formal statements, copying names that it never saw; and a tool does the rest. Because clue sets are minimal, a slip
+in one line mostly leaves no world or several: the system then knows that it has no answer, and can abstain.
 
-What it does not show: that the model deduces. It reads one sentence at a time; what follows from all of them together is
-the solver's work, and a person who can run the solver needs no model for puzzles whose sentences a grammar can read. It is
-no comparison with models that answered these puzzles in their heads, either; they were given no such tool. And one run
-each: how far another seed would be off is not known.
+What it does not show: that the model deduces. It reads one sentence at a time; what follows from all of them together
+is the solver's work, and a person who can run the solver needs no model for puzzles whose sentences a grammar can read.
+It is no comparison with models that answered these puzzles in their heads, either; they were given no such tool. And one
+run each: how far another seed would be off is not known.
 """
 
 
