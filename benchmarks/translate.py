@@ -221,8 +221,8 @@ in one line mostly leaves no world or several: the system then knows that it has
 
 What it does not show: that the model deduces. It reads one sentence at a time; what follows from all of them together
 is the solver's work, and a person who can run the solver needs no model for puzzles whose sentences a grammar can read.
-It is no comparison with models that answered these puzzles in their heads, either; they were given no such tool. And one
-run each: how far another seed would be off is not known.
+It is no comparison with models that answered these puzzles in their heads, either; they were given no such tool. And
+one run each: how far another seed would be off is not known.
 """
 
 
