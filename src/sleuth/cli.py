@@ -104,7 +104,7 @@ def make_command(
         Sentence style: `plain`, `terse`, `witness`, or `mixed` for one of these drawn per puzzle; `original`
         (temporal-clue) for pages, names and statement kinds as in 2025.
     names
-        `themed`, those of the style's own pages; `pool` (temporal-clue), out of thousands.
+        `themed`, those of the style's own pages; `pool` (temporal-clue), out of lists; `coined`, made up.
     difficulty
         Explain each, too, and store in its metadata how hard it is; that may take longer than making it.
     workers

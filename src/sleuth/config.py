@@ -25,7 +25,7 @@ KlEstimator = Literal["k1", "k2", "k3"]
 KlPlace = Literal["loss", "reward"]
 Truncated = Literal["keep", "mask"]
 Schedule = Literal["linear", "cosine", "constant"]
-Names = Literal["themed", "pool"]
+Names = Literal["themed", "pool", "coined"]
 Goal = Literal["world", "questions"]
 """What a chain of steps must reach: every variable's value, or what makes all answers certain."""
 Telling = Literal["short", "full", "numbered"]
@@ -84,7 +84,8 @@ class SourceConfig(Section):
     style: str = "terse"
     """Sentence style, or `mixed`."""
     names: Names = "themed"
-    """`themed`: the names that the style's pages have. `pool`: of thousands, so that a model learns to copy them."""
+    """`themed`: the names that the style's pages have. `pool`: out of lists. `coined`: half of their words made up, so
+    that a model must copy them letter by letter."""
     weight: float = Field(1.0, gt=0)
     """How often it is drawn from, against the others that are in use."""
     begins: float = Field(0.0, ge=0, lt=1)
@@ -108,8 +109,8 @@ class PuzzlesConfig(Section):
     """Train on the first so many puzzles again and again; 0: an endless stream of new ones."""
     mixture: tuple[SourceConfig, ...] = ()
     """Several sources, in the place of `family`, `level` and `style`: a table `[[puzzles.mixture]]` for each, with
-    these three keys and `names` (`themed`, those of the style's own pages, or `pool`, out of thousands), `weight`,
-    `begins` and `ends`. Evaluation asks as many puzzles of each."""
+    these three keys and `names` (`themed`, those of the style's own pages; `pool`, out of lists; `coined`, made up),
+    `weight`, `begins` and `ends`. Evaluation asks as many puzzles of each."""
     enter: float = Field(0.0, ge=0, le=1)
     """Curriculum by success: GRPO begins with the first source of the mixture, and the next comes into use when the
     running mean of puzzles wholly right, of the last source in use, is at least this. 0: all are used from the

@@ -221,7 +221,7 @@ class Family(ABC, Generic[CaseT, TheoryT]):
 
     def dressed(self, case: CaseT, style: str, names: Names, rng: Random) -> CaseT:
         """The case with the names that pages of a style have, where `themed` names are asked for (most styles take
-        any), or with names from the `pool`."""
+        any), with names from the `pool`, or with `coined` ones."""
         return case
 
     def _read_in(self, templates: Templates, style: str) -> Templates:

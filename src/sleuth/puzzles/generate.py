@@ -57,7 +57,7 @@ def check_names(family: Orderable, names: str) -> None:
     """Raises `UserError` for names that the family does not have."""
     if names not in get_args(Names):
         raise UserError(f"unknown names {names!r}; {nearest(names, list(get_args(Names)))}")
-    if names == "pool" and not family.pooled:
+    if names != "themed" and not family.pooled:
         raise UserError(f"{family.name} has no pool of names; take names themed")
 
 

@@ -25,8 +25,8 @@ def order_of(source: SourceConfig, split: str, seed: int, count: int) -> Order:
 
 def name_of(source: SourceConfig) -> str:
     """As metrics and reports call it."""
-    pool = "-pool" if source.names == "pool" else ""
-    return f"{source.family}-{source.level}-{source.style}{pool}"
+    names = "" if source.names == "themed" else f"-{source.names}"
+    return f"{source.family}-{source.level}-{source.style}{names}"
 
 
 def suite_slots(puzzles: PuzzlesConfig, split: str, seed: int, count: int) -> list[Slot]:

@@ -179,6 +179,22 @@ def test_names_of_the_pool_are_all_that_changes() -> None:
     assert retold(told[0], names=0).answers.keys() == told[1].answers.keys()
 
 
+@pytest.mark.parametrize("style", ["original", "plain", "terse", "witness"])
+def test_coined_names_are_read_back(style: str) -> None:
+    words: list[str] = []
+    for index in range(12):
+        level = ("1", "2", "3")[index % 3]
+        puzzle = make_puzzle("temporal-clue", level, "train", 6, index, style, names="coined").puzzle
+        listed = make_puzzle("temporal-clue", level, "train", 6, index, style, names="pool").puzzle
+        page = FAMILY.read_page(puzzle.prompt)
+        assert page.clues == FAMILY.read_page(listed.prompt).clues, "nothing but names differs"
+        assert audit(puzzle).problems == () and grade(puzzle, target(puzzle, "program"), "program").correct
+        words += [word for name in (*page.case.weapons, *page.case.motives) for word in name.split()]
+    known = {word for name in (*names.WEAPONS, *names.MOTIVES) for word in name.split()}
+    made_up = [word for word in words if word not in known]
+    assert len(made_up) > len(words) / 3 and len(set(made_up)) > 0.9 * len(made_up)
+
+
 def test_a_family_without_a_pool_says_so() -> None:
     with pytest.raises(UserError, match="zebra has no pool of names"):
         make_puzzle("zebra", "1", "train", 0, 0, names="pool")

@@ -64,9 +64,11 @@ class TemporalClue(Family[Case, TemporalTheory]):
         return _theory(case.shape)
 
     def dressed(self, case: Case, style: str, names: Names, rng: Random) -> Case:
-        if style == original.STYLE:
-            return draw.in_full(draw.dress(case, rng))
-        return draw.dress(case, rng) if names == "pool" else case
+        if names != "themed" or style == original.STYLE:
+            case = draw.dress(case, rng)
+        if names == "coined":
+            case = draw.coin(case, rng)
+        return draw.in_full(case) if style == original.STYLE else case
 
     def teller(self, case: Case, theory: TemporalTheory, world: World, level: str, style: str, rng: Random) -> Teller:
         kinds = draw.STYLE_KINDS if style == original.STYLE else draw.kinds_of(level)

@@ -134,6 +134,21 @@ def dress(case: Case, rng: Random) -> Case:
     )
 
 
+def coin(case: Case, rng: Random) -> Case:
+    """The same case with half the words of its names made up."""
+    taken: set[str] = set()
+    [victim] = names.coined([case.victim], taken, rng)
+    return replace(
+        case,
+        victim=victim,
+        suspects=tuple(names.coined(case.suspects, taken, rng)),
+        weapons=tuple(names.coined(case.weapons, taken, rng)),
+        rooms=tuple(names.coined(case.rooms, taken, rng)),
+        motives=tuple(names.coined(case.motives, taken, rng)),
+        story=case.story.replace(case.victim, victim),
+    )
+
+
 def in_full(case: Case) -> Case:
     """The same case with times in full (`09:00 PM`)."""
     return replace(case, times=tuple(map(_in_full, case.times)))

@@ -6,6 +6,7 @@ chosen after the puzzles of 2025.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 TITLES = (
@@ -90,6 +91,41 @@ STORIES = (
     "The letter came too late to {house}: it warned {victim} of a murder which had been done by then.",
     "All the lights of {house} went out together, and when they were lit again there was a body: {victim}.",
 )
+
+
+ONSETS = (
+    "", "b", "br", "c", "ch", "cl", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "ph", "pl",
+    "qu", "r", "s", "sh", "sl", "sp", "st", "sw", "t", "th", "tr", "v", "w", "y", "z",
+)  # fmt: skip
+VOWELS = ("a", "e", "i", "o", "u", "ai", "ea", "ee", "oa", "oo", "ou")
+CODAS = ("", "", "", "", "", "ck", "d", "g", "l", "ll", "m", "n", "nd", "p", "r", "rd", "s", "st", "t", "x")
+COINED_PROBABILITY = 0.5
+"""Of a word of a name, to be made up; the others stay, so that names look like names."""
+
+
+def coin(rng: Random) -> str:
+    """A word that nobody has seen, of one to three syllables."""
+    syllables = rng.choices((1, 2, 3), (1, 3, 1))[0]
+    parts = (rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) for _ in range(syllables))
+    return "".join(parts).capitalize()
+
+
+def coined(listed: Sequence[str], taken: set[str], rng: Random) -> list[str]:
+    """Names with half of their words made up, titles aside; none of which begins as another in `taken`, to which they
+    are added, so that a page can be read in one way."""
+    found = []
+    for name in listed:
+        while True:
+            words = [
+                word if word in TITLES or rng.random() >= COINED_PROBABILITY else coin(rng) for word in name.split(" ")
+            ]
+            new = " ".join(words)
+            folded = new.casefold()
+            if not any(other.startswith(folded) or folded.startswith(other) for other in taken):
+                break
+        taken.add(folded)
+        found.append(new)
+    return found
 
 
 def people(count: int, rng: Random) -> list[str]:
