@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--answer", type=Path, default=Path("runs/answer"))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     runs = {"reason": RunDirectory.open(options.reason), "answer": RunDirectory.open(options.answer)}
     config = runs["reason"].config
     lines = [

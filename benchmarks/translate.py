@@ -235,6 +235,7 @@ def main() -> None:
     parser.add_argument("--checkpoints", action="store_true", help="evaluate every checkpoint kept, for the curve")
     parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: torch's own choice")
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     if options.threads:
         torch.set_num_threads(options.threads)
     originals = import_original(options.original)
@@ -287,7 +288,7 @@ def main() -> None:
             if rows_or_none is not None:
                 found[asked.label] = asked, rows_or_none
                 body.append(figures(asked, rows_or_none))
-        lines += [f"## {title}", "", *table(HEAD, body)]
+        lines += [f"## {title}", "", *table(HEAD, body)] if body else []
     supervised, reinforced = "trained on that layout, supervised", "trained on that layout, then GRPO"
     best = reinforced if reinforced in found else supervised
     for first, second in (
