@@ -1,6 +1,7 @@
 """How well a model translates whole cases, the puzzles of 2025 among them: docs/results/program.md, by one command.
 
     sleuth train recipes/unseen.toml
+    sleuth train recipes/names.toml
     sleuth train recipes/program.toml
     python benchmarks/translate.py temporal-clue-val.json [--run RUN] [--unseen RUN] [--out docs/results]
 
@@ -165,7 +166,7 @@ def slips(clues: dict[str, list[ClueTold]]) -> Iterator[str]:
 def curves(losses: Sequence[tuple[str, float, float]], points: Sequence[tuple[str, float, Interval]]) -> str:
     """Loss of the warm start, and puzzles of 2025 wholly right where that was measured, against hours, as SVG."""
     x = alt.X("hours:Q", title="hours of training, one core")
-    colour = alt.Color("what:N", title="trained on pages", sort=[])
+    colour = alt.Color("what:N", title="recipe", sort=[])
     values = [{"what": what, "hours": hours, "loss": loss} for what, hours, loss in losses]
     loss_y = alt.Y("loss:Q", scale=alt.Scale(type="log"), title="loss, nats a token")
     charts = [alt.Chart(alt.Data(values=values)).mark_line().encode(x=x, y=loss_y, color=colour)]
@@ -210,6 +211,15 @@ def hours_by_step(run: RunDirectory) -> dict[int, float]:
     return hours
 
 
+def lineage(run: Path) -> list[Path]:
+    """The runs that this one's weights have gone through, the first of them first."""
+    found: list[Path] = []
+    while (run / "config.json").exists():
+        found.insert(0, run)
+        run = Path(RunDirectory.open(run).config.model.name).parent
+    return found
+
+
 def checkpoints_of(run: Path) -> list[tuple[int, Path]]:
     return sorted((int(path.name.rsplit("_", 1)[1]), path) for path in (run / "checkpoints").glob("step_*"))
 
@@ -232,7 +242,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("original", type=Path, help="the validation puzzles of 2025")
     parser.add_argument("--run", type=Path, default=Path("runs/program"))
-    parser.add_argument("--unseen", type=Path, default=Path("runs/unseen"))
+    parser.add_argument("--unseen", type=Path, default=Path("runs/names"))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--checkpoints", action="store_true", help="evaluate every checkpoint kept, for the curve")
     parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: torch's own choice")
@@ -311,10 +321,9 @@ def main() -> None:
     points: list[tuple[str, float, Interval]] = []
     losses: list[tuple[str, float, float]] = []
     spent = 0.0
-    for what, run in (("other layouts only", options.unseen), ("that of 2025", options.run)):
-        if not (run / "config.json").exists():
-            continue
+    for run in lineage(options.run if (options.run / "config.json").exists() else options.unseen):
         opened = RunDirectory.open(run)
+        what = opened.config.name
         hours = hours_by_step(opened)
         losses += [(what, spent + at, loss) for at, loss in losses_of(opened, hours)]
         for step, path in checkpoints_of(run) if options.checkpoints else []:
@@ -326,7 +335,7 @@ def main() -> None:
         atomic_write(options.out / "program.svg", curves(losses, points).encode())
         lines += ["## Learning curve", "", "![against hours of training](program.svg)", ""]
         body = [[what, f"{hours:.2f}", shown(strict)] for what, hours, strict in points]
-        lines += table(["trained on pages", "hours, one core", "puzzles of 2025 wholly right"], body) if points else []
+        lines += table(["recipe", "hours, one core", "puzzles of 2025 wholly right"], body) if points else []
         lines += [f"Training took {spent:.1f} hours of one core in all, sampling and checkpoints included.", ""]
     lines += ["## What this shows, and what it does not", "", MEANING]
     atomic_write(options.out / "program.md", "\n".join(lines).encode())
