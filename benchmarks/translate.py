@@ -1,7 +1,6 @@
 """How well a model translates whole cases, the puzzles of 2025 among them: docs/results/program.md, by one command.
 
     sleuth train recipes/unseen.toml
-    sleuth train recipes/names.toml
     sleuth train recipes/program.toml
     python benchmarks/translate.py temporal-clue-val.json [--run RUN] [--unseen RUN] [--out docs/results]
 
@@ -242,7 +241,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("original", type=Path, help="the validation puzzles of 2025")
     parser.add_argument("--run", type=Path, default=Path("runs/program"))
-    parser.add_argument("--unseen", type=Path, default=Path("runs/names"))
+    parser.add_argument("--unseen", type=Path, default=Path("runs/unseen"))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--checkpoints", action="store_true", help="evaluate every checkpoint kept, for the curve")
     parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: torch's own choice")

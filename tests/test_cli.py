@@ -335,6 +335,15 @@ def test_a_fork_goes_on_from_the_best_step_and_knows_its_parent(tmp_path: Path, 
     weights = [(run / "model" / "model.safetensors").read_bytes() for run in (parent, child)]
     assert weights[0] != weights[1]
     assert "goes on from step 3 of the run demo" in (child / "report.html").read_text()
+    held = tmp_path / "held"
+    done = sleuth("fork", parent, "--step", "3", "--out", held, "--sampling.constrain", "true")
+    assert done.returncode == 0, done.stderr
+    free, constrained = (
+        [row.completion for row in read_parquet(EvaluationRow, run / "evaluations" / "before.parquet")]
+        for run in (child, held)
+    )
+    assert free == [row.completion for row in read_parquet(EvaluationRow, parent / "evaluations" / "before.parquet")]
+    assert all(one != other for one, other in zip(free, constrained, strict=True))
     for arguments, said in (
         (["--step", "77"], "step 77 is not kept; there are"),
         (["--step", "first"], "last, best, or one of"),
@@ -513,6 +522,9 @@ def test_training_on_tasks_of_another_library(model: Path, tmp_path: Path) -> No
     no_reasons = sleuth("train", recipe, "--out", tmp_path / "other", "--mode", "reason", *keys())
     assert no_reasons.returncode == 2 and "no reasoning to show" in no_reasons.stderr
     assert not (tmp_path / "other").exists()
+    held = sleuth("train", recipe, "--out", tmp_path / "other", *keys(**{"sampling.constrain": "true"}))
+    assert held.returncode == 2 and "has no grammar to hold answers to" in held.stderr
+    assert len(held.stderr.splitlines()) == 1 and not (tmp_path / "other").exists()
 
 
 def test_help_explains_every_key() -> None:

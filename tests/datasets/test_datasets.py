@@ -111,6 +111,9 @@ def test_audit_finds_faults() -> None:
 
     garbled = puzzle.model_copy(update={"prompt": puzzle.prompt.replace(first, first.replace(" ", " not ", 1))})
     assert audit(garbled).problems
+    for family in ("temporal-clue@2", "clue@1"):
+        [problem] = audit(puzzle.model_copy(update={"family": family})).problems
+        assert family.partition("@")[0] in problem
 
 
 def read_as_2025(tmp_path: Path, prompt: str, solution: dict[str, str]) -> Puzzle:

@@ -56,6 +56,25 @@ def test_more_than_values_is_not(text: str) -> None:
     assert not harmless(text)
 
 
+def test_a_scorer_s_own_variables_are_no_answer() -> None:
+    assert harmless("[[oracle_answer]]") and not harmless("[[oracle_answer]]", ("self", "oracle_answer"))
+    assert not harmless("oracle\u200banswer", ("answer",)) and not harmless("ｏracle", ("oracle",))
+
+
+@needs_library
+@pytest.mark.parametrize(
+    ("task", "answer"),
+    [
+        ("spiral_matrix", "[oracle_answer]"),
+        ("binary_matrix", "[[oracle_answer]]"),
+        ("string_insertion", "oracle_answer"),
+        ("n_queens", "[valid_solutions]"),
+    ],
+)
+def test_the_right_answer_is_not_had_by_its_name(task: str, answer: str) -> None:
+    assert grade(puzzle(task), f"A. {answer}").reward == 0.0
+
+
 class _Scorer:
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -105,6 +124,12 @@ def test_nothing_to_score() -> None:
         grade(one.model_copy(update={"family": "reasoning-gym/chain_sum@0.0.1"}), "A. 12")
     with pytest.raises(UserError, match="metadata is missing"):
         grade(one.model_copy(update={"meta": {}}), "A. 12")
+    damaged = ({"fraction": "x"}, {"fraction": "1/0"}, {"tuple": 5}, {"map": [[[1], 2]]}, [1], None)
+    for metadata in damaged:
+        with pytest.raises(UserError, match="metadata is damaged"):
+            grade(one.model_copy(update={"meta": {"metadata": metadata}}), "A. 12")
+    with pytest.raises(UserError, match="answers to B"):
+        grade(one.model_copy(update={"answers": {"B": "3"}}), "A. 12")
 
 
 @needs_library

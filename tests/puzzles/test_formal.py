@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleuth.puzzles.family import get_family
-from sleuth.puzzles.formal import MAX_LINE_CHARS, FormalError
+from sleuth.puzzles.formal import MAX_LINE_CHARS, FormalError, spaced
 from sleuth.puzzles.statements import Ref, Statement
 from tests.puzzles.temporal_clue.examples import ALL_SHARE, CASES, EACH, SHARED, TWO, kinds_for, statements
 
@@ -25,7 +25,7 @@ def test_every_statement_is_read_back(name: str) -> None:
     for kind in kinds_for(case):
         for statement in statements(case, kind, 300):
             line = formal.write(statement)
-            assert formal.read(line) == statement
+            assert formal.read(line) == formal.read(spaced(line)) == statement
             assert lines.setdefault(line.casefold(), statement) == statement
             assert len(line) <= MAX_LINE_CHARS
 
@@ -57,6 +57,7 @@ def test_lines_by_hand() -> None:
     line = "either(in(weapon, Roof, 11 PM), in(murderer, Hall, 12 AM))"
     assert shared.write(Statement("either", (event, other))) == line
     assert shared.read(line) == Statement("either", (event, other))
+    assert spaced(line) == "either( in( weapon, Roof, 11 PM), in( murderer, Hall, 12 AM))"
     assert shared.read("exactly(2, suspects, Hall, 11 PM)") == Statement(
         "exactly", (Ref("number", 2), Ref("group", 0), hall, Ref("time", 0))
     )
@@ -68,6 +69,7 @@ def test_the_grammar_by_hand() -> None:
         "in(Mr. Ben, Hall)",
         "in(Rex, Hall)\nnot_in(weapon, Dressing Room)",
         "either(in(Ada, Hall), in(murderer, Dressing Room))",
+        "either( in( Ada, Hall), in( murderer, Dressing Room))",
     ):
         assert re.fullmatch(two, allowed), allowed
     for refused in (
@@ -76,6 +78,7 @@ def test_the_grammar_by_hand() -> None:
         "in(Mr. Ben, Hall)\n",
         "in(Mr. Ben, Hall) ",
         "in(Mr. Ben,Hall)",
+        "in(  Mr. Ben, Hall)",
         "in(mr. ben, Hall)",
         "in(Mrx Ben, Hall)",
         "in(victim, Hall)",  # read, but never written: the victim has a name

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sleuth.config import RunConfig, load_recipe
+from sleuth.config import PuzzlesConfig, RunConfig, SourceConfig, load_recipe
 from sleuth.evaluation.statistics import share_interval
 from sleuth.evaluation.summary import summarise
 from sleuth.report.page import recipe, render, write_report
@@ -252,8 +252,10 @@ def test_recipe_reads_back(tmp_path: Path) -> None:
     config = RunConfig.model_validate(
         {"name": 'a "b" \\ é \n\x07', "seed": 3, "grpo": {"kl": 0.01}, "optimizer": {"activation_checkpointing": True}}
     )
-    (tmp_path / "again.toml").write_text(recipe(config), encoding="utf-8")
-    assert load_recipe(tmp_path / "again.toml") == config
+    mixed = config.model_copy(update={"puzzles": PuzzlesConfig(mixture=(SourceConfig(ends=0.5), SourceConfig()))})
+    for one in (config, mixed):
+        (tmp_path / "again.toml").write_text(recipe(one), encoding="utf-8")
+        assert load_recipe(tmp_path / "again.toml") == one
 
 
 def test_in_a_real_browser(full_run: RunDirectory, html: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from sleuth.config import RunConfig
 from sleuth.datasets.make import Order, make_puzzles
 from sleuth.errors import UserError
 from sleuth.puzzles.puzzle import Puzzle
-from sleuth.training.curriculum import Curriculum, suite_slots
+from sleuth.training.curriculum import Curriculum, is_of, suite_slots
 
 LEVELS = [{"level": "1"}, {"level": "2", "weight": 3.0}]
 
@@ -91,7 +91,19 @@ def test_a_curriculum_by_success_moves_on_and_back_from_its_state() -> None:
 def test_suites_ask_as_many_of_every_source() -> None:
     slots = suite_slots(config({"mixture": LEVELS}).puzzles, "val", 3, 10)
     assert Counter(order.level for order, _ in slots) == {"1": 5, "2": 5}
-    assert [index for _, index in slots] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert [index for _, index in slots] == list(range(10))
+
+
+def test_sources_that_differ_in_names_alone_are_told_apart() -> None:
+    sources = [{"level": "1", "names": "pool"}, {"level": "1", "names": "coined"}]
+    recipe = config({"mixture": sources, "enter": 0.7})
+    suite = [order.make(index).puzzle for order, index in suite_slots(recipe.puzzles, "val", 3, 6)]
+    assert len({puzzle.id for puzzle in suite}) == 6
+    kept = [[is_of(puzzle, source) for source in recipe.puzzles.sources] for puzzle in suite]
+    assert kept == [[True, False], [False, True]] * 3
+    curriculum = Curriculum(recipe)
+    curriculum.learn([(puzzle, True) for puzzle in suite[::2]])
+    assert curriculum.state() == {"active": [0, 1], "success": [1.0, None]}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from sleuth.errors import UserError
 from sleuth.logic.clues import droppable
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import Not, World
-from sleuth.puzzles.family import Family, PageText, get_family
+from sleuth.puzzles.family import Family, PageText, get_family, is_foreign
 from sleuth.puzzles.puzzle import Puzzle
 
 SECONDS = 300.0
@@ -55,7 +55,8 @@ class Finding:
 def audit(puzzle: Puzzle, minimal: bool = False) -> Finding:
     """Audits one puzzle; `minimal` also demands that no clue can be dropped. Raises `UserError` for a puzzle without
     clues and rules."""
-    get_family(puzzle.family)
+    if is_foreign(puzzle.family):
+        get_family(puzzle.family)
     try:
         family = get_family(puzzle.family)
         page = family.read_page(puzzle.prompt)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Collection, Iterator
 from types import MappingProxyType
 from typing import Any
 
@@ -46,6 +47,7 @@ _NODES = (
     *(ast.Expression, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop),
     *(ast.Constant, ast.Name, ast.Load, ast.List, ast.Tuple),
 )
+_WORD = re.compile(r"\w+")
 _WORDS = re.compile(r"[\w\s]*")
 _INNER = re.compile(r"[\w\s.+-]*")
 """A text within a list: SymPy would read it as a formula, too."""
@@ -69,10 +71,11 @@ def grade_task(puzzle: Puzzle, completion: str, mode: Mode, truncated: bool) -> 
         return _score(Outcome.TRUNCATED if truncated else Outcome.UNREADABLE, None, 0.0, "no answer line")
     if len(answer) > LONGEST_ANSWER:
         return _score(Outcome.UNDECIDED, answer, 0.0, f"an answer of more than {LONGEST_ANSWER} characters")
-    if not all(harmless(text) for text in _run(task, item, answer)):
+    scorer = data_set(task).score_answer
+    if not all(harmless(text, scorer.__code__.co_varnames) for text in _run(task, item, answer)):
         return _score(Outcome.WRONG, answer, 0.0, "its scorer would run this as Python, and it is no plain value")
     try:
-        value = float(data_set(task).score_answer(answer, item))
+        value = float(scorer(answer, item))
     except MemoryError:
         raise  # met by the worker
     except Exception as error:
@@ -92,9 +95,12 @@ def _run(task: str, item: dict[str, Any], answer: str) -> Iterator[str]:
         yield str({GIVEN: answer, GOLD: item["answer"]}.get(what) or item["metadata"].get(what, ""))
 
 
-def harmless(text: str) -> bool:
+def harmless(text: str, variables: Collection[str] = ()) -> bool:
     """Whether a text, run as Python or by SymPy, can do no more than compute a value: words, numbers, lists, formulas
-    of well-known functions. How long that may take is the worker's affair."""
+    of well-known functions. None of the words may be one of these variables, those of the function that runs it: the
+    right answer is among them. How long that may take is the worker's affair."""
+    if not set(_WORD.findall(unicodedata.normalize("NFKC", text))).isdisjoint(variables):
+        return False
     if _WORDS.fullmatch(text):
         return True
     try:

@@ -122,7 +122,7 @@ class TorchPolicy:
                     decoder.enter(group.prefix, len(staying))
                     live += staying
                 if not group.waiting:
-                    group.prefix = group.logits = None  # the decoder keeps it while rows need it
+                    group.prefix = group.logits = group.start = None  # the decoder keeps it while rows need it
                     waiting.popleft()
             if live:
                 drawn += len(live)

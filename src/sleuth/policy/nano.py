@@ -19,6 +19,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from sleuth.config import RunConfig
 from sleuth.datasets.make import Order
 from sleuth.policy.asking import ask
+from sleuth.puzzles.family import is_foreign
 from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.targets import target
 
@@ -101,4 +102,6 @@ def _texts(config: RunConfig) -> Iterator[str]:
         for index in range(PUZZLES):
             puzzle = order.make(index).puzzle
             request = ask(puzzle, config.mode)
-            yield from (request.system, request.user, target(puzzle, config.mode))
+            yield from (request.system, request.user)
+            if not is_foreign(source.family) or (config.sft.examples and not config.sft.file):
+                yield target(puzzle, config.mode)

@@ -47,6 +47,13 @@ def _text(call: _Call) -> str:
     return call.name if call.parts is None else f"{call.name}({', '.join(map(_text, call.parts))})"
 
 
+def spaced(text: str) -> str:
+    """Formal text with a space behind every bracket that opens, which `read` passes over. Every name then follows a
+    space, as it does within a sentence, and tokenizers that take a space into the word behind it give it the same
+    tokens in both places: a model can copy it token by token, where `(Poison` would have to be spelled anew."""
+    return text.replace("(", "( ")
+
+
 class FormalLanguage:
     """The formal statements of one case."""
 
@@ -84,9 +91,10 @@ class FormalLanguage:
 
     def grammar(self) -> str:
         """A regular expression (`sleuth.policy.base.Request.grammar`) that programs match: one line or more, each a
-        statement as `write` writes it, about anything that the case has a name for. `read` reads every such line."""
+        statement as `write` writes it, `spaced` or not, about anything that the case has a name for. `read` reads
+        every such line."""
         line = self._one_of(tuple(self._slots))
-        return f"{line}(?:\n{line})*"
+        return f"{line}(?:\n{line})*".replace(r"\(", r"\( ?")
 
     def _one_of(self, kinds: Sequence[str]) -> str:
         """The statements of these kinds, but for those that have nothing to say in this case; empty where all have."""

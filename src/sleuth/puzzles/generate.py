@@ -121,6 +121,7 @@ def _attempt(
         {"id": f"{family.id}/level-{level}/{split}/{seed}/{index}", "level": level, "split": split},
         seed,
         index,
+        names,
     )
     return Made(puzzle, form, attempt)
 
@@ -135,6 +136,7 @@ def write_puzzle(
     place: dict[str, str],
     seed: int,
     index: int,
+    names: Names = "themed",
 ) -> Puzzle:
     """Statements in words: the puzzle's row. `place` gives id, level and split."""
     grammar, asking = family.grammar(case, style), family.question_grammar(case, style)
@@ -163,5 +165,11 @@ def write_puzzle(
             for letter, text, question, answer in zip(letters, texts, questions, right, strict=True)
         ),
         answers={letter: family.answer_text(case, choice) for letter, choice in zip(letters, right, strict=True)},
-        meta={"style": style, **family.sizes(case), "clues": len(clues), "kinds": dict(sorted(counts.items()))},
+        meta={
+            "style": style,
+            **({} if names == "themed" else {"names": names}),
+            **family.sizes(case),
+            "clues": len(clues),
+            "kinds": dict(sorted(counts.items())),
+        },
     )

@@ -202,12 +202,21 @@ def _puzzle(task: Task, item: dict[str, Any], answer: str | None, split: str, se
 
 
 def item_of(puzzle: Puzzle) -> dict[str, Any]:
-    """The library's item that a puzzle was made of. Raises `UserError` where its metadata is missing."""
+    """The library's item that a puzzle was made of. Raises `UserError` where its metadata is missing or damaged, or its
+    answers are not those of such a task."""
     if "metadata" not in puzzle.meta:
         raise UserError(f"{puzzle.id}: meta.metadata is missing, which its scorer needs")
+    try:
+        metadata = restored(puzzle.meta["metadata"])
+    except (ValueError, TypeError, ZeroDivisionError, RecursionError) as error:
+        raise UserError(f"{puzzle.id}: meta.metadata is damaged ({error}); make the puzzle again") from None
+    if not isinstance(metadata, dict):
+        raise UserError(f"{puzzle.id}: meta.metadata is damaged (no table); make the puzzle again")
+    if not puzzle.answers.keys() <= {LETTER}:
+        raise UserError(f"{puzzle.id}: answers to {', '.join(puzzle.answers)}; a task has one question, {LETTER}")
     task = puzzle.family.partition("@")[0].removeprefix(FOREIGN)
     answer = None if task in EXAMPLES else puzzle.answers.get(LETTER)
-    return {"question": puzzle.prompt, "answer": answer, "metadata": restored(puzzle.meta["metadata"])}
+    return {"question": puzzle.prompt, "answer": answer, "metadata": metadata}
 
 
 def _can_be_kept(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 - `answer`: the answer block.
 - `reason`: one line for each step of the explanation, then the answer block.
-- `program`: each clue as a formal statement, in the order of the clues.
+- `program`: each clue as a formal statement (`spaced`), in the order of the clues.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from sleuth.config import Mode
 from sleuth.errors import UserError
 from sleuth.puzzles.explain import explain, tell
 from sleuth.puzzles.family import get_family, is_foreign
+from sleuth.puzzles.formal import spaced
 from sleuth.puzzles.gym import LETTER, written
 from sleuth.puzzles.puzzle import Puzzle
 
@@ -30,7 +31,7 @@ def target(puzzle: Puzzle, mode: Mode) -> str:
         family = get_family(puzzle.family)
         page = family.read_page(puzzle.prompt)
         language = family.formal(page.case)
-        return "\n".join(language.write(clue) for clue in page.clues)
+        return spaced("\n".join(language.write(clue) for clue in page.clues))
     answers = "\n".join(f"{letter}. {answer}" for letter, answer in puzzle.answers.items())
     return f"{trace(puzzle)}\n{answers}" if mode == "reason" else answers
 

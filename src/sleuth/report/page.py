@@ -86,11 +86,23 @@ def recipe(config: RunConfig) -> str:
     # A JSON string or number is a TOML one too, and the keys are plain words. TOML has no null: None is left out, being
     # the default wherever it is allowed.
     data = config.model_dump(mode="json", exclude_none=True)
-    lines = [f"{key} = {json.dumps(value)}" for key, value in data.items() if not isinstance(value, dict)]
+    lines = _entries({key: value for key, value in data.items() if not isinstance(value, dict)})
     for section, content in data.items():
         if isinstance(content, dict):
-            lines += ["", f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in content.items())]
+            tables = {key: value for key, value in content.items() if _is_tables(value)}
+            lines += ["", f"[{section}]", *_entries({key: content[key] for key in content if key not in tables})]
+            for key, each in tables.items():
+                for table in each:
+                    lines += ["", f"[[{section}.{key}]]", *_entries(table)]
     return "\n".join(lines) + "\n"
+
+
+def _entries(data: dict[str, Any]) -> list[str]:
+    return [f"{key} = {json.dumps(value)}" for key, value in data.items()]
+
+
+def _is_tables(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
 
 
 def _unfinished(facts: Facts) -> list[str]:

@@ -57,7 +57,12 @@ def fork(parent: RunDirectory, step: str, path: Path, overrides: Mapping[str, st
 
 
 def _same_suite(one: RunConfig, other: RunConfig) -> bool:
-    return (one.eval.count, one.eval.seed, one.puzzles) == (other.eval.count, other.eval.seed, other.puzzles)
+    """Whether evaluations of the one are what the other would make."""
+    asked, others = (
+        (run.eval.count, run.eval.seed, run.puzzles, run.grpo.retries, run.sampling.max_new_tokens, run.sampling.until)
+        for run in (one, other)
+    )
+    return asked == others and one.sampling.constrain == other.sampling.constrain
 
 
 def _checkpoint(run: RunDirectory, step: str) -> Path:

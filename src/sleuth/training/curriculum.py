@@ -30,10 +30,11 @@ def name_of(source: SourceConfig) -> str:
 
 
 def suite_slots(puzzles: PuzzlesConfig, split: str, seed: int, count: int) -> list[Slot]:
-    """The puzzles of an evaluation: of every source as many, taking turns."""
+    """The puzzles of an evaluation: of every source as many, taking turns. As in training, a puzzle's place in its
+    source is its number here, so that no two have one id, whatever the sources have in common."""
     sources = puzzles.sources
     orders = [order_of(source, split, seed, count) for source in sources]
-    return [(orders[number % len(sources)], number // len(sources)) for number in range(count)]
+    return [(orders[number % len(sources)], number) for number in range(count)]
 
 
 class Curriculum:
@@ -143,4 +144,5 @@ def is_of(puzzle: Puzzle, source: SourceConfig) -> bool:
         and version in ("", puzzle.family.partition("@")[2])
         and puzzle.level == source.level
         and source.style in (MIXED, puzzle.meta["style"])
+        and source.names == puzzle.meta.get("names", "themed")
     )

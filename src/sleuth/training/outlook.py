@@ -37,6 +37,7 @@ def outlook(config: RunConfig, parameters: int, lengths: Lengths, rate: float) -
             f"a GRPO step: {grpo.puzzles_per_step} x {grpo.samples} completions, about {sampled} new tokens (at most "
             f"{grpo.puzzles_per_step * grpo.samples * new * (1 + grpo.retries)}), {grpo.updates_per_batch} update"
             f"{'s' if grpo.updates_per_batch > 1 else ''} a batch, about {step_s:.0f} s"
+            + (" without second turns" if grpo.retries else "")
         )
     lines.append(f"expected time: about {clock(total_s)}, by the machine's rate now; disk: {_disk(config, parameters)}")
     return lines + [f"unusual: {remark}" for remark in unusual(config)]

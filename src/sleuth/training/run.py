@@ -19,6 +19,7 @@ import torch
 
 from sleuth.config import RunConfig
 from sleuth.datasets.make import make_slots
+from sleuth.errors import UserError
 from sleuth.evaluation.evaluate import completion, evaluate, evaluate_baselines, graded, said_before
 from sleuth.evaluation.summary import summarise
 from sleuth.policy import nano
@@ -29,6 +30,7 @@ from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import choose_device, fast_dtype, fast_threads
 from sleuth.policy.models import Loaded, load_model, load_shape, longest_said
 from sleuth.progress import bar, clock, say, track
+from sleuth.puzzles.family import is_foreign
 from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.targets import target
@@ -83,6 +85,8 @@ def start(config: RunConfig, path: Path) -> RunDirectory:
     """
     for source in config.puzzles.sources:
         order_of(source, "train", config.puzzles.seed, 1).check()
+        if config.sampling.constrain and is_foreign(source.family):
+            raise UserError(f"sampling.constrain: {source.family} has no grammar to hold answers to; leave it out")
     RunDirectory.check_new(path)
     check_mirrors(config)
     config = settled(config)
