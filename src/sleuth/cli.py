@@ -101,8 +101,8 @@ def make_command(
     seed
         Another seed, other puzzles.
     style
-        Sentence style: `plain`, `terse`, `witness`, or `mixed` for one of these drawn per puzzle; `original`
-        (temporal-clue) for pages, names and statement kinds as in 2025.
+        Sentence style: `plain`, `terse`, `witness`, or `mixed` for one of these drawn per puzzle; for temporal-clue
+        `varied`, another layout on each page, and `original`, pages, names and statement kinds as in 2025.
     names
         `themed`, those of the style's own pages; `pool` (temporal-clue), out of lists; `coined`, made up.
     difficulty

@@ -178,7 +178,7 @@ def test_all_that_the_grammars_allow_is_read(name: str, level: str, data: st.Dat
     formal = one.family.formal(one.page.case)
     program = data.draw(st.from_regex(grammar(one.puzzle, "program"), fullmatch=True))
     statements = read_program(formal, program)
-    assert "\n".join(map(formal.write, statements)) == program
+    assert "\n".join(map(formal.write, statements)) == program.replace("( ", "(")
     block = data.draw(st.from_regex(grammar(one.puzzle, "answer"), fullmatch=True))
     answers = read_answers(block, one.puzzle.questions)
     assert answers is not None

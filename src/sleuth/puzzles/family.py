@@ -100,6 +100,8 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     """Level to a line that says what it is."""
     styles: ClassVar[tuple[str, ...]]
     """Sentence styles that puzzles are written in."""
+    mixed: ClassVar[tuple[str, ...]]
+    """Those that `mixed` draws from."""
     apart: ClassVar[tuple[str, ...]] = ()
     """Styles whose sentences are read on their own pages only, since elsewhere they may mean something else."""
     pooled: ClassVar[bool] = False
@@ -136,11 +138,6 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     @abstractmethod
     def theory(self, case: CaseT) -> TheoryT:
         """The logic of the case's shape."""
-
-    @property
-    def mixed(self) -> tuple[str, ...]:
-        """Styles that `mixed` draws from."""
-        return tuple(style for style in self.styles if style not in self.apart)
 
     @abstractmethod
     def teller(self, case: CaseT, theory: TheoryT, world: World, level: str, style: str, rng: Random) -> Teller:

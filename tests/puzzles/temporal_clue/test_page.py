@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sleuth.errors import UserError
 from sleuth.puzzles.family import PageText, get_family
 from sleuth.puzzles.statements import Ref, Statement
+from sleuth.puzzles.temporal_clue import original, page
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.draw import LEVELS, REFERENCE, draw_case
 from tests.puzzles.temporal_clue.examples import CASES, SHARED, arguments, kinds_for, statements
@@ -60,6 +61,48 @@ def test_pages_are_read_back(source: str, style: str, seed: int) -> None:
     assert list(found.clue_texts) == sentences
     assert list(found.questions) == questions
     assert "".join(found.letters) == LETTERS[: len(questions)]
+
+
+def test_layouts_vary_and_stay() -> None:
+    case, seen, firsts = CASES["each"], set(), set()
+    for seed in range(60):
+        text, *_ = page_of(case, "varied", Random(seed))
+        assert page_of(case, "varied", Random(seed))[0] == text
+        lines = text.splitlines()
+        seen |= {line.partition(":")[0].partition(" (")[0] for line in lines}
+        firsts |= {line[0] for line in lines if line}
+    assert seen >= {label for labels in page.LABELS.values() for label in labels}
+    assert firsts >= set("1([#-*•+>")
+    assert not any(original.recognises(page_of(case, "varied", Random(seed))[0]) for seed in range(60))
+
+
+def test_lists_with_marks_by_hand() -> None:
+    text = """Guests:
+- Ada
+- Mr. Ben
+
+Times: 9 PM, 10 PM
+Objects:
+* Rope
+  of this line nothing is read
+* no item, since the list is over
+Plan (from north to south): Hall | - / Roof | Bar
+
+The dead: Rex
+Evidence:
+#1 Ada was in the Hall at 9 PM.
+(2) Ada was in the Bar at 10 PM.
+Answer these:
+A. Who committed the murder?
+"""
+    found = FAMILY.read_page(text)
+    case = found.case
+    assert (case.victim, case.suspects, case.weapons) == ("Rex", ("Ada", "Mr. Ben"), ("Rope",))
+    assert (case.rooms, case.grid, case.times) == (("Hall", "Roof", "Bar"), ((0, None), (1, 2)), ("9 PM", "10 PM"))
+    assert found.clue_texts == ("Ada was in the Hall at 9 PM.", "Ada was in the Bar at 10 PM.")
+    assert found.letters == ("A",)
+    with pytest.raises(UserError, match="two lines are labelled 'People'"):
+        FAMILY.read_page("People: Ada\n" + text.replace("Guests", "People"))
 
 
 def test_a_page_by_hand() -> None:

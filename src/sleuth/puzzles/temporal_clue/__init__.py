@@ -44,7 +44,8 @@ class TemporalClue(Family[Case, TemporalTheory]):
         "5": "7-10 suspects, 6-8 weapons, 10-17 rooms, 6-12 times, all statement kinds",
         "reference": "sizes and statement kinds of the puzzles of 2025",
     }
-    styles = ("plain", "terse", "witness", original.STYLE)
+    styles = ("plain", "terse", "witness", page.VARIED, original.STYLE)
+    mixed = ("plain", "terse", "witness")
     apart = (original.STYLE,)
     pooled = True
     stops: ClassVar[Mapping[str, str]] = {original.STYLE: ""}

@@ -1,6 +1,6 @@
 """The page of a Temporal Clue puzzle: written in several layouts, read back from its text alone.
 
-What is read are the labelled lines and the lists of clues and questions; title, story and rules are for people.
+What is read are the labelled parts and their lists; title, story and rules are for people.
 
     Victim: Rex
     Suspects: Ada, Ben, Cleo
@@ -15,13 +15,15 @@ What is read are the labelled lines and the lists of clues and questions; title,
     Questions:
     A. …
 
-The layout `terse` writes the map in one line, rows parted by `/`, and clues without numbers.
+The layout `terse` writes the map in one line, rows parted by `/`, and clues without numbers. `varied` is another layout
+for every page: other labels, parts in another order, lists with marks of many kinds or none.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from random import Random
 
 from sleuth.puzzles.family import PageText
 from sleuth.puzzles.prose import Grammar, ReadError
@@ -30,15 +32,31 @@ from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.theory import Grid
 
 ARITY = {kind: len(spec.slots) for kind, spec in words.KINDS.items()}
-_LABEL = re.compile(r"(Victim|Suspects|Weapons|Map|Times|Motives|Clues|Questions)\b(?: \([^)]*\))?:\s*(.*)")
+VARIED = "varied"
+LABELS = {
+    "Victim": ("Victim", "The dead", "Found dead", "Murdered"),
+    "Suspects": ("Suspects", "Under suspicion", "People", "Guests", "Who may have done it"),
+    "Weapons": ("Weapons", "Possible weapons", "Objects", "What it may have been done with"),
+    "Map": ("Map", "Plan", "Rooms", "How the rooms lie"),
+    "Times": ("Times", "Hours", "When people were seen", "Points in time"),
+    "Motives": ("Motives", "Possible motives", "Reasons", "What drove them"),
+    "Clues": ("Clues", "Facts", "What is known", "Evidence", "Statements", "Found out so far"),
+    "Questions": ("Questions", "To be answered", "What we ask", "Answer these"),
+}
+"""The parts of a page, each with what it may be called; the first is what it is called in the fixed layouts."""
+_PART = {label: part for part, labels in LABELS.items() for label in labels}
+_LABEL = re.compile(rf"({'|'.join(_PART)})\b(?: \([^)]*\))?:\s*(.*)")
+_MARKS = ("{}. ", "{}) ", "({}) ", "[{}] ", "#{} ", "- ", "* ", "• ", "+ ", "> ", "")
+"""What may stand before the items of a list."""
+_MARK = re.compile(r"(?:\d+[.)]|\(\d+\)|\[\d+\]|#\d+|[-*•+>]) ")
 _MOTIVE = re.compile(r"(.+?) \((\d{1,3}) suspects?\)")
-_NUMBERED = re.compile(r"\d+\. ")
 _QUESTION = re.compile(r"([A-Z])\. (.+)")
 
 
 def write(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
     """A puzzle's text."""
-    return (_write_terse if style == "terse" else _write_full)(case, clues, questions)
+    writers = {"terse": _write_terse, VARIED: _write_varied}
+    return writers.get(style, _write_full)(case, clues, questions)
 
 
 def _list(names: Sequence[str]) -> str:
@@ -53,9 +71,12 @@ def motives_with_numbers(case: Case) -> Sequence[str]:
     return [f"{name} ({count} suspect{'s' if count != 1 else ''})" for name, count in counted]
 
 
+def _each(case: Case) -> str:
+    return " (one suspect each)" if case.motive_counts is None else ""
+
+
 def _motives(case: Case) -> str:
-    each = " (one suspect each)" if case.motive_counts is None else ""
-    return f"Motives{each}: {_list(motives_with_numbers(case))}"
+    return f"Motives{_each(case)}: {_list(motives_with_numbers(case))}"
 
 
 def _rows(case: Case) -> list[str]:
@@ -70,18 +91,7 @@ def _write_full(case: Case, clues: Sequence[str], questions: Sequence[tuple[str,
         lines.append(f"Times: {_list(case.times)}")
     if case.motives:
         lines.append(_motives(case))
-    lines.append("")
-    if case.timed:
-        lines.append(
-            f"From each time to the next, every suspect and {case.victim} either stayed or went to the next room "
-            f"north, east, south or west; a weapon changed rooms only when a suspect made the same move. "
-            f"{case.victim} was murdered at one of these times and stayed where the murder happened from then on; "
-            f"what is said of {case.victim} holds dead or alive."
-        )
-    lines.append(
-        f"At the murder, the murderer was the only suspect in the room with {case.victim}, and the murder weapon was "
-        f"there. Being alone means that no other suspect and no victim is in the room."
-    )
+    lines += ["", *_rules_in_full(case)]
     lines += ["", "Clues:", *(f"{number}. {clue}" for number, clue in enumerate(clues, start=1))]
     lines += ["", "Questions:", *(f"{letter}. {text}" for letter, text in questions)]
     return "\n".join(lines)
@@ -94,19 +104,74 @@ def _write_terse(case: Case, clues: Sequence[str], questions: Sequence[tuple[str
         lines.append(f"Times: {_list(case.times)}")
     if case.motives:
         lines.append(_motives(case))
-    if case.timed:
-        lines.append(
-            "At each time people stay or step to a neighbouring room; weapons move only with a suspect; the victim "
-            "stays after the murder."
-        )
-    lines.append("At the murder, only the murderer was with the victim, and the murder weapon was there.")
+    lines += _rules_in_short(case)
     lines += ["Clues:", *clues, "Questions:", *(f"{letter}. {text}" for letter, text in questions)]
     return "\n".join(lines)
 
 
+def _write_varied(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]]) -> str:
+    """The layout hangs on what is written, so the same puzzle has the same page."""
+    rng = Random("\n".join((case.victim, *clues)))
+    label = {part: rng.choice(labels) for part, labels in LABELS.items()}
+    mark = rng.choice(_MARKS[:-1])
+
+    def part(name: str, note: str, items: Sequence[str], in_one_line: bool, mark: str) -> list[str]:
+        heading = f"{label[name]}{note}:"
+        if in_one_line:
+            return [f"{heading} {_list(items)}"]
+        return [heading, *(f"{mark.format(number)}{item}" for number, item in enumerate(items, start=1))]
+
+    in_one_line = rng.random() < 0.5
+    parts = [
+        [f"{label['Victim']}: {case.victim}"],
+        part("Suspects", "", case.suspects, in_one_line, mark),
+        part("Weapons", "", case.weapons, in_one_line, mark),
+    ]
+    if rng.random() < 0.5:
+        parts.append([f"{label['Map']} (north is up, - is no room):", *(f"  {row}" for row in _rows(case))])
+    else:
+        parts.append([f"{label['Map']} (from north to south): {' / '.join(_rows(case))}"])
+    if case.timed:
+        parts.append(part("Times", "", case.times, in_one_line or rng.random() < 0.5, mark))
+    if case.motives:
+        parts.append(part("Motives", _each(case), motives_with_numbers(case), in_one_line, mark))
+    rng.shuffle(parts)
+    rules = _rules_in_full(case) if rng.random() < 0.5 else _rules_in_short(case)
+    parts.insert(rng.choice((0, len(parts))), rules)
+    told = [text for text in (case.title, case.story) if text and rng.random() < 0.7]
+    gap = "\n" if rng.random() < 0.3 else "\n\n"
+    asked = [f"{label['Questions']}:", *(f"{letter}. {text}" for letter, text in questions)]
+    parts = [*([text] for text in told), *parts, part("Clues", "", clues, False, rng.choice(_MARKS)), asked]
+    return gap.join("\n".join(lines) for lines in parts)
+
+
+def _rules_in_full(case: Case) -> list[str]:
+    moving = (
+        f"From each time to the next, every suspect and {case.victim} either stayed or went to the next room "
+        f"north, east, south or west; a weapon changed rooms only when a suspect made the same move. "
+        f"{case.victim} was murdered at one of these times and stayed where the murder happened from then on; "
+        f"what is said of {case.victim} holds dead or alive."
+    )
+    murder = (
+        f"At the murder, the murderer was the only suspect in the room with {case.victim}, and the murder weapon was "
+        f"there. Being alone means that no other suspect and no victim is in the room."
+    )
+    return [moving, murder] if case.timed else [murder]
+
+
+def _rules_in_short(case: Case) -> list[str]:
+    moving = (
+        "At each time people stay or step to a neighbouring room; weapons move only with a suspect; the victim "
+        "stays after the murder."
+    )
+    murder = "At the murder, only the murderer was with the victim, and the murder weapon was there."
+    return [moving, murder] if case.timed else [murder]
+
+
 def recognises(text: str) -> bool:
     """Whether a text has this page's labels."""
-    return all(re.search(rf"^{label}\b", text, re.MULTILINE) for label in ("Victim", "Suspects", "Map", "Clues"))
+    needed = ("Victim", "Suspects", "Map", "Clues")
+    return all(re.search(rf"^(?:{'|'.join(LABELS[part])})\b", text, re.MULTILINE) for part in needed)
 
 
 def grid_from_rows(rows: Sequence[Sequence[str]], rooms: Sequence[str]) -> Grid:
@@ -120,32 +185,42 @@ def preposition(text: str, room: str) -> str:
     return next((word for word in ("at", "on") if f"{word} the {room}" in text), "in")
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",")) if text.strip() else ()
+def _names(lines: Sequence[str]) -> tuple[str, ...]:
+    """Of a list in one line, or with a mark before each item."""
+    return tuple(name.strip() for line in lines for name in line.split(",") if line.strip())
+
+
+def _fields(text: str) -> dict[str, list[str]]:
+    """The lines of each part: what stands behind its label, or the list under it."""
+    fields: dict[str, list[str]] = {}
+    part = ""
+    for line in text.splitlines():
+        to_the_end = part in ("Clues", "Questions")
+        if (found := _LABEL.fullmatch(line.rstrip())) and (not to_the_end or not found[2]):
+            part = _PART[found[1]]
+            if part in fields:
+                raise ReadError(f"two lines are labelled {found[1]!r}")
+            fields[part] = [line.rstrip()[found.start(2) :]] if found[2] else []
+        elif to_the_end:
+            fields[part] += [line.strip()] if line.strip() else []
+        elif part == "Map" and line.startswith(" ") and line.strip():
+            fields[part].append(line.strip())
+        elif part and part != "Map" and (mark := _MARK.match(line)):
+            fields[part].append(line[mark.end() :].strip())
+        else:
+            part = ""
+    return fields
 
 
 def read(text: str) -> PageText:
     """A page of any style, read back. Raises `ReadError` or the case's own `UserError`."""
-    fields: dict[str, list[str]] = {}
-    label = ""
-    for line in text.splitlines():
-        if (found := _LABEL.fullmatch(line.rstrip())) and (label not in ("Clues", "Questions") or not found[2]):
-            label = found[1]
-            if label in fields:
-                raise ReadError(f"two lines are labelled {label!r}")
-            fields[label] = [line.rstrip()[found.start(2) :]] if found[2] else []
-        elif not line.strip() and label == "Map":
-            label = ""
-        elif line.strip() and label in ("Map", "Clues", "Questions") and not (label == "Map" and line[0] != " "):
-            fields[label].append(line.strip())
-        elif line.strip():
-            label = ""
+    fields = _fields(text)
     missing = [label for label in ("Victim", "Suspects", "Weapons", "Map", "Clues", "Questions") if label not in fields]
     if missing:
         raise ReadError(f"no line labelled {missing[0]!r}")
     rows = [[name.strip() for name in row.split("|")] for line in fields["Map"] for row in line.split(" / ")]
     rooms = tuple(name for row in rows for name in row if name != "-")
-    motives, counts = _names("".join(fields.get("Motives", []))), None
+    motives, counts = _names(fields.get("Motives", [])), None
     shared = [found for motive in motives if (found := _MOTIVE.fullmatch(motive))]
     if shared:
         if len(shared) != len(motives):
@@ -153,16 +228,16 @@ def read(text: str) -> PageText:
         motives, counts = tuple(found[1] for found in shared), tuple(int(found[2]) for found in shared)
     case = Case(
         victim="".join(fields["Victim"]).strip(),
-        suspects=_names("".join(fields["Suspects"])),
-        weapons=_names("".join(fields["Weapons"])),
+        suspects=_names(fields["Suspects"]),
+        weapons=_names(fields["Weapons"]),
         rooms=rooms,
         prepositions=tuple(preposition(text, room) for room in rooms),
         grid=grid_from_rows(rows, rooms),
-        times=_names("".join(fields.get("Times", ["now"]))),
+        times=_names(fields.get("Times", ["now"])),
         motives=motives,
         motive_counts=counts,
     )
-    clue_texts = tuple(_NUMBERED.sub("", line, count=1) for line in fields["Clues"])
+    clue_texts = tuple(_MARK.sub("", line, count=1) for line in fields["Clues"])
     questions = [_QUESTION.fullmatch(line) for line in fields["Questions"]]
     if not all(questions):
         bad = fields["Questions"][questions.index(None)]

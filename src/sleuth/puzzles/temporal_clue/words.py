@@ -102,7 +102,7 @@ _WITNESS = {
     "before_murder": ("before the murder, {0:subject} was once {1:place}",),
     "after_murder": ("after the murder, {0:subject} was once {1:place}",),
 }
-TEMPLATES = {"plain": _PLAIN, "terse": _PLAIN, "witness": _WITNESS}
+TEMPLATES = {"plain": _PLAIN, "terse": _PLAIN, "witness": _WITNESS, "varied": _PLAIN}
 
 DENIALS = {kind: f"not_{kind}" for kind in ("in", "murderer", "weapon", "scene", "hour", "reason", "motive")}
 _PLAIN_DENIALS = {
@@ -121,7 +121,7 @@ _WITNESS_DENIALS = {
     "not_reason": ("the murderer did not act out of {0:motive}",),
     "not_motive": ("{1:motive} did not drive {0:suspect}",),
 }
-DENIAL_TEMPLATES = {"plain": _PLAIN_DENIALS, "terse": _PLAIN_DENIALS, "witness": _WITNESS_DENIALS}
+DENIAL_TEMPLATES = {style: _WITNESS_DENIALS if style == "witness" else _PLAIN_DENIALS for style in TEMPLATES}
 
 _PLAIN_QUESTIONS = {
     "murderer": ("who committed the murder",),
@@ -140,7 +140,7 @@ _TERSE_QUESTIONS = {
     "hour": ("time",),
     "reason": ("motive",),
 }
-QUESTION_TEMPLATES = {"plain": _PLAIN_QUESTIONS, "terse": _TERSE_QUESTIONS, "witness": _PLAIN_QUESTIONS}
+QUESTION_TEMPLATES = {style: _TERSE_QUESTIONS if style == "terse" else _PLAIN_QUESTIONS for style in TEMPLATES}
 ORIGINAL = {
     **_PLAIN,
     "murderer": ("{-:victim} was murdered by {0:suspect}",),

@@ -37,7 +37,7 @@ class Zebra(Family[Case, ZebraTheory]):
         "4": "6 houses, 6 attributes, all statement kinds",
         "5": "7 houses, 6 attributes, all statement kinds",
     }
-    styles = ("plain", "terse", "witness")
+    styles = mixed = ("plain", "terse", "witness")
     kinds = words.KINDS
     groups = words.GROUPED_KINDS
     templates = words.TEMPLATES
