@@ -338,12 +338,9 @@ def test_a_fork_goes_on_from_the_best_step_and_knows_its_parent(tmp_path: Path, 
     held = tmp_path / "held"
     done = sleuth("fork", parent, "--step", "3", "--out", held, "--sampling.constrain", "true")
     assert done.returncode == 0, done.stderr
-    free, constrained = (
-        [row.completion for row in read_parquet(EvaluationRow, run / "evaluations" / "before.parquet")]
-        for run in (child, held)
-    )
-    assert free == [row.completion for row in read_parquet(EvaluationRow, parent / "evaluations" / "before.parquet")]
-    assert all(one != other for one, other in zip(free, constrained, strict=True))
+    kept = [{path.name for path in (run / "evaluations").glob("*.parquet")} for run in (parent, child, held)]
+    assert "before.parquet" in kept[0] & kept[1] and "before.parquet" not in kept[2], "made free, it tells nothing here"
+    assert "after-grpo.parquet" in kept[2]
     for arguments, said in (
         (["--step", "77"], "step 77 is not kept; there are"),
         (["--step", "first"], "last, best, or one of"),
