@@ -72,11 +72,13 @@ def own(style: str) -> tuple[Puzzle, ...]:
     return tuple(make_puzzles(Order("temporal-clue", "reference", "test", SEED, COUNT, style)))
 
 
-def rows_of(asked: Asked, folder: Path) -> list[EvaluationRow] | None:
-    """The completions of an evaluation, read or made; None where the model is not there yet."""
+def rows_of(asked: Asked, folder: Path, only_made: bool = False) -> list[EvaluationRow] | None:
+    """The completions of an evaluation, read or made; None where there is no model yet, or nothing is to be made."""
     file = folder / f"{asked.label.replace(' ', '-').replace(',', '')}.parquet"
     if file.exists():
         return read_parquet(EvaluationRow, file)
+    if only_made:
+        return None
     if isinstance(asked.model, Path) and not (asked.model / "model.safetensors").exists():
         say(f"{asked.label}: {asked.model} is not there yet")
         return None
@@ -227,9 +229,9 @@ def checkpoints_of(run: Path) -> list[tuple[int, Path]]:
 
 MEANING = """\
 What this shows: so small a model, trained on made puzzles alone and on two cores, can turn the clues of a long case
-into formal statements, and a tool does the rest. How much of that is the page's layout is seen by comparing the ends of the
-runs: the first never saw the layout and phrasing of 2025, those behind it saw nothing else. How often a slip goes
-unnoticed is the last column: most slips leave no world, or several, so that the system knows that it has no answer.
+into formal statements, and a tool does the rest. How much of that is the page's layout is seen by comparing the ends
+of the runs: the first never saw the layout and phrasing of 2025, those behind it saw nothing else. How often a slip
+goes unnoticed is the last column: most slips leave no world, or several, so that the system knows that it has no answer.
 
 What it does not show: that the model deduces. It reads one sentence at a time; what follows from all of them together
 is the solver's work, and a person who can run the solver needs no model for puzzles whose sentences a grammar can read.
@@ -244,6 +246,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/longer"))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--checkpoints", action="store_true", help="evaluate every checkpoint kept, for the curve")
+    parser.add_argument("--only-made", action="store_true", help="make no evaluation, tell what is there")
     parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: torch's own choice")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -294,7 +297,7 @@ def main() -> None:
             for name, rows in evaluate_baselines(originals, 0).items():
                 body.append(figures(asking(label=name, model=name, mode="answer"), rows))
         for folder, asked in members:
-            rows_or_none = rows_of(asked, folder / "translate")
+            rows_or_none = rows_of(asked, folder / "translate", options.only_made)
             if rows_or_none is not None:
                 found[asked.label] = asked, rows_or_none
                 body.append(figures(asked, rows_or_none))
@@ -320,7 +323,7 @@ def main() -> None:
         hours = hours_by_step(opened)
         losses += [(what, spent + at, loss) for at, loss in losses_of(opened, hours)]
         for step, path in checkpoints_of(run) if options.checkpoints else []:
-            rows_or_none = rows_of(asking(label=f"step {step}", model=path), run / "translate")
+            rows_or_none = rows_of(asking(label=f"step {step}", model=path), run / "translate", options.only_made)
             if rows_or_none is not None and step in hours:
                 points.append((what, spent + hours[step], summarise(rows_or_none).strict))
         spent += max(hours.values(), default=0.0)
