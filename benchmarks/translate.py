@@ -231,7 +231,7 @@ MEANING = """\
 What this shows: so small a model, trained on made puzzles alone and on two cores, can turn the clues of a long case
 into formal statements, and a tool does the rest. How much of that is the page's layout is seen by comparing the ends
 of the runs: the first never saw the layout and phrasing of 2025, those behind it saw nothing else. How often a slip
-goes unnoticed is the last column: most slips leave no world, or several, so that the system knows that it has no answer.
+goes unnoticed is the last column: most slips leave no world, or several, so that the system knows it has no answer.
 
 What it does not show: that the model deduces. It reads one sentence at a time; what follows from all of them together
 is the solver's work, and a person who can run the solver needs no model for puzzles whose sentences a grammar can read.
