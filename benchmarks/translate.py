@@ -168,7 +168,7 @@ def slips(clues: dict[str, list[ClueTold]]) -> Iterator[str]:
 
 def curves(losses: Sequence[tuple[str, float, float]], points: Sequence[tuple[str, float, Interval]]) -> str:
     """Loss of the warm start, and puzzles of 2025 wholly right where that was measured, against hours, as SVG."""
-    x = alt.X("hours:Q", title="hours of training")
+    x = alt.X("hours:Q", title="hours of training", scale=alt.Scale(zero=True))
     colour = alt.Color("what:N", title="recipe", sort=[])
     values = [{"what": what, "hours": hours, "loss": loss} for what, hours, loss in losses]
     loss_y = alt.Y("loss:Q", scale=alt.Scale(type="log"), title="loss, nats a token")

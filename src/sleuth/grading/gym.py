@@ -72,7 +72,8 @@ def grade_task(puzzle: Puzzle, completion: str, mode: Mode, truncated: bool) -> 
     if len(answer) > LONGEST_ANSWER:
         return _score(Outcome.UNDECIDED, answer, 0.0, f"an answer of more than {LONGEST_ANSWER} characters")
     scorer = data_set(task).score_answer
-    if not all(harmless(text, scorer.__code__.co_varnames) for text in _run(task, item, answer)):
+    own = {name for name in scorer.__code__.co_varnames if len(name) > 1}  # a single letter is a formula's, too
+    if not all(harmless(text, own) for text in _run(task, item, answer)):
         return _score(Outcome.WRONG, answer, 0.0, "its scorer would run this as Python, and it is no plain value")
     try:
         value = float(scorer(answer, item))
