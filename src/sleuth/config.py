@@ -85,7 +85,7 @@ class SourceConfig(Section):
     """Sentence style, or `mixed`."""
     names: Names = "themed"
     """`themed`: the names that the style's pages have. `pool`: out of lists. `coined`: half of their words made up, so
-    that a model must copy them letter by letter."""
+    that a model must copy them piece by piece."""
     weight: float = Field(1.0, gt=0)
     """How often it is drawn from, against the others that are in use."""
     begins: float = Field(0.0, ge=0, lt=1)

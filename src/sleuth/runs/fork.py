@@ -58,11 +58,16 @@ def fork(parent: RunDirectory, step: str, path: Path, overrides: Mapping[str, st
 
 def _same_suite(one: RunConfig, other: RunConfig) -> bool:
     """Whether evaluations of the one are what the other would make."""
-    asked, others = (
-        (run.eval.count, run.eval.seed, run.puzzles, run.grpo.retries, run.sampling.max_new_tokens, run.sampling.until)
-        for run in (one, other)
+    return _asked(one) == _asked(other)
+
+
+def _asked(config: RunConfig) -> tuple[object, ...]:
+    """What an evaluation hangs on, beside the model."""
+    sampling = config.sampling
+    return (
+        *(config.puzzles, config.eval.count, config.eval.seed, config.grpo.retries),
+        *(sampling.max_new_tokens, sampling.until, sampling.constrain),
     )
-    return asked == others and one.sampling.constrain == other.sampling.constrain
 
 
 def _checkpoint(run: RunDirectory, step: str) -> Path:
