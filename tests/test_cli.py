@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from sleuth.config import load_recipe
 from sleuth.datasets.files import read_puzzles
+from sleuth.recipes import load_recipe
 from sleuth.runs.rows import EvaluationRow, read_parquet
 from tests.puzzles.test_import import SMALL
 from tests.tiny import tiny_folder
@@ -362,15 +362,27 @@ def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path) -> None:
     lines += ["[arms.none]", '"grpo.kl" = 0.0', '[arms."0.01"]', '"grpo.kl" = 0.01']
     file = tmp_path / "tiny.toml"
     file.write_text("\n".join(lines))
-    done = sleuth("study", file, "--out", tmp_path / "runs", "--results", tmp_path / "results")
+    made = ["--out", tmp_path / "runs", "--results", tmp_path / "results"]
+    done = sleuth("study", file, "--seed", "1", *made)
+    assert done.returncode == 0 and "2 of 4 runs are finished" in done.stderr and not (tmp_path / "results").exists()
+    refused = sleuth("study", file, "--seed", "2", *made)
+    assert refused.returncode == 2 and "--seed 2" in refused.stderr and len(refused.stderr.splitlines()) == 1
+    done = sleuth("study", file, *made)
     assert done.returncode == 0, done.stderr
     assert "would be found four times in five" in done.stderr
     table = (tmp_path / "results" / "tiny.md").read_text()
     assert "| none (grpo.kl 0.0) |" in table and "Differences from none" in table
     assert (tmp_path / "results" / "tiny-strict.svg").read_text().startswith("<svg")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("metrics.jsonl")}
-    assert len(before) == 4
-    assert sleuth("study", file, "--out", tmp_path / "runs", "--results", tmp_path / "results").returncode == 0
+    assert len(before) == 2 * 3  # two seeds: a warm start and two arms
+    assert "| warm start of none, 0.01 |" in table and "| guessing |" in table
+    alone = {**small, "model.dtype": "float32", "grpo.kl": "0.01", "seed": "1", "puzzles.seed": "1"}
+    arguments = [text for name, value in alone.items() for text in (f"--{name}", str(value).strip('"'))]
+    done = sleuth("train", ROOT / "recipes" / "nano.toml", "--out", tmp_path / "alone", *arguments)
+    assert done.returncode == 0, done.stderr
+    for name in ("metrics.jsonl", "model/model.safetensors"):  # sharing the warm start changes no bit
+        assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "runs" / "0.01-1" / name).read_bytes()
+    assert sleuth("study", file, *made).returncode == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     file.write_text("\n".join(lines).replace("grpo.kl", "grpo.kk"))
     refused = sleuth("study", file)

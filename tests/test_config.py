@@ -8,17 +8,9 @@ from typing import Any
 
 import pytest
 
-from sleuth.config import (
-    ModelConfig,
-    RewardConfig,
-    RunConfig,
-    demo_config,
-    keys,
-    load_recipe,
-    parse_config,
-    parse_overrides,
-)
+from sleuth.config import ModelConfig, RewardConfig, RunConfig, demo_config
 from sleuth.errors import UserError
+from sleuth.recipes import keys, load_recipe, parse_config, parse_overrides
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
 [DEMO] = [path for path in RECIPES if path.stem == "demo"]

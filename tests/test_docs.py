@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sleuth.config import keys
+from sleuth.recipes import keys
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sleuth.errors import UserError
 
 if TYPE_CHECKING:
-    from sleuth.config import RunConfig, load_recipe
+    from sleuth.config import RunConfig
     from sleuth.datasets.audit import audit
     from sleuth.datasets.files import read_puzzles, write_puzzles
     from sleuth.evaluation.difficulty import by_difficulty
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sleuth.puzzles.puzzle import Puzzle, Question
     from sleuth.puzzles.retell import retold
     from sleuth.puzzles.solve import solve_text as solve
+    from sleuth.recipes import load_recipe
 
 _WHERE = {
     "Outcome": "sleuth.grading.score",
@@ -60,7 +61,7 @@ _WHERE = {
     "grade_original": "sleuth.grading.original",
     "guessing": "sleuth.policy.baselines",
     "load_model": "sleuth.policy.models",
-    "load_recipe": "sleuth.config",
+    "load_recipe": "sleuth.recipes",
     "make": "sleuth.library",
     "rated": "sleuth.puzzles.explain",
     "read_puzzles": "sleuth.datasets.files",

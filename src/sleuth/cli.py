@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from sleuth.config import Goal, Mode, Names, Telling, Until, keys, load_recipe, parse_overrides
+from sleuth.config import Goal, Mode, Names, Telling, Until
 from sleuth.errors import UserError
 from sleuth.progress import say, track
+from sleuth.recipes import keys, load_recipe, parse_overrides
 
 if TYPE_CHECKING:
     from sleuth.policy.base import Sampling
@@ -267,9 +268,9 @@ def import_command(source: str, file: Path, /, *, out: Path) -> None:
     out
         File to write: .jsonl or .parquet.
     """
-    from sleuth.config import nearest
     from sleuth.datasets.files import check_suffix, write_puzzles
     from sleuth.datasets.original import FAMILY, import_original
+    from sleuth.errors import nearest
 
     if source != FAMILY:
         raise UserError(f"unknown source {source!r}; {nearest(source, [FAMILY])}")
@@ -502,13 +503,18 @@ def distill(
 
 
 @app.command
-def study(file: Path, /, *, out: Path | None = None, results: Path | None = None) -> None:
+def study(
+    file: Path, /, *, seed: list[int] | None = None, out: Path | None = None, results: Path | None = None
+) -> None:
     """Run a controlled comparison: every arm with every seed, one after the other, and a table with intervals.
 
     Parameters
     ----------
     file
         A study (.toml); see recipes/studies/.
+    seed
+        Only the runs of this seed, so that several processes can share a study; may be given more than once. The table
+        comes with the last run.
     out
         Folder of its runs; by default runs/NAME. What is there already is not run again.
     results
@@ -516,7 +522,7 @@ def study(file: Path, /, *, out: Path | None = None, results: Path | None = None
     """
     from sleuth.workbench import run_study
 
-    run_study(file, out, results)
+    run_study(file, out, results, seed or ())
 
 
 @app.command(name="eval")

@@ -6,16 +6,9 @@ documented once, under its attribute; `--help` and docs/guide.md are made from t
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from sleuth.errors import UserError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Mode = Literal["answer", "reason", "program"]
 Until = Literal["end", "answers"]
@@ -421,111 +414,3 @@ class RunConfig(Section):
 def demo_config() -> RunConfig:
     """What `sleuth demo` runs; recipes/demo.toml says the same."""
     return RunConfig(name="demo", reward=RewardConfig(parts=1.0))
-
-
-NOT_IN_TRAINING = (
-    "is for sleuth eval and ask, not for training: a token that it leaves out has no probability for the sampler but "
-    "one for the trainer, which would bias the ratio of GRPO"
-)
-REFUSED = {"sampling.top_k": NOT_IN_TRAINING, "sampling.top_p": NOT_IN_TRAINING}
-"""Keys that could be expected, and why there are none."""
-
-
-LIST = "list"
-"""The type, as `keys` tells it, of what the command line takes as texts with commas between them."""
-
-
-def keys(section: type[Section] = RunConfig, prefix: str = "") -> Iterator[tuple[str, str, Any, str]]:
-    """Every key of a configuration as (dotted name, type, default, documentation)."""
-    for name, field in section.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from keys(field.annotation, f"{prefix}{name}.")
-        elif get_args(field.annotation) == (SourceConfig, ...):
-            yield f"{prefix}{name}", "list of tables", (), " ".join((field.description or "").split())
-        else:
-            shown = getattr(field.annotation, "__name__", str(field.annotation))
-            if get_origin(field.annotation) is tuple:
-                shown = LIST
-            elif get_origin(field.annotation) is Literal:
-                shown = " | ".join(str(value) for value in get_args(field.annotation))
-            elif get_origin(field.annotation) is UnionType:
-                shown = str(field.annotation)
-            yield f"{prefix}{name}", shown, field.default, " ".join((field.description or "").split())
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """A hint for a name that is not known: the nearest known one, or all of them."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-
-
-def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> RunConfig:
-    """Reads a recipe and sets the overrides (`{"grpo.steps": "20"}`) on top of it.
-
-    Raises `UserError`, naming file, key and remedy, if the file can't be read, a key is unknown or a value is not of
-    its type.
-    """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such recipe; the shipped ones are in recipes/") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder; name a recipe file (.toml)") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a TOML file: {error}") from None
-    return parse_config(with_overrides(data, overrides or {}), str(path))
-
-
-def with_overrides(data: dict[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
-    """Plain data with keys set from the command line. Raises `UserError` for a key that there is not."""
-    for dotted, value in overrides.items():
-        _set(data, dotted, value)
-    return data
-
-
-def parse_overrides(tokens: Sequence[str]) -> dict[str, str]:
-    """`["--grpo.steps", "20", "--mode=answer"]` as `{"grpo.steps": "20", "mode": "answer"}`."""
-    found: dict[str, str] = {}
-    rest = list(tokens)
-    while rest:
-        token = rest.pop(0)
-        if not token.startswith("--"):
-            raise UserError(f"{token!r}: keys are given as --section.key value")
-        name, equals, value = token[2:].partition("=")
-        if not equals:
-            if not rest or rest[0].startswith("--"):
-                raise UserError(f"--{name}: a value is missing")
-            value = rest.pop(0)
-        found[name] = value
-    return found
-
-
-def _unknown(dotted: str) -> str:
-    """What is wrong with a key that there is not."""
-    if dotted in REFUSED:
-        return f"{dotted} {REFUSED[dotted]}"
-    return f"unknown key {dotted!r}; {nearest(dotted, [name for name, *_ in keys()])}"
-
-
-def _set(data: dict[str, Any], dotted: str, value: str) -> None:
-    types = {name: shown for name, shown, *_ in keys()}
-    if dotted not in types:
-        raise UserError(f"--{dotted}: {_unknown(dotted)}")
-    *sections, last = dotted.split(".")
-    for section in sections:
-        data = data.setdefault(section, {})
-    data[last] = [part.strip() for part in value.split(",")] if types[dotted] == LIST else value
-
-
-def parse_config(data: Mapping[str, Any], source: str) -> RunConfig:
-    """Plain data as a configuration; `source` names it in errors (`UserError`)."""
-    try:
-        return RunConfig.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        dotted = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise UserError(f"{source}: {_unknown(dotted)}") from None
-        if not first["loc"] and first["type"] == "value_error":  # of keys that do not go together
-            raise UserError(f"{source}: {first['ctx']['error']}") from None
-        raise UserError(f"{source}: {dotted}: {first['msg']} (got {first['input']!r})") from None

@@ -1,8 +1,16 @@
-"""The one exception that is meant for users."""
+"""The one exception that is meant for users, and a hint for its text."""
 
 from __future__ import annotations
+
+import difflib
 
 
 class UserError(ValueError):
     """Something the user gave is wrong: one line that says what, where, and what to do. The command line prints it
     and exits with code 2; anything else that escapes is a bug of ours and shows its traceback."""
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint for a name that is not known: the nearest known one, or all of them."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"

@@ -101,7 +101,7 @@ def distill_model(
     say(f"{len(rows)} right completions of {solved} puzzles, out of {len(puzzles)}: {out}")
 
 
-def run_study(file: Path, out: Path | None, results: Path | None) -> None:
+def run_study(file: Path, out: Path | None, results: Path | None, only: Sequence[int]) -> None:
     """Runs what is missing of a study, and writes its table."""
     _need_extra()
     from sleuth.study.read import read_study
@@ -110,7 +110,8 @@ def run_study(file: Path, out: Path | None, results: Path | None) -> None:
     study = read_study(file)
     folder = out or Path("runs") / study.name
     try:
-        say(f"results: {run(study, folder, results or folder)}")
+        if table := run(study, folder, results or folder, only):
+            say(f"results: {table}")
     except KeyboardInterrupt:
         say(f"\nstopped; the same command goes on: sleuth study {file}")
         raise

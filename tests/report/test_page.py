@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from sleuth.config import PuzzlesConfig, RunConfig, SourceConfig, load_recipe
+from sleuth.config import PuzzlesConfig, RunConfig, SourceConfig
 from sleuth.evaluation.statistics import share_interval
 from sleuth.evaluation.summary import summarise
+from sleuth.recipes import load_recipe
 from sleuth.report.page import recipe, render, write_report
 from sleuth.report.text import percent
 from sleuth.runs.directory import RunDirectory

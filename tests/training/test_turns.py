@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from sleuth.config import RunConfig, parse_config
+from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.grading.score import ANSWERED, Outcome, Part, Score
 from sleuth.policy.base import Request, Rollout, StopReason
 from sleuth.policy.conversations import Conversation
 from sleuth.policy.engine import TorchPolicy
+from sleuth.recipes import parse_config
 from sleuth.runs.directory import RunDirectory
 from sleuth.training import grpo, run
 from sleuth.training.batch import ScoredGroup, Task, score_groups

@@ -16,8 +16,8 @@ from functools import cached_property
 from random import Random
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from sleuth.config import Names, nearest
-from sleuth.errors import UserError
+from sleuth.config import Names
+from sleuth.errors import UserError, nearest
 from sleuth.logic.citations import compile_groups
 from sleuth.logic.cnf import Cnf
 from sleuth.logic.formulas import Formula, Space, World

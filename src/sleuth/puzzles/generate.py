@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, get_args
 
-from sleuth.config import Names, nearest
-from sleuth.errors import UserError
+from sleuth.config import Names
+from sleuth.errors import UserError, nearest
 from sleuth.logic.clues import find_minimal
 from sleuth.puzzles.canonical import SPLITS, digest, split_of
 from sleuth.puzzles.family import Family, Orderable, check_level, get_family

@@ -24,8 +24,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from sleuth.config import nearest
-from sleuth.errors import UserError
+from sleuth.errors import UserError, nearest
 from sleuth.puzzles.canonical import digest, split_of
 from sleuth.puzzles.family import FOREIGN
 from sleuth.puzzles.generate import Made, rng_of

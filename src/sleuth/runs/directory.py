@@ -37,9 +37,10 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from sleuth.config import RunConfig, parse_config
+from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.files import append_line, atomic_write, read_lines, writing
+from sleuth.recipes import parse_config
 from sleuth.runs.environment import Environment, current_environment
 from sleuth.runs.rows import EvaluationRow, RolloutRow, read_parquet, to_parquet
 

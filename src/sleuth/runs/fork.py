@@ -11,9 +11,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from sleuth.config import RunConfig, parse_config, with_overrides
+from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.files import atomic_write, writing
+from sleuth.recipes import parse_config, with_overrides
 from sleuth.runs.directory import RunDirectory
 
 PARENT = "parent.json"
@@ -35,6 +36,14 @@ def fork(parent: RunDirectory, step: str, path: Path, overrides: Mapping[str, st
                 f"--{name}: a checkpoint is bound to it; train a new run with --model.name {parent.path / 'model'}"
             )
     config = parse_config(with_overrides(parent.config.model_dump(mode="json"), overrides), "sleuth fork")
+    return branch(parent, step, path, config, overrides)
+
+
+def branch(
+    parent: RunDirectory, step: str, path: Path, config: RunConfig, changed: Mapping[str, object]
+) -> RunDirectory:
+    """`fork` with a whole configuration, which must agree with the parent's in all that a checkpoint is bound to;
+    `changed` is what is told of the difference. Raises `UserError` as `fork` does."""
     source = _checkpoint(parent, step)
     number = int(source.name.removeprefix("step_"))
     run = RunDirectory.create(path, config)
@@ -51,7 +60,7 @@ def fork(parent: RunDirectory, step: str, path: Path, overrides: Mapping[str, st
                     for suffix in (".parquet", ".json"):
                         shutil.copyfile(parent.evaluations / f"{name}{suffix}", run.evaluations / f"{name}{suffix}")
         shutil.copytree(source, run.checkpoints / source.name)
-    told = {"parent": parent.config.name, "folder": str(parent.path), "step": number, "changed": dict(overrides)}
+    told = {"parent": parent.config.name, "folder": str(parent.path), "step": number, "changed": dict(changed)}
     atomic_write(path / PARENT, (json.dumps(told, indent=2) + "\n").encode())
     return run
 

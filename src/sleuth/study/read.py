@@ -30,8 +30,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sleuth.config import RunConfig, load_recipe, nearest
-from sleuth.errors import UserError
+from sleuth.config import RunConfig
+from sleuth.errors import UserError, nearest
+from sleuth.recipes import load_recipe
 
 MEASURES = {
     "strict": "puzzles wholly right",
@@ -63,6 +64,7 @@ class _File(BaseModel):
 class Study:
     """A study whose recipes are all sound."""
 
+    path: Path
     name: str
     question: str
     seeds: tuple[int, ...]
@@ -96,7 +98,7 @@ def read_study(path: Path) -> Study:
         for seed in file.seeds:
             own = {**file.set, **keys, "seed": seed, "puzzles.seed": seed, "name": f"{file.name}-{arm}-{seed}"}
             arms[arm][seed] = load_recipe(path.parent / file.recipe, {key: _text(value) for key, value in own.items()})
-    return Study(file.name, file.question, file.seeds, file.measures, arms, file.arms)
+    return Study(path, file.name, file.question, file.seeds, file.measures, arms, file.arms)
 
 
 def _text(value: Any) -> str:

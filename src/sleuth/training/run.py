@@ -35,6 +35,7 @@ from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.targets import target
 from sleuth.runs.directory import Phase, RunDirectory
+from sleuth.runs.fork import branch
 from sleuth.runs.mirrors import Mirrors, check_mirrors
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 from sleuth.training import checkpoints
@@ -77,8 +78,9 @@ def settled(config: RunConfig) -> RunConfig:
     return config.model_copy(update={"model": config.model.model_copy(update=chosen)})
 
 
-def start(config: RunConfig, path: Path) -> RunDirectory:
-    """A new run directory, with all that is decided at the start in its configuration.
+def start(config: RunConfig, path: Path, warm: RunDirectory | None = None) -> RunDirectory:
+    """A new run directory, with all that is decided at the start in its configuration. With `warm`, a finished run of
+    the same warm start without GRPO, it begins where that ended, with the bits it would have come to itself.
 
     Raises `UserError` for puzzles that can't be made, a folder that is not empty, a device or a model that is not to be
     had, and a run that does not fit into memory.
@@ -99,6 +101,8 @@ def start(config: RunConfig, path: Path) -> RunDirectory:
     parameters = sum(parameter.numel() for parameter in model.parameters())
     for line in [*said, *outlook(config, parameters, lengths, measured_rate(config.model.device, dtype))]:
         say(line)
+    if warm is not None:
+        return branch(warm, "last", path, config, config.model_dump(include={"grpo", "reward"}))
     run = RunDirectory.create(path, config)
     if made is not None:
         _keep_initial(run, *made)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sleuth.config import nearest
+from sleuth.errors import nearest
 from sleuth.logic.formulas import World
 from sleuth.puzzles.family import PageText
 from sleuth.puzzles.prose import Grammar, ReadError

@@ -1,0 +1,107 @@
+"""Does a run of SmolLM2-135M that is killed at random moments end with the bytes of one that never was?
+
+    python benchmarks/killed.py [--kills 6] [--seed 0] [--recipe recipes/laptop.toml] [--folder FOLDER]
+
+Trains twice through the command line: straight through, and with `kill -9` (SIGKILL) after some progress and a random
+while, each time going on with `--resume`; every fourth kill falls into the writing of a checkpoint. Then every file of
+the two runs is compared, but `timings.jsonl`. `tests/training/test_killed.py` does the same to a tiny model in every
+test run; this is slower and kept out of the tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+
+ROOT = Path(__file__).parents[1]
+SMALL = {
+    "mode": "answer",
+    "sft.examples": "24",
+    "sft.batch_size": "4",
+    "grpo.steps": "8",
+    "grpo.puzzles_per_step": "2",
+    "grpo.samples": "4",
+    "grpo.updates_per_batch": "2",
+    "grpo.kl": "0.01",
+    "sampling.max_new_tokens": "24",
+    "eval.count": "4",
+    "eval.every": "2",
+    "eval.every_count": "4",
+    "checkpoint.every": "1",
+    "model.threads": "1",
+}
+"""Laid over the recipe: many short steps, with a checkpoint each and everything that has a state."""
+WHILE_S = 6.0
+"""Longest time between some progress and the kill; steps take about half of it."""
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "sleuth", "train", *map(str, arguments)]
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def kill_once(arguments: list[str], run: Path, rng: Random, in_checkpoint: bool) -> str:
+    """Starts or goes on, kills, and says when it was. Raises `RuntimeError` if the run ended before."""
+    before = size(run / "metrics.jsonl")
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        if in_checkpoint and any((run / "checkpoints").glob(".step_*.tmp/*")):
+            break
+        if not in_checkpoint and size(run / "metrics.jsonl") > before:
+            time.sleep(rng.uniform(0, WHILE_S))
+            break
+        time.sleep(0.002)
+    if process.poll() is not None:
+        raise RuntimeError(f"the run was over (exit code {process.returncode}) before it was killed")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    lines = (run / "metrics.jsonl").read_text().count("\n")
+    return f"{lines} lines of metrics" + (", while a checkpoint was written" if in_checkpoint else "")
+
+
+def digests(run: Path) -> dict[str, str]:
+    """Of all files but the timings."""
+    return {
+        str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(run.rglob("*"))
+        if path.is_file() and path.name not in ("timings.jsonl", "environment.json")
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--recipe", type=Path, default=ROOT / "recipes" / "laptop.toml")
+    parser.add_argument("--folder", type=Path, help="where the runs are kept; by default nowhere")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = asked.folder or Path(scratch)
+        whole, killed = folder / "whole", folder / "killed"
+        keys = [part for name, value in SMALL.items() for part in (f"--{name}", value)]
+        rng = Random(asked.seed)
+        for number in range(asked.kills):
+            going_on = (killed / "config.json").exists()
+            arguments = command("--resume", killed) if going_on else command(asked.recipe, "--out", killed, *keys)
+            print(f"kill {number + 1}: {kill_once(arguments, killed, rng, number % 4 == 3)}", flush=True)
+        subprocess.run(command("--resume", killed), check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(command(asked.recipe, "--out", whole, *keys), check=True, stderr=subprocess.DEVNULL)
+        found, wanted = digests(killed), digests(whole)
+    other = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+    print(f"{len(wanted)} files compared; different: {', '.join(other) or 'none'}")
+    print(f"weights (SHA-256): {found['model/model.safetensors']}")
+    sys.exit(1 if other else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""The table and the plots of a study.
+
+Two sources of chance are told apart: which puzzles are asked (the intervals of a run) and which seed it was. Arms are
+compared seed by seed, and the interval of a difference is Student's t over the seeds: with three of them it is wide,
+and says so.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import altair as alt
+import vl_convert
+
+from sleuth.evaluation.statistics import Interval, mean_interval
+from sleuth.evaluation.summary import EvaluationSummary, summarise
+from sleuth.files import atomic_write, writing
+from sleuth.runs.directory import RunDirectory
+from sleuth.study.read import MEASURES, Study
+
+Runs = Mapping[str, Sequence[RunDirectory]]
+"""Arm to its finished runs, in the order of the seeds."""
+
+
+def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
+    """Writes the table and the plots; the table's path. `least` is the difference that could be found."""
+    with writing(results):
+        results.mkdir(parents=True, exist_ok=True)
+    first = next(iter(study.arms))
+    of_first = runs[first]
+    head = _row("", [*(MEASURES[measure] for measure in study.measures), "minutes of training"])
+    lines = [*_heading(study, of_first[0], least), "", head, _rule(head)]
+    guessing = [_summary(one, "guessing") for one in of_first]
+    lines.append(_row("guessing", [*_cells(study, guessing, ("strict", "share")), "–"]))
+    for arms, many in _warm_starts(runs):
+        summaries = [_summary(one, "after-sft") for one in many]
+        lines.append(_row(f"warm start of {', '.join(arms)}", [*_cells(study, summaries), _minutes(many, ("sft",))]))
+    last = {arm: [_summary(one, _end(one)) for one in many] for arm, many in runs.items()}
+    for arm, summaries in last.items():
+        minutes = _minutes(runs[arm], ("sft", "grpo"))
+        lines.append(_row(f"{arm} ({_changed(study, arm)})", [*_cells(study, summaries), minutes]))
+    others = [arm for arm in study.arms if arm != first]
+    if others and len(study.seeds) > 1:
+        head = _row("", [MEASURES[measure] for measure in study.measures])
+        over = f"with 95 % intervals (Student's t over {len(study.seeds)} seeds)"
+        lines += ["", f"Differences from {first}, seed by seed, {over}:", "", head, _rule(head)]
+        for arm in others:
+            cells = []
+            for measure in study.measures:
+                pairs = zip(last[first], last[arm], strict=True)
+                differences = [value(b, measure) - value(a, measure) for a, b in pairs]
+                cells.append(_interval(measure, mean_interval({str(i): [d] for i, d in enumerate(differences)})))
+            lines.append(_row(arm, cells))
+    for measure in ("strict", "length_tokens"):
+        if measure in study.measures and any(one.read_metrics("eval") for many in runs.values() for one in many):
+            name = f"{study.name}-{measure.replace('_', '-')}.svg"
+            atomic_write(results / name, _curves(runs, measure).encode())
+            lines += ["", f"![{MEASURES[measure]} over GRPO steps, mean over seeds]({name})"]
+    path = results / f"{study.name}.md"
+    atomic_write(path, ("\n".join(lines) + "\n").encode())
+    return path
+
+
+def _heading(study: Study, run: RunDirectory, least: float) -> list[str]:
+    config, machine = run.config, run.environment
+    model = config.model
+    named = (
+        f"a nano model (a Llama trained from nothing: {model.layers} layers, hidden size {model.hidden})"
+        if model.kind == "nano"
+        else model.name
+    )
+    asked = ", ".join(f"{source.family} level {source.level}" for source in config.puzzles.sources)
+    return [
+        f"# {study.name}: {study.question}",
+        "",
+        f"Model: {named}. Mode {config.mode}, {asked}; {config.sft.examples} supervised examples, {config.grpo.steps} "
+        f"steps of GRPO (Group Relative Policy Optimization) with {config.grpo.puzzles_per_step} x "
+        f"{config.grpo.samples} completions, unless an arm says otherwise. {len(study.seeds)} seeds an arm, "
+        f"{config.eval.count} puzzles that training never sees, the same for all, answered greedily. Stated before the "
+        f"runs: a difference of {least:.1%} of puzzles would be found four times in five, as far as chance in the "
+        f"puzzles goes. A cell is the mean over the seeds, with each seed's own. {machine.processor}, {model.threads} "
+        "of its threads a run; minutes are of the clock, with whatever else the machine did.",
+        "",
+        f"Made by `sleuth study {study.path}`.",
+    ]
+
+
+def _warm_starts(runs: Runs) -> list[tuple[list[str], Sequence[RunDirectory]]]:
+    """The arms that came from the same warm starts, and the runs of the first of them."""
+    found: dict[tuple[bytes, ...], list[str]] = {}
+    for arm, many in runs.items():
+        if all(one.config.grpo.steps and one.config.sft.examples for one in many):
+            shown = tuple((one.evaluations / "after-sft.parquet").read_bytes() for one in many)
+            found.setdefault(shown, []).append(arm)
+    return [(arms, runs[arms[0]]) for arms in found.values()]
+
+
+def _row(first: str, cells: Sequence[str]) -> str:
+    return f"| {first} | " + " | ".join(cells) + " |"
+
+
+def _rule(head: str) -> str:
+    return "|" + " --- |" * (head.count("|") - 1)
+
+
+def _cells(study: Study, summaries: Sequence[EvaluationSummary], only: Sequence[str] = ()) -> list[str]:
+    return [
+        _shown(measure, [value(one, measure) for one in summaries]) if not only or measure in only else "–"
+        for measure in study.measures
+    ]
+
+
+def _minutes(runs: Sequence[RunDirectory], phases: Sequence[str]) -> str:
+    spent = [
+        sum(
+            seconds
+            for line in one.read_timings()
+            if line.phase in phases
+            for name, seconds in line.values.items()
+            if name.endswith("_s")
+        )
+        / 60
+        for one in runs
+    ]
+    return f"{statistics.fmean(spent):.1f} ({', '.join(f'{one:.1f}' for one in spent)})"
+
+
+def value(summary: EvaluationSummary, measure: str) -> float:
+    """A measure's mean; NaN where there is nothing to say of it."""
+    if measure in ("strict", "share", "readable", "length_tokens"):
+        return float(getattr(summary, measure).mean)
+    found = summary.parts.get(measure) or summary.legibility.get(measure)
+    return found.mean if found else math.nan
+
+
+def _summary(run: RunDirectory, name: str) -> EvaluationSummary:
+    return summarise(run.read_evaluation(name))
+
+
+def _end(run: RunDirectory) -> str:
+    return "after-grpo" if run.config.grpo.steps else "after-sft"
+
+
+def _changed(study: Study, arm: str) -> str:
+    return ", ".join(f"{key} {value}" for key, value in study.changed[arm].items())
+
+
+def _number(measure: str, number: float, sign: bool = False) -> str:
+    plus = "+" if sign else ""
+    return f"{number:{plus}.1f}" if measure == "length_tokens" else f"{100 * number:{plus}.1f} %"
+
+
+def _shown(measure: str, values: Sequence[float]) -> str:
+    return f"{_number(measure, statistics.fmean(values))} ({', '.join(_number(measure, one) for one in values)})"
+
+
+def _interval(measure: str, found: Interval) -> str:
+    low, high = (_number(measure, end, sign=True) for end in (found.low, found.high))
+    return f"{_number(measure, found.mean, sign=True)} [{low}, {high}]"
+
+
+def _curves(runs: Runs, measure: str) -> str:
+    """Of the evaluations during training, the mean over the seeds of each arm, as SVG."""
+    data = []
+    for arm, many in runs.items():
+        courses: dict[int, list[float]] = {}
+        for one in many:
+            for line in one.read_metrics("eval"):
+                if measure in line.values:
+                    courses.setdefault(line.step, []).append(line.values[measure])
+        data += [{"step": step, "value": statistics.fmean(values), "arm": arm} for step, values in courses.items()]
+    percent = measure != "length_tokens"
+    y = alt.Y("value:Q", title=MEASURES[measure], axis=alt.Axis(format=".0%") if percent else alt.Axis())
+    chart = alt.Chart(alt.Data(values=data)).mark_line(point=True)
+    drawn = chart.encode(x=alt.X("step:Q", title="GRPO step"), y=y, color=alt.Color("arm:N", sort=list(runs)))
+    svg: str = vl_convert.vegalite_to_svg(drawn.properties(width=480, height=240, background="white").to_dict())
+    return svg
