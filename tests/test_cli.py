@@ -16,6 +16,7 @@ import pytest
 
 from sleuth.datasets.files import read_puzzles
 from sleuth.recipes import load_recipe
+from sleuth.runs.directory import RunDirectory
 from sleuth.runs.rows import EvaluationRow, read_parquet
 from tests.puzzles.test_import import SMALL
 from tests.tiny import tiny_folder
@@ -313,6 +314,9 @@ def test_a_stopped_run_ends_with_the_same_bytes(kill: signal.Signals, tmp_path: 
     if kill is signal.SIGINT:
         assert process.returncode == 130, said
         assert "Traceback" not in said
+    with RunDirectory.open(stopped).held():
+        refused = sleuth("train", "--resume", stopped)
+    assert refused.returncode == 2 and "another process is training this run" in refused.stderr
     done = sleuth("train", "--resume", stopped)
     assert done.returncode == 0, done.stderr
     assert run_files(stopped) == run_files(whole)
@@ -384,6 +388,9 @@ def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path) -> None:
         assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "runs" / "0.01-1" / name).read_bytes()
     assert sleuth("study", file, *made).returncode == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
+    file.write_text("\n".join(lines).replace('"grpo.kl" = 0.01', '"grpo.kl" = 0.02'))
+    refused = sleuth("study", file, *made)
+    assert refused.returncode == 2 and "0.01-0 was made with another grpo.kl" in refused.stderr
     file.write_text("\n".join(lines).replace("grpo.kl", "grpo.kk"))
     refused = sleuth("study", file)
     assert refused.returncode == 2 and "did you mean 'grpo.kl'" in refused.stderr

@@ -22,7 +22,7 @@ A line of metrics is `{"phase": "grpo", "step": 3, "reward": 0.61, ...}`. The na
 A line of timings holds seconds, names ending in `_s`, which are disjoint: their sum is the time of the step. Phase
 `eval` counts GRPO steps; an evaluation of step n is made before the checkpoint of step n.
 
-One process writes a run; any number may read it meanwhile.
+One process writes a run, which it holds by the lock on `.lock`; any number may read it meanwhile.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from sleuth.config import RunConfig
@@ -44,6 +46,8 @@ from sleuth.recipes import parse_config
 from sleuth.runs.environment import Environment, current_environment
 from sleuth.runs.rows import EvaluationRow, RolloutRow, read_parquet, to_parquet
 
+LOCK = ".lock"
+"""An empty file; who has it locked, trains the run."""
 Phase = Literal["sft", "grpo", "eval"]
 
 _STAGE = {"sft": 0, "grpo": 1, "eval": 1}
@@ -119,6 +123,22 @@ class RunDirectory:
     @property
     def report(self) -> Path:
         return self.path / "report.html"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps other processes from training the run meanwhile. However this process ends, the hold ends with it.
+
+        Raises `UserError` if another one has it.
+        """
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(f"{self.path}: another process is training this run; wait for it, or stop it") from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def log_metrics(self, phase: Phase, step: int, values: Mapping[str, float]) -> None:
         """Appends a line to metrics.jsonl. What is not finite is stored as null."""

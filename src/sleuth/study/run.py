@@ -68,11 +68,28 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
 
 
 def _made(config: RunConfig, path: Path, warm: RunDirectory | None = None) -> RunDirectory:
-    """The run, trained to its end."""
+    """The run, trained to its end. Raises `UserError` for one that is there with other settings."""
     found = RunDirectory.open(path) if (path / "config.json").exists() else start(config, path, warm)
+    if other := _differing(found.config, config):
+        raise UserError(f"{path} was made with another {other}; set it back, or name another folder with --out")
     if not finished(found):
         train(found)
     return found
+
+
+MACHINES = {"model": {"device", "dtype", "threads"}, "sampling": {"rows"}, "optimizer": {"micro_batch_tokens"}}
+"""What a run's start fills in."""
+
+
+def _differing(one: RunConfig, other: RunConfig) -> str:
+    """The first key in which two runs differ but for the machine's part, or an empty text."""
+    first, second = (config.model_dump(exclude=MACHINES) for config in (one, other))
+    for name in first:
+        if first[name] != second[name]:
+            if not isinstance(first[name], dict):
+                return name
+            return next(f"{name}.{key}" for key in first[name] if first[name][key] != second[name][key])
+    return ""
 
 
 def warm_start(config: RunConfig) -> RunConfig:

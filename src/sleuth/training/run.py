@@ -132,9 +132,10 @@ def _lengths(config: RunConfig, tokenizer: Any) -> Lengths:
 def train(run: RunDirectory) -> None:
     """Trains until the run is finished, from wherever it stands. Ctrl-C leaves a run that goes on by calling it again.
 
-    Raises `UserError` for a model that can't be loaded or a full disk.
+    Raises `UserError` for a run that another process is training, a model that can't be loaded or a full disk.
     """
-    _Training(run).finish()
+    with run.held():
+        _Training(run).finish()
 
 
 def finished(run: RunDirectory) -> bool:
