@@ -34,10 +34,11 @@ from sleuth.evaluation.statistics import Interval, share_interval
 from sleuth.evaluation.summary import answering, compare, summarise
 from sleuth.evaluation.translation import ClueTold, Fault, told
 from sleuth.files import atomic_write
-from sleuth.policy.base import Sampling
+from sleuth.policy.base import Policy, Sampling
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
 from sleuth.policy.models import SMOLLM2, load_model
+from sleuth.policy.parts import PartByPart
 from sleuth.progress import bar, clock, say
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.retell import retold
@@ -64,6 +65,8 @@ class Asked:
     mode: Mode = "program"
     retries: int = 0
     constrain: bool = False
+    most: int = 0
+    """Clues shown at a time; 0: all."""
 
 
 @cache
@@ -88,7 +91,9 @@ def rows_of(asked: Asked, folder: Path, only_made: bool = False) -> list[Evaluat
     puzzles = asked.puzzles()
     started_s = time.perf_counter()
     with bar(asked.label, len(puzzles) * (1 + asked.retries)) as advance:
-        policy = TorchPolicy(loaded.model, loaded.tokenizer, ROWS)
+        policy: Policy = TorchPolicy(loaded.model, loaded.tokenizer, ROWS)
+        if asked.most:
+            policy = PartByPart(policy, puzzles, asked.most)
         rows = evaluate(policy, puzzles, asked.mode, sampling, 1, advance, asked.retries)
     say(f"{asked.label}: {summarise(rows).strict.mean:.1%} wholly right, {clock(time.perf_counter() - started_s)}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -266,6 +271,8 @@ def main() -> None:
             (first, asking(label="before training, mode answer", model=SMOLLM2, mode="answer")),
             *((run, asking(label=end, model=run / "model")) for run, end in ends.items()),
             (options.run, asking(label="… constrained", model=last, constrain=True)),
+            (options.run, asking(label="… in parts of ten clues", model=last, most=10)),
+            (options.run, asking(label="… clue by clue", model=last, most=1)),
             (options.run, asking(label="… with two retries", model=last, retries=2)),
             (options.run, asking(label="… asked in mode answer", model=last, mode="answer")),
         ],
@@ -303,7 +310,13 @@ def main() -> None:
                 body.append(figures(asked, rows_or_none))
         lines += [f"## {title}", "", *table(HEAD, body)] if body else []
     best = ends[options.run]
-    for other in ("… constrained", "… with two retries", "the 64 with other names"):
+    for other in (
+        "… constrained",
+        "… in parts of ten clues",
+        "… clue by clue",
+        "… with two retries",
+        "the 64 with other names",
+    ):
         if best in found and other in found:
             difference = compare(found[best][1], found[other][1])
             lines += [f"{other}, against {best}, puzzle by puzzle: {shown(difference.strict)} wholly right.", ""]

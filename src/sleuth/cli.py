@@ -538,6 +538,7 @@ def eval_command(
     file: Path | None = None,
     mode: Mode = "answer",
     retries: int = 0,
+    clues_at_a_time: int = 0,
     samples: int = 1,
     drawing: Drawing = GREEDY,
     out: Path | None = None,
@@ -566,6 +567,9 @@ def eval_command(
         `answer`, `reason` or `program`.
     retries
         Mode `program`: how often a program that gives no answer is asked for again, before it counts as abstaining.
+    clues_at_a_time
+        Mode `program`: show a long case in parts, each with at most so many of its clues; what is written of all parts
+        is the program. 0: whole.
     samples
         Completions per puzzle.
     out
@@ -582,7 +586,7 @@ def eval_command(
         order = Order(family, level or first_level(family), split, seed, count, style)
         order.check()
         puzzles = list(track(make_puzzles(order), "making puzzles", count))
-    evaluate_model(puzzles, model, mode, samples, sampling, drawing.device, out, retries)
+    evaluate_model(puzzles, model, mode, samples, sampling, drawing.device, out, retries, clues_at_a_time)
 
 
 @app.command

@@ -16,7 +16,8 @@ from sleuth.datasets.audit import audit
 from sleuth.errors import UserError
 from sleuth.play import show
 from sleuth.policy.asking import ask, ask_again, check_constrain, check_retries
-from sleuth.policy.base import Sampling
+from sleuth.policy.base import Policy, Sampling
+from sleuth.policy.parts import PartByPart, check_parts
 from sleuth.progress import bar, say
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
@@ -135,11 +136,13 @@ def evaluate_model(
     device: str,
     out: Path | None,
     retries: int = 0,
+    clues_at_a_time: int = 0,
 ) -> None:
     """Evaluates a model, prints it beside guessing and the solver, and keeps every completion if asked."""
     _need_extra()
     check_retries(mode, retries)
     check_constrain(mode, sampling.constrain)
+    check_parts(mode, clues_at_a_time, retries, puzzles)
     if out is not None and out.suffix != ".parquet":
         raise UserError(f"{out}: completions are kept as .parquet")
     from rich.console import Console
@@ -154,7 +157,9 @@ def evaluate_model(
     loaded = _load(model, device)
     results = evaluate_baselines(puzzles, sampling.seed[0])
     with bar(f"asking {model}", len(puzzles) * samples * (1 + retries)) as advance:
-        policy = TorchPolicy(loaded.model, loaded.tokenizer)
+        policy: Policy = TorchPolicy(loaded.model, loaded.tokenizer)
+        if clues_at_a_time:
+            policy = PartByPart(policy, puzzles, clues_at_a_time)
         rows = evaluate(policy, puzzles, mode, sampling, samples, advance, retries)
     name = f"{model} ({loaded.quantisation})" if loaded.quantisation else model
     results[f"{name}, mode {mode}"] = rows

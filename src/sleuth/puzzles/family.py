@@ -199,6 +199,10 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     def read_page(self, text: str) -> PageText:
         """A puzzle's text read back. Raises `ReadError`."""
 
+    @abstractmethod
+    def clue_lines(self, text: str) -> Sequence[int]:
+        """Which lines of a puzzle's text, from 0, are a clue each: by the layout, whatever the sentences say."""
+
     def loose_readings(self, theory: TheoryT, page: PageText) -> Mapping[str, Sequence[Formula]]:
         """How else a page may be understood by who doesn't know its conventions: a description of the reading to what
         the clues then mean. A clue as it is meant implies the clue as it is read, so the puzzle's world obeys these."""

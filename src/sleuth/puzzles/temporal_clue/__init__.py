@@ -190,6 +190,9 @@ class TemporalClue(Family[Case, TemporalTheory]):
             return original.write(case, clues, questions)
         return page.write(case, clues, questions, style)
 
+    def clue_lines(self, text: str) -> Sequence[int]:
+        return original.clue_lines(text) if original.recognises(text) else page.clue_lines(text)
+
     def read_page(self, text: str) -> PageText:
         return original.read(text) if original.recognises(text) else page.read(text)
 

@@ -22,6 +22,7 @@ from sleuth.puzzles.temporal_clue.theory import Grid
 STYLE = "original"
 _MAP = "The rooms are laid out as follows:"
 _CLUES = "The available clues are as follows:"
+_ITEM = re.compile(r"^(?:• |- )(.*)$")
 _ROOM = re.compile(r"(\d+)\. (.+)")
 _MOTIVE = re.compile(r"(.+) \((\d{1,3}) suspects?\)")
 _QUESTION = re.compile(r"([A-Z])\. (.+\?)")
@@ -107,6 +108,19 @@ def recognises(text: str) -> bool:
     return _MAP in text and _CLUES in text
 
 
+def clue_lines(text: str) -> list[int]:
+    """The numbers of the list's lines under the heading of the clues."""
+    found, inside = [], False
+    for number, line in enumerate(text.splitlines()):
+        if _HEADINGS["clues"].search(line):
+            inside = True
+        elif inside and _ITEM.match(line):
+            found.append(number)
+        elif line.strip():
+            inside = False
+    return found
+
+
 def _sections(text: str) -> dict[str, list[str]]:
     """The lines under each heading, without bullets; a line that is no heading and no item ends a section."""
     sections: dict[str, list[str]] = {name: [] for name in _HEADINGS}
@@ -119,7 +133,7 @@ def _sections(text: str) -> dict[str, list[str]]:
             continue
         elif current == "map" and re.match(r"^\s*([NS]+\s+)+$|^W .* E$", line):
             sections["map"].append(line)
-        elif item := re.match(r"^(?:• |- )(.*)$", line):
+        elif item := _ITEM.match(line):
             sections.get(current, []).append(item[1].strip())
         elif current in ("rooms", "questions") and re.match(r"^\w+\. ", line):
             sections[current].append(line.strip())

@@ -190,6 +190,17 @@ def _names(lines: Sequence[str]) -> tuple[str, ...]:
     return tuple(name.strip() for line in lines for name in line.split(",") if line.strip())
 
 
+def clue_lines(text: str) -> list[int]:
+    """The numbers of the lines behind the label of the clues, up to the next label."""
+    part, found = "", []
+    for number, line in enumerate(text.splitlines()):
+        if (label := _LABEL.fullmatch(line.rstrip())) and (part != "Clues" or not label[2]):
+            part = _PART[label[1]]
+        elif part == "Clues" and line.strip():
+            found.append(number)
+    return found
+
+
 def _fields(text: str) -> dict[str, list[str]]:
     """The lines of each part: what stands behind its label, or the list under it."""
     fields: dict[str, list[str]] = {}

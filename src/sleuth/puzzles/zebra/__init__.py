@@ -153,6 +153,9 @@ class Zebra(Family[Case, ZebraTheory]):
     def write_page(self, case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
         return page.write(case, clues, questions, style)
 
+    def clue_lines(self, text: str) -> Sequence[int]:
+        return page.clue_lines(text)
+
     def read_page(self, text: str) -> PageText:
         return page.read(text)
 

@@ -60,6 +60,17 @@ def recognises(text: str) -> bool:
     return bool(re.search(rf"^({'|'.join(words.PLACES)}): *1, *2\b", text, re.MULTILINE)) and "\nClues:" in text
 
 
+def clue_lines(text: str) -> list[int]:
+    """The numbers of the lines between the labels of clues and questions."""
+    label, found = "", []
+    for number, line in enumerate(map(str.strip, text.splitlines())):
+        if line in ("Clues:", "Questions:"):
+            label = line
+        elif label == "Clues:" and line:
+            found.append(number)
+    return found
+
+
 def read(text: str) -> PageText:
     """A page of any style, read back. Raises `ReadError` or the case's own `UserError`."""
     case, lists = _read_lines(text.splitlines())
