@@ -206,6 +206,7 @@ def test_play(puzzles: Path) -> None:
         (["eval", "--count", "1", "--max-new-tokens", "0"], "at least one token"),
         (["eval", "--count", "1", "--mode", "program", "--retries", "-1"], "--retries -1"),
         (["eval", "--count", "1", "--mode", "reason", "--retries", "1"], "--retries is for mode program"),
+        (["eval", "--count", "1", "--clues-at-a-time", "2"], "--clues-at-a-time is for mode program"),
         (["eval", "--count", "1", "--mode", "reason", "--constrain"], "--constrain is for modes program and answer"),
     ],
 )
@@ -468,6 +469,19 @@ def test_eval_and_ask_again(puzzles: Path, model: Path, tmp_path: Path) -> None:
     assert done.stdout.count("--- asked again: Line 1: ") == 2 and "it said nothing" in done.stdout
     done = sleuth("ask", puzzles, "--model", model, "--retries", "1")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+def test_eval_in_parts(puzzles: Path, model: Path, tmp_path: Path) -> None:
+    lengths = {}
+    for most in ("0", "1", "1000"):
+        out = tmp_path / f"{most}.parquet"
+        options = ["--model", model, "--mode", "program", "--max-new-tokens", "4", "--clues-at-a-time", most]
+        done = sleuth("eval", *options, "--file", puzzles, "--out", out)
+        assert done.returncode == 0, done.stderr
+        lengths[most] = [row.length_tokens for row in read_parquet(EvaluationRow, out)]
+    clues = [len(puzzle.clues) for puzzle in read_puzzles(puzzles)]
+    assert lengths["0"] == lengths["1000"] == [4] * 12  # a model that knows nothing never comes to an end
+    assert lengths["1"] == [4 * count for count in clues]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("reasoning_gym") is None, reason="needs the extra gym")

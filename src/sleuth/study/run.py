@@ -8,10 +8,11 @@ reward have the same warm start, to the bit: it is made once, as a run of its ow
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from sleuth.config import GrpoConfig, RewardConfig, RunConfig
+from sleuth.config import GrpoConfig, RewardConfig, RunConfig, Section
 from sleuth.errors import UserError
 from sleuth.progress import say
 from sleuth.runs.directory import RunDirectory
@@ -77,24 +78,32 @@ def _made(config: RunConfig, path: Path, warm: RunDirectory | None = None) -> Ru
     return found
 
 
-MACHINES = {"model": {"device", "dtype", "threads"}, "sampling": {"rows"}, "optimizer": {"micro_batch_tokens"}}
-"""What a run's start fills in."""
+INDIFFERENT = (
+    *("model.device", "model.dtype", "model.threads", "sampling.rows", "optimizer.micro_batch_tokens"),
+    "checkpoint.",
+)
+"""Keys, or beginnings of keys, that a run's start fills in, or that make no difference to its results."""
+
+
+def _keys(config: RunConfig) -> Iterator[tuple[str, Any]]:
+    for name, value in config:
+        if isinstance(value, Section):
+            yield from ((f"{name}.{key}", one) for key, one in value)
+        else:
+            yield name, value
 
 
 def _differing(one: RunConfig, other: RunConfig) -> str:
-    """The first key in which two runs differ but for the machine's part, or an empty text."""
-    first, second = (config.model_dump(exclude=MACHINES) for config in (one, other))
-    for name in first:
-        if first[name] != second[name]:
-            if not isinstance(first[name], dict):
-                return name
-            return next(f"{name}.{key}" for key in first[name] if first[name][key] != second[name][key])
-    return ""
+    """The first key that sets two runs apart, or an empty text."""
+    first, second = dict(_keys(one)), dict(_keys(other))
+    other_keys = (key for key in first if first[key] != second[key] and not key.startswith(INDIFFERENT))
+    return next(other_keys, "")
 
 
 def warm_start(config: RunConfig) -> RunConfig:
     """The warm start of a run, as a run of its own: what comes after it makes no difference to it."""
-    return config.model_copy(update={"name": "warm", "grpo": GrpoConfig(steps=0), "reward": RewardConfig()})
+    plain = {"name": "warm", "grpo": GrpoConfig(steps=0), "reward": RewardConfig()}
+    return config.model_copy(update={**plain, "eval": config.eval.model_copy(update={"every": 0})})
 
 
 def _sharing(configs: Mapping[str, RunConfig], arm: str) -> list[str]:

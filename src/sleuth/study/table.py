@@ -84,7 +84,7 @@ def _heading(study: Study, run: RunDirectory, least: float) -> list[str]:
         f"puzzles goes. A cell is the mean over the seeds, with each seed's own. {machine.processor}, {model.threads} "
         "of its threads a run; minutes are of the clock, with whatever else the machine did.",
         "",
-        f"Made by `sleuth study {study.path}`.",
+        f"Made by `sleuth study {study.path.name}`.",
     ]
 
 
