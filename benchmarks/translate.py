@@ -47,6 +47,8 @@ from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
 
 LONGEST_PROGRAM = 2800
 """Tokens; the longest of the 64 puzzles' programs has about 2,500."""
+LONGEST_CLUE = 100
+"""Tokens a clue of a page's part; the longest have about 60."""
 LONGEST_ANSWER = 200
 ROWS = 32
 """Decoded side by side: long prompts take memory."""
@@ -86,8 +88,10 @@ def rows_of(asked: Asked, folder: Path, only_made: bool = False) -> list[Evaluat
         say(f"{asked.label}: {asked.model} is not there yet")
         return None
     loaded = load_model(str(asked.model), fast_dtype("cpu"), "cpu")
-    most = LONGEST_PROGRAM if asked.mode == "program" else LONGEST_ANSWER
-    sampling = Sampling(most, temperature=0.0, constrain=asked.constrain)
+    longest = LONGEST_PROGRAM if asked.mode == "program" else LONGEST_ANSWER
+    if asked.most:
+        longest = min(longest, LONGEST_CLUE * asked.most)
+    sampling = Sampling(longest, temperature=0.0, constrain=asked.constrain)
     puzzles = asked.puzzles()
     started_s = time.perf_counter()
     with bar(asked.label, len(puzzles) * (1 + asked.retries)) as advance:
