@@ -180,18 +180,18 @@ class _RotaryAttention(torch.autograd.Function):
         _functions().sleuth_attention(
             *map(_address, (qkv_TND, *spans)), len(packed.groups), H, K, D, scale, *map(_address, (out, normalisers_TH))
         )
-        ctx.save_for_backward(qkv_TND, normalisers_TH)
+        ctx.save_for_backward(qkv_TND, normalisers_TH, out)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        qkv_TND, normalisers_TH = ctx.saved_tensors
+        qkv_TND, normalisers_TH, out = ctx.saved_tensors
         packed, (H, K), D = ctx.packed, ctx.heads, qkv_TND.shape[2]
         dout, dqkv_TND = grads[0].contiguous(), torch.empty_like(qkv_TND)
         _functions().sleuth_attention_backward(
             *map(_address, (qkv_TND, packed.segments, packed.groups)),
             *(len(packed.groups), H, K, D, ctx.scale),
-            *map(_address, (normalisers_TH, dout, dqkv_TND)),
+            *map(_address, (normalisers_TH, out, dout, dqkv_TND)),
         )
         _rotate(dqkv_TND, H + K, ctx.rope, packed.positions, -1)
         return dqkv_TND, None, None, None, None

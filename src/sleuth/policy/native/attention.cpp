@@ -22,7 +22,8 @@
 
 namespace {
 
-constexpr int ROWS = 32;  // queries taken at a time: a tile's depth when they are summed over
+constexpr int ROWS = 32;   // queries taken at a time: a tile's depth when they are summed over
+constexpr int KEYS = 256;  // keys taken at a time: what belongs to them stays in the second-level cache
 
 struct Shape {
     int64_t heads, kv_heads, size;  // H, K, D
@@ -87,8 +88,8 @@ void lay_rows(const bf16 *x, int64_t line, int64_t count, const Shape &s, bf16 *
                                i < count ? row_of(x + i * line + tile * 32, s.size - tile * 32) : _mm512_setzero_si512());
 }
 
-// to (32 × 32 a time, `width` a row) = laid rows times strips [0, columns / 16).
-void score(const bf16 *rows, const bf16 *strips, int64_t columns, const Shape &s, float *to, int64_t width) {
+// to (32 × 32 a time, KEYS a row) = laid rows times strips [0, columns / 16).
+void score(const bf16 *rows, const bf16 *strips, int64_t columns, const Shape &s, float *to) {
     TILES;
     const int64_t step = s.depth() * TILE;
     for (int64_t column = 0; column < columns; column += 32) {
@@ -107,27 +108,24 @@ void score(const bf16 *rows, const bf16 *strips, int64_t columns, const Shape &s
             TILE_DOT(2, 5, 6);
             TILE_DOT(3, 5, 7);
         }
-        TILE_STORE(0, to + column, width * 4);
-        TILE_STORE(1, to + column + 16, width * 4);
-        TILE_STORE(2, to + 16 * width + column, width * 4);
-        TILE_STORE(3, to + 16 * width + column + 16, width * 4);
+        TILE_STORE(0, to + column, KEYS * 4);
+        TILE_STORE(1, to + column + 16, KEYS * 4);
+        TILE_STORE(2, to + 16 * KEYS + column, KEYS * 4);
+        TILE_STORE(3, to + 16 * KEYS + column + 16, KEYS * 4);
     }
 }
 
-// to (32 × D, padded line) += weights (32 × keys, `width` a row) times pairs; a prompt's keys, then a segment's own.
-void combine(const bf16 *weights, int64_t width, const bf16 *prefix, int64_t prefix_keys, const bf16 *own, int64_t own_keys,
-             const Shape &s, float *to) {
+// to (32 × D, padded line) += weights (32 × keys, KEYS a row) times pairs.
+void combine(const bf16 *weights, int64_t keys, const bf16 *pairs, const Shape &s, float *to) {
     TILES;
     const int64_t line = s.blocks() * 16;
     for (int block = 0; block < s.blocks(); ++block) {
-        TILE_ZERO(0);
-        TILE_ZERO(1);
-        for (int64_t key = 0; key < prefix_keys + own_keys; key += 32) {
-            const bf16 *pairs = key < prefix_keys ? prefix + key / 32 * s.blocks() * TILE
-                                                  : own + (key - prefix_keys) / 32 * s.blocks() * TILE;
-            TILE_LOAD(4, weights + key, width * 2);
-            TILE_LOAD(5, weights + 16 * width + key, width * 2);
-            TILE_LOAD(6, pairs + block * TILE, 64);
+        TILE_LOAD(0, to + block * 16, line * 4);
+        TILE_LOAD(1, to + 16 * line + block * 16, line * 4);
+        for (int64_t key = 0; key < keys; key += 32) {
+            TILE_LOAD(4, weights + key, KEYS * 2);
+            TILE_LOAD(5, weights + 16 * KEYS + key, KEYS * 2);
+            TILE_LOAD(6, pairs + (key / 32 * s.blocks() + block) * TILE, 64);
             TILE_DOT(0, 4, 6);
             TILE_DOT(1, 5, 6);
         }
@@ -136,15 +134,15 @@ void combine(const bf16 *weights, int64_t width, const bf16 *prefix, int64_t pre
     }
 }
 
-// to (keys × D, padded line) += weights^T (32 rows × keys) times pairs of the 32 rows.
-void spread(const bf16 *weights, int64_t width, int64_t keys, const bf16 *pairs, const Shape &s, float *to) {
+// to (keys × D, padded line) += weights^T (32 rows × keys, KEYS a row) times pairs of the 32 rows.
+void spread(const bf16 *weights, int64_t keys, const bf16 *pairs, const Shape &s, float *to) {
     TILES;
     const int64_t line = s.blocks() * 16;
     alignas(64) bf16 turned[2 * TILE];
     for (int64_t key = 0; key < keys; key += 32) {
         for (int half = 0; half < 2; ++half) {
             __m512i rows[16];
-            weave(weights + key + half * 16, width, 32, rows);
+            weave(weights + key + half * 16, KEYS, 32, rows);
             transpose(rows);
             store_tile(turned + half * TILE, rows);
         }
@@ -168,15 +166,6 @@ inline __mmask16 seen(int64_t column, int64_t end) {
     const int64_t left = end - column;
     return left >= 16 ? 0xffff : left <= 0 ? 0 : (1 << left) - 1;
 }
-
-// Columns of one query's scores: its prompt's, padded, then its segment's own.
-struct Columns {
-    int64_t prefix, padded_prefix, own_end, width;
-
-    __mmask16 at(int64_t column) const {
-        return column < padded_prefix ? seen(column, prefix) : seen(column - padded_prefix, own_end);
-    }
-};
 
 struct Group {
     int64_t first, count;  // segments; the first is the prompt
@@ -210,40 +199,48 @@ class Unit {
     Unit(const Shape &s, const bf16 *qkv, const Segment *segments, const Group &group, int kv_head, bool backward)
         : s(s), qkv(qkv), segments(segments + group.first), count(group.count), kv_head(kv_head),
           prompt(this->segments[0].length), longest(longest_of(this->segments, count)),
-          width(up(prompt, 32) + up(longest, 32)), prompt_part(buffer, prompt, s, backward),
-          own_part(buffer, longest, s, backward), rows(buffer.take<bf16>(s.depth() * 2 * TILE)),
-          scores(buffer.take<float>(ROWS * width)), weights(buffer.take<bf16>(ROWS * width)),
-          result(buffer.take<float>(ROWS * s.blocks() * 16)) {
+          prompt_part(buffer, prompt, s, backward), own_part(buffer, longest, s, backward),
+          rows(buffer.take<bf16>(s.depth() * 2 * TILE)), scores(buffer.take<float>(ROWS * KEYS)),
+          weights(buffer.take<bf16>(ROWS * KEYS)), result(buffer.take<float>(ROWS * s.blocks() * 16)) {
         prompt_part.fill(keys(0), values(0), prompt, s);
     }
 
     // out: T × H D; normalisers: T × H.
     void forward(bf16 *out, float *normalisers) {
+        const int64_t line = s.blocks() * 16;
         for (int64_t number = 0; number < count; ++number) {
             const Segment &segment = segments[number];
             const Packed &own = enter(number);
             for (int64_t first = 0; first < segment.length; first += ROWS)
                 for (int r = 0; r < s.repeats(); ++r) {
                     const int64_t head = kv_head * s.repeats() + r, here = std::min<int64_t>(ROWS, segment.length - first);
-                    const Columns shape = score_rows(number, own, first, here, head);
-                    for (int64_t row = 0; row < here; ++row)
-                        normalisers[(segment.start + first + row) * s.heads + head] = soften(row, shape, first);
-                    combine(weights, width, prompt_part.value_pairs, shape.padded_prefix, own.value_pairs,
-                            shape.width - shape.padded_prefix, s, result);
-                    for (int64_t row = 0; row < here; ++row)
-                        write(result + row * s.blocks() * 16, out + ((segment.start + first + row) * s.heads + head) * s.size);
+                    lay_rows(qkv + (segment.start + first) * s.line() + head * s.size, s.line(), here, s, rows);
+                    std::memset(result, 0, ROWS * line * sizeof(float));
+                    Softened found[ROWS];
+                    if (number) attend(prompt_part, prompt, false, first, here, found);
+                    attend(own, segment.length, true, first, here, found);
+                    for (int64_t row = 0; row < here; ++row) {
+                        const int64_t at = (segment.start + first + row) * s.heads + head;
+                        normalisers[at] = found[row].top + std::log(found[row].total);
+                        write(result + row * line, out + at * s.size, 1 / found[row].total);
+                    }
                 }
         }
     }
 
-    // dout: T × H D; dqkv: as qkv.
-    void backward(const bf16 *dout, const float *normalisers, bf16 *dqkv) {
+    // out, dout: T × H D; dqkv: as qkv. Keys are taken in blocks whose gradients stay near while all queries pass.
+    void backward(const bf16 *out, const bf16 *dout, const float *normalisers, bf16 *dqkv) {
         const int64_t line = s.blocks() * 16;
+        Way way{out, dout, normalisers};
         float *dprompt_keys = buffer.take<float>(up(prompt, 32) * line), *dprompt_values = buffer.take<float>(up(prompt, 32) * line);
         float *down_keys = buffer.take<float>(up(longest, 32) * line), *down_values = buffer.take<float>(up(longest, 32) * line);
-        float *dweights = buffer.take<float>(ROWS * width);
-        bf16 *dscores = buffer.take<bf16>(ROWS * width), *grads = buffer.take<bf16>(s.depth() * 2 * TILE);
-        bf16 *query_pairs = buffer.take<bf16>(s.blocks() * TILE), *grad_pairs = buffer.take<bf16>(s.blocks() * TILE);
+        way.dqueries = buffer.take<float>(s.repeats() * up(longest, 32) * line);
+        way.along = buffer.take<float>(s.repeats() * up(longest, 32));
+        way.dweights = buffer.take<float>(ROWS * KEYS);
+        way.dscores = buffer.take<bf16>(ROWS * KEYS);
+        way.grads = buffer.take<bf16>(s.depth() * 2 * TILE);
+        way.query_pairs = buffer.take<bf16>(s.blocks() * TILE);
+        way.grad_pairs = buffer.take<bf16>(s.blocks() * TILE);
         // The prompt comes last: its keys gather from all completions first.
         for (int64_t number = count - 1; number >= 0; --number) {
             const Segment &segment = segments[number];
@@ -253,31 +250,19 @@ class Unit {
                 std::memset(down_keys, 0, up(segment.length, 32) * line * sizeof(float));
                 std::memset(down_values, 0, up(segment.length, 32) * line * sizeof(float));
             }
-            for (int64_t first = 0; first < segment.length; first += ROWS)
-                for (int r = 0; r < s.repeats(); ++r) {
-                    const int64_t head = kv_head * s.repeats() + r, here = std::min<int64_t>(ROWS, segment.length - first);
-                    const int64_t token = segment.start + first;
-                    const Columns shape = score_rows(number, own, first, here, head);
-                    const bf16 *grad = dout + (token * s.heads + head) * s.size;
-                    lay_rows(grad, s.heads * s.size, here, s, grads);
-                    score(grads, prompt_part.value_strips, shape.padded_prefix, s, dweights, width);
-                    score(grads, own.value_strips, shape.width - shape.padded_prefix, s, dweights + shape.padded_prefix, width);
-                    for (int64_t row = 0; row < ROWS; ++row)
-                        differentiate(row, row < here ? shape_of(shape, first + row) : Columns{0, shape.padded_prefix, 0, shape.width},
-                                      row < here ? normalisers[(token + row) * s.heads + head] : 0, dweights, dscores);
-                    combine(dscores, width, prompt_part.key_pairs, shape.padded_prefix, own.key_pairs,
-                            shape.width - shape.padded_prefix, s, result);
-                    for (int64_t row = 0; row < here; ++row)
-                        write(result + row * line, dqkv + (token + row) * s.line() + head * s.size);
-                    pack_pairs(qkv + token * s.line() + head * s.size, s.line(), here, s, query_pairs);
-                    pack_pairs(grad, s.heads * s.size, here, s, grad_pairs);
-                    spread(dscores, width, shape.padded_prefix, query_pairs, s, dprompt_keys);
-                    spread(weights, width, shape.padded_prefix, grad_pairs, s, dprompt_values);
-                    spread(dscores + shape.padded_prefix, width, shape.width - shape.padded_prefix, query_pairs, s, dkeys);
-                    spread(weights + shape.padded_prefix, width, shape.width - shape.padded_prefix, grad_pairs, s, dvalues);
+            std::memset(way.dqueries, 0, s.repeats() * up(segment.length, 32) * line * sizeof(float));
+            for (int r = 0; r < s.repeats(); ++r)
+                for (int64_t row = 0; row < segment.length; ++row) {
+                    const int64_t at = ((segment.start + row) * s.heads + kv_head * s.repeats() + r) * s.size;
+                    way.along[r * up(segment.length, 32) + row] = product(out + at, dout + at);
                 }
+            if (number) absorb(way, segment, prompt_part, prompt, false, dprompt_keys, dprompt_values);
+            absorb(way, segment, own, segment.length, true, dkeys, dvalues);
             for (int64_t row = 0; row < segment.length; ++row) {
-                bf16 *to = dqkv + (segment.start + row) * s.line() + (s.heads + kv_head) * s.size;
+                bf16 *to = dqkv + (segment.start + row) * s.line();
+                for (int r = 0; r < s.repeats(); ++r)
+                    write(way.dqueries + (r * up(segment.length, 32) + row) * line, to + (kv_head * s.repeats() + r) * s.size);
+                to += (s.heads + kv_head) * s.size;
                 write(dkeys + row * line, to);
                 write(dvalues + row * line, to + s.kv_heads * s.size);
             }
@@ -290,7 +275,7 @@ class Unit {
     const Segment *segments;
     const int64_t count;
     const int kv_head;
-    const int64_t prompt, longest, width;
+    const int64_t prompt, longest;
     Buffer buffer;
     const Packed prompt_part, own_part;
     bf16 *rows;
@@ -314,65 +299,115 @@ class Unit {
         return own_part;
     }
 
-    static Columns shape_of(const Columns &shape, int64_t row) {
-        return Columns{shape.prefix, shape.padded_prefix, row + 1, shape.width};
+    // One query's weights so far: the largest of the scaled scores, and the sum of weights of which that one's is 1.
+    struct Softened {
+        float top = -INFINITY, total = 0;
+    };
+
+    // How many keys of a block the row-th of the queries from `first` on sees.
+    static int64_t sees(int64_t first, int64_t row, int64_t keys, bool causal, int64_t block) {
+        return (causal ? first + row + 1 : keys) - block;
     }
 
-    // Scores, not scaled, of up to 32 queries of a head with everything that the last of them sees.
-    Columns score_rows(int64_t number, const Packed &own, int64_t first, int64_t here, int64_t head) const {
-        const int64_t prefix = number ? prompt : 0, own_width = up(first + here, 32);
-        lay_rows(qkv + (segments[number].start + first) * s.line() + head * s.size, s.line(), here, s, rows);
-        if (prefix) score(rows, prompt_part.key_strips, up(prefix, 32), s, scores, width);
-        score(rows, own.key_strips, own_width, s, scores + up(prefix, 32), width);
-        return Columns{prefix, up(prefix, 32), 0, up(prefix, 32) + own_width};
-    }
-
-    // Turns a row of scores into weights that sum to 1, in bfloat16; returns the log normaliser of the scaled scores.
-    float soften(int64_t row, const Columns &all, int64_t first) const {
-        const Columns shape = shape_of(all, first + row);
-        float *from = scores + row * width;
-        const __m512 none = _mm512_set1_ps(-INFINITY), scale = _mm512_set1_ps(float(s.scale));
-        __m512 highest = none;
-        for (int64_t i = 0; i < shape.width; i += 16) {
-            const __m512 v = _mm512_mask_mul_ps(none, shape.at(i), _mm512_loadu_ps(from + i), scale);
-            _mm512_storeu_ps(from + i, v);
-            highest = _mm512_max_ps(highest, v);
+    // Adds to the result what the laid queries, of which `here` are real, get from keys: the prompt's or, causally,
+    // their own.
+    void attend(const Packed &part, int64_t keys, bool causal, int64_t first, int64_t here, Softened *found) const {
+        const int64_t end = causal ? first + here : keys;
+        for (int64_t block = 0; block < end; block += KEYS) {
+            const int64_t columns = std::min<int64_t>(KEYS, up(end - block, 32));
+            score(rows, part.key_strips + block / 16 * s.depth() * TILE, columns, s, scores);
+            for (int64_t row = 0; row < here; ++row)
+                soften(row, columns, sees(first, row, keys, causal, block), found[row]);
+            combine(weights, columns, part.value_pairs + block / 32 * s.blocks() * TILE, s, result);
         }
-        const float top = _mm512_reduce_max_ps(highest);
+    }
+
+    // Turns a row of scores into weights, and sets those of the blocks before in proportion.
+    void soften(int64_t row, int64_t columns, int64_t sees, Softened &found) const {
+        const float *from = scores + row * KEYS;
+        const __m512 scale = _mm512_set1_ps(float(s.scale));
+        __m512 highest = _mm512_set1_ps(-INFINITY);
+        for (int64_t i = 0; i < columns; i += 16)
+            highest = _mm512_mask_max_ps(highest, seen(i, sees), highest, _mm512_loadu_ps(from + i));
+        const float top = std::max(found.top, _mm512_reduce_max_ps(highest) * float(s.scale));
+        if (top > found.top) {
+            const float factor = std::exp(found.top - top);
+            float *before = result + row * s.blocks() * 16;
+            for (int64_t i = 0; i < s.blocks() * 16; i += 16)
+                _mm512_storeu_ps(before + i, _mm512_mul_ps(_mm512_loadu_ps(before + i), _mm512_set1_ps(factor)));
+            found = {top, found.total * factor};
+        }
         __m512 sum = _mm512_setzero_ps();
-        for (int64_t i = 0; i < shape.width; i += 16) {
-            const __m512 v = exp_ps(_mm512_sub_ps(_mm512_loadu_ps(from + i), _mm512_set1_ps(top)));
-            _mm512_storeu_ps(from + i, v);
+        for (int64_t i = 0; i < columns; i += 16) {
+            const __m512 power = _mm512_fmsub_ps(_mm512_loadu_ps(from + i), scale, _mm512_set1_ps(top));
+            const __m512 v = _mm512_maskz_mov_ps(seen(i, sees), exp_ps(power));
+            store_bf16(weights + row * KEYS + i, v);
             sum = _mm512_add_ps(sum, v);
         }
-        const float total = _mm512_reduce_add_ps(sum);
-        const __m512 share = _mm512_set1_ps(1 / total);
-        for (int64_t i = 0; i < shape.width; i += 16)
-            store_bf16(weights + row * width + i, _mm512_mul_ps(_mm512_loadu_ps(from + i), share));
-        return top + std::log(total);
+        found.total += _mm512_reduce_add_ps(sum);
+    }
+
+    // What goes back through a segment.
+    struct Way {
+        const bf16 *out, *dout;
+        const float *normalisers;
+        float *dqueries;  // by repeat and row, padded
+        float *along;     // of each query: its output times the gradient of it
+        float *dweights;
+        bf16 *dscores, *grads, *query_pairs, *grad_pairs;
+    };
+
+    float product(const bf16 *x, const bf16 *y) const {
+        __m512 sum = _mm512_setzero_ps();
+        for (int64_t i = 0; i < s.size; i += 16) sum = _mm512_fmadd_ps(load_bf16(x + i), load_bf16(y + i), sum);
+        return _mm512_reduce_add_ps(sum);
+    }
+
+    // Adds what a segment's queries pass on to keys and values, the prompt's or, causally, their own, and gets from them.
+    void absorb(const Way &way, const Segment &segment, const Packed &part, int64_t keys, bool causal, float *dkeys,
+                float *dvalues) const {
+        const int64_t line = s.blocks() * 16, strip = s.depth() * TILE, pair = s.blocks() * TILE;
+        for (int64_t block = 0; block < keys; block += KEYS)
+            for (int64_t first = causal ? block : 0; first < segment.length; first += ROWS)
+                for (int r = 0; r < s.repeats(); ++r) {
+                    const int64_t head = kv_head * s.repeats() + r, here = std::min<int64_t>(ROWS, segment.length - first);
+                    const int64_t end = causal ? first + here : keys, columns = std::min<int64_t>(KEYS, up(end - block, 32));
+                    const int64_t token = segment.start + first, padded = r * up(segment.length, 32) + first;
+                    const bf16 *query = qkv + token * s.line() + head * s.size, *grad = way.dout + (token * s.heads + head) * s.size;
+                    lay_rows(query, s.line(), here, s, rows);
+                    score(rows, part.key_strips + block / 16 * strip, columns, s, scores);
+                    lay_rows(grad, s.heads * s.size, here, s, way.grads);
+                    score(way.grads, part.value_strips + block / 16 * strip, columns, s, way.dweights);
+                    for (int64_t row = 0; row < ROWS; ++row) {
+                        const bool real = row < here;
+                        const float normaliser = real ? way.normalisers[(token + row) * s.heads + head] : 0;
+                        differentiate(row, columns, real ? sees(first, row, keys, causal, block) : 0, normaliser,
+                                      real ? way.along[padded + row] : 0, way);
+                    }
+                    combine(way.dscores, columns, part.key_pairs + block / 32 * pair, s, way.dqueries + padded * line);
+                    pack_pairs(query, s.line(), here, s, way.query_pairs);
+                    pack_pairs(grad, s.heads * s.size, here, s, way.grad_pairs);
+                    spread(way.dscores, columns, way.query_pairs, s, dkeys + block * line);
+                    spread(weights, columns, way.grad_pairs, s, dvalues + block * line);
+                }
     }
 
     // Weights again, and the gradient of the scores from that of the weights.
-    void differentiate(int64_t row, const Columns &shape, float normaliser, float *dweights, bf16 *dscores) const {
-        float *from = scores + row * width, *d = dweights + row * width;
-        const __m512 scale = _mm512_set1_ps(float(s.scale));
-        __m512 along = _mm512_setzero_ps();
-        for (int64_t i = 0; i < shape.width; i += 16) {
-            const __m512 power = _mm512_fmsub_ps(_mm512_loadu_ps(from + i), scale, _mm512_set1_ps(normaliser));
-            const __m512 v = _mm512_maskz_mov_ps(shape.at(i), exp_ps(power));
-            _mm512_storeu_ps(from + i, v);
-            store_bf16(weights + row * width + i, v);
-            along = _mm512_mask3_fmadd_ps(v, _mm512_loadu_ps(d + i), along, shape.at(i));
-        }
-        const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(along));
-        for (int64_t i = 0; i < shape.width; i += 16) {
-            const __m512 difference = _mm512_maskz_sub_ps(shape.at(i), _mm512_loadu_ps(d + i), mean);
-            store_bf16(dscores + row * width + i, _mm512_mul_ps(_mm512_mul_ps(difference, _mm512_loadu_ps(from + i)), scale));
+    void differentiate(int64_t row, int64_t columns, int64_t sees, float normaliser, float along, const Way &way) const {
+        const float *from = scores + row * KEYS, *d = way.dweights + row * KEYS;
+        const __m512 scale = _mm512_set1_ps(float(s.scale)), less = _mm512_set1_ps(normaliser), mean = _mm512_set1_ps(along);
+        for (int64_t i = 0; i < columns; i += 16) {
+            const __m512 power = _mm512_fmsub_ps(_mm512_loadu_ps(from + i), scale, less);
+            const __m512 v = _mm512_maskz_mov_ps(seen(i, sees), exp_ps(power));
+            store_bf16(weights + row * KEYS + i, v);
+            const __m512 difference = _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(d + i), mean), scale);
+            store_bf16(way.dscores + row * KEYS + i, _mm512_mul_ps(v, difference));
         }
     }
 
-    void write(const float *from, bf16 *to) const {
-        for (int64_t i = 0; i < s.size; i += 16) store_bf16(to + i, _mm512_loadu_ps(from + i));
+    void write(const float *from, bf16 *to, float factor = 1) const {
+        for (int64_t i = 0; i < s.size; i += 16)
+            store_bf16(to + i, _mm512_mul_ps(_mm512_loadu_ps(from + i), _mm512_set1_ps(factor)));
     }
 };
 
@@ -401,10 +436,10 @@ void sleuth_attention(const bf16 *qkv, const int64_t *segments, const int64_t *g
 
 void sleuth_attention_backward(const bf16 *qkv, const int64_t *segments, const int64_t *groups, int64_t group_count,
                                int64_t heads, int64_t kv_heads, int64_t size, double scale, const float *normalisers,
-                               const bf16 *dout, bf16 *dqkv) {
+                               const bf16 *out, const bf16 *dout, bf16 *dqkv) {
     const Shape shape{heads, kv_heads, size, scale};
     for_all_units(group_count, kv_heads, [&](int64_t group, int64_t kv_head) {
-        Unit(shape, qkv, (const Segment *)segments, ((const Group *)groups)[group], kv_head, true).backward(dout, normalisers, dqkv);
+        Unit(shape, qkv, (const Segment *)segments, ((const Group *)groups)[group], kv_head, true).backward(out, dout, normalisers, dqkv);
     });
 }
 }

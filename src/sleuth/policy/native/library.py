@@ -110,7 +110,7 @@ def _load(tiles: bool) -> ctypes.CDLL | None:
         "gate": (pointer, *[integer] * 3, pointer),
         "gate_backward": (pointer, pointer, *[integer] * 3, pointer),
         "attention": (*[pointer] * 3, *[integer] * 4, real, pointer, pointer),
-        "attention_backward": (*[pointer] * 3, *[integer] * 4, real, *[pointer] * 3),
+        "attention_backward": (*[pointer] * 3, *[integer] * 4, real, *[pointer] * 4),
         "logprobs": (pointer, pointer, integer, integer, real, *[pointer] * 3),
         "logprobs_backward": (*[pointer] * 4, integer, integer, real),
     }.items():
