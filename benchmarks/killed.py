@@ -4,8 +4,8 @@
 
 Trains twice through the command line: straight through, and with `kill -9` (SIGKILL) after some progress and a random
 while, each time going on with `--resume`; every fourth kill falls into the writing of a checkpoint. Then every file of
-the two runs is compared, but `timings.jsonl`. `tests/training/test_killed.py` does the same to a tiny model in every
-test run; this is slower and kept out of the tests.
+the two runs is compared, but `timings.jsonl` and the report, which tells of them. `tests/training/test_killed.py` does
+the same to a tiny model in every test run; this is slower and kept out of the tests.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ SMALL = {
     "model.threads": "1",
 }
 """Laid over the recipe: many short steps, with a checkpoint each and everything that has a state."""
+UNLIKE = ("timings.jsonl", "report.html", "environment.json")
+"""Files that may differ: seconds, what tells of them, and the machine."""
 WHILE_S = 6.0
 """Longest time between some progress and the kill; steps take about half of it."""
 
@@ -46,35 +48,35 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "sleuth", "train", *map(str, arguments)]
 
 
-def size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def lines_of(path: Path) -> int:
+    return path.read_text().count("\n") if path.exists() else 0
 
 
 def kill_once(arguments: list[str], run: Path, rng: Random, in_checkpoint: bool) -> str:
     """Starts or goes on, kills, and says when it was. Raises `RuntimeError` if the run ended before."""
-    before = size(run / "metrics.jsonl")
+    metrics = run / "metrics.jsonl"
+    wanted = lines_of(metrics) + rng.randint(1, 4)
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None:
         if in_checkpoint and any((run / "checkpoints").glob(".step_*.tmp/*")):
             break
-        if not in_checkpoint and size(run / "metrics.jsonl") > before:
+        if not in_checkpoint and lines_of(metrics) >= wanted:
             time.sleep(rng.uniform(0, WHILE_S))
             break
-        time.sleep(0.002)
+        time.sleep(0.005)
     if process.poll() is not None:
         raise RuntimeError(f"the run was over (exit code {process.returncode}) before it was killed")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    lines = (run / "metrics.jsonl").read_text().count("\n")
-    return f"{lines} lines of metrics" + (", while a checkpoint was written" if in_checkpoint else "")
+    return f"{lines_of(metrics)} lines of metrics" + (", while a checkpoint was written" if in_checkpoint else "")
 
 
 def digests(run: Path) -> dict[str, str]:
-    """Of all files but the timings."""
+    """Of all files that must be alike."""
     return {
         str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(run.rglob("*"))
-        if path.is_file() and path.name not in ("timings.jsonl", "environment.json")
+        if path.is_file() and path.name not in UNLIKE
     }
 
 
