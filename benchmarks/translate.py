@@ -7,9 +7,8 @@
     python benchmarks/translate.py temporal-clue-val.json [--run RUN] [--out docs/results]
 
 One greedy completion of each puzzle in mode `program`, by the model of the run and by those of the runs that it went on
-from. Every evaluation is kept in the folder `translate` of the run it
-is about and not made again, so the command can be stopped, and given again as runs get further: what has no model yet
-is left out of the tables.
+from. Every evaluation is kept in the folder `translate` of the run it is about and not made again, so the command can
+be stopped, and given again as runs get further: what has no model yet is left out of the tables.
 """
 
 from __future__ import annotations

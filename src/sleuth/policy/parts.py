@@ -8,18 +8,14 @@ other, are the program of the page.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 from sleuth.config import Mode
 from sleuth.errors import UserError
 from sleuth.policy.base import Policy, Request, Rollout, Sampling, StopReason
-from sleuth.puzzles.family import get_family, is_foreign
+from sleuth.puzzles.family import MARK, get_family, is_foreign
 from sleuth.puzzles.puzzle import Puzzle
-
-_MARK = re.compile(r"\s*(?:(?:\d+[.)]|\(\d+\)|\[\d+\]|#\d+|[-*•+>]) )?")
-"""What stands before a clue in a list, if anything."""
 
 
 def check_parts(mode: Mode, most: int, retries: int, puzzles: Iterable[Puzzle]) -> None:
@@ -39,11 +35,12 @@ def in_parts(puzzle: Puzzle, most: int) -> list[str]:
     marks of the list begin anew on each."""
     lines = puzzle.prompt.splitlines()
     places = get_family(puzzle.family).clue_lines(puzzle.prompt)
-    marks = [match[0] for place in places if (match := _MARK.match(lines[place]))]
-    texts = [lines[place][len(mark) :] for place, mark in zip(places, marks, strict=True)]
+    marks = [found[0] if (found := MARK.match(lines[place])) else "" for place in places]
+    texts = [lines[place].removeprefix(mark) for place, mark in zip(places, marks, strict=True)]
     pages = []
     for first in range(0, len(places), most):
-        shown = dict(zip(places, map(str.__add__, marks, texts[first : first + most]), strict=False))
+        some = zip(places, marks, texts[first : first + most], strict=False)
+        shown = {place: mark + text for place, mark, text in some}
         left = set(places) - shown.keys()
         pages.append("\n".join(shown.get(i, line) for i, line in enumerate(lines) if i not in left))
     return pages or [puzzle.prompt]

@@ -73,6 +73,8 @@ class Study:
     """Arm to seed to the run."""
     changed: Mapping[str, Mapping[str, Any]]
     """Arm to the keys that set it apart."""
+    common: Mapping[str, Any]
+    """The keys that are set for all arms."""
 
 
 def read_study(path: Path) -> Study:
@@ -98,7 +100,7 @@ def read_study(path: Path) -> Study:
         for seed in file.seeds:
             own = {**file.set, **keys, "seed": seed, "puzzles.seed": seed, "name": f"{file.name}-{arm}-{seed}"}
             arms[arm][seed] = load_recipe(path.parent / file.recipe, {key: _text(value) for key, value in own.items()})
-    return Study(path, file.name, file.question, file.seeds, file.measures, arms, file.arms)
+    return Study(path, file.name, file.question, file.seeds, file.measures, arms, file.arms, file.set)
 
 
 def _text(value: Any) -> str:

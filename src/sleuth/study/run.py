@@ -8,13 +8,14 @@ reward have the same warm start, to the bit: it is made once, as a run of its ow
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
-from sleuth.config import GrpoConfig, RewardConfig, RunConfig, Section
+from sleuth.config import GrpoConfig, RewardConfig, RunConfig
 from sleuth.errors import UserError
 from sleuth.progress import say
+from sleuth.recipes import keys
 from sleuth.runs.directory import RunDirectory
 from sleuth.study.read import Study
 from sleuth.study.table import write_table
@@ -58,13 +59,12 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
             say(f"{study.name}: arm {arm}, seed {seed}")
             _made(config, path, warm)
     paths = {arm: [folder / f"{arm}-{seed}" for seed in study.seeds] for arm in study.arms}
-    runs = {
-        arm: [RunDirectory.open(path) for path in of if (path / "config.json").exists()] for arm, of in paths.items()
-    }
-    done = sum(finished(one) for of in runs.values() for one in of)
-    if done < (total := len(study.arms) * len(study.seeds)):
-        say(f"{study.name}: {done} of {total} runs are finished; the table comes with the last one")
+    every = [path for of_arm in paths.values() for path in of_arm]
+    done = sum((path / "config.json").exists() and finished(RunDirectory.open(path)) for path in every)
+    if done < len(every):
+        say(f"{study.name}: {done} of {len(every)} runs are finished; the table comes with the last one")
         return None
+    runs = {arm: [RunDirectory.open(path) for path in of_arm] for arm, of_arm in paths.items()}
     return write_table(study, runs, results, least)
 
 
@@ -85,19 +85,10 @@ INDIFFERENT = (
 """Keys, or beginnings of keys, that a run's start fills in, or that make no difference to its results."""
 
 
-def _keys(config: RunConfig) -> Iterator[tuple[str, Any]]:
-    for name, value in config:
-        if isinstance(value, Section):
-            yield from ((f"{name}.{key}", one) for key, one in value)
-        else:
-            yield name, value
-
-
 def _differing(one: RunConfig, other: RunConfig) -> str:
     """The first key that sets two runs apart, or an empty text."""
-    first, second = dict(_keys(one)), dict(_keys(other))
-    other_keys = (key for key in first if first[key] != second[key] and not key.startswith(INDIFFERENT))
-    return next(other_keys, "")
+    names = (name for name, *_ in keys() if not name.startswith(INDIFFERENT))
+    return next((name for name in names if attrgetter(name)(one) != attrgetter(name)(other)), "")
 
 
 def warm_start(config: RunConfig) -> RunConfig:

@@ -11,6 +11,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 import vl_convert
@@ -41,7 +42,7 @@ def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
     last = {arm: [_summary(one, _end(one)) for one in many] for arm, many in runs.items()}
     for arm, summaries in last.items():
         minutes = _minutes(runs[arm], ("sft", "grpo"))
-        lines.append(_row(f"{arm} ({_changed(study, arm)})", [*_cells(study, summaries), minutes]))
+        lines.append(_row(f"{arm} ({_told(study.changed[arm])})", [*_cells(study, summaries), minutes]))
     others = [arm for arm in study.arms if arm != first]
     if others and len(study.seeds) > 1:
         head = _row("", [MEASURES[measure] for measure in study.measures])
@@ -84,7 +85,7 @@ def _heading(study: Study, run: RunDirectory, least: float) -> list[str]:
         f"puzzles goes. A cell is the mean over the seeds, with each seed's own. {machine.processor}, {model.threads} "
         "of its threads a run; minutes are of the clock, with whatever else the machine did.",
         "",
-        f"Made by `sleuth study {study.path.name}`.",
+        f"Made by `sleuth study {study.path.name}`. For all arms: {_told(study.common) or 'the recipe as it is'}.",
     ]
 
 
@@ -144,8 +145,8 @@ def _end(run: RunDirectory) -> str:
     return "after-grpo" if run.config.grpo.steps else "after-sft"
 
 
-def _changed(study: Study, arm: str) -> str:
-    return ", ".join(f"{key} {value}" for key, value in study.changed[arm].items())
+def _told(keys: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in keys.items())
 
 
 def _number(measure: str, number: float, sign: bool = False) -> str:

@@ -25,7 +25,7 @@ import re
 from collections.abc import Sequence
 from random import Random
 
-from sleuth.puzzles.family import PageText
+from sleuth.puzzles.family import MARK, PageText
 from sleuth.puzzles.prose import Grammar, ReadError
 from sleuth.puzzles.temporal_clue import words
 from sleuth.puzzles.temporal_clue.case import Case
@@ -48,7 +48,6 @@ _PART = {label: part for part, labels in LABELS.items() for label in labels}
 _LABEL = re.compile(rf"({'|'.join(_PART)})\b(?: \([^)]*\))?:\s*(.*)")
 _MARKS = ("{}. ", "{}) ", "({}) ", "[{}] ", "#{} ", "- ", "* ", "• ", "+ ", "> ", "")
 """What may stand before the items of a list."""
-_MARK = re.compile(r"(?:\d+[.)]|\(\d+\)|\[\d+\]|#\d+|[-*•+>]) ")
 _MOTIVE = re.compile(r"(.+?) \((\d{1,3}) suspects?\)")
 _QUESTION = re.compile(r"([A-Z])\. (.+)")
 
@@ -216,7 +215,7 @@ def _fields(text: str) -> dict[str, list[str]]:
             fields[part] += [line.strip()] if line.strip() else []
         elif part == "Map" and line.startswith(" ") and line.strip():
             fields[part].append(line.strip())
-        elif part and part != "Map" and (mark := _MARK.match(line)):
+        elif part and part != "Map" and (mark := MARK.match(line)):
             fields[part].append(line[mark.end() :].strip())
         else:
             part = ""
@@ -248,7 +247,7 @@ def read(text: str) -> PageText:
         motives=motives,
         motive_counts=counts,
     )
-    clue_texts = tuple(_MARK.sub("", line, count=1) for line in fields["Clues"])
+    clue_texts = tuple(MARK.sub("", line, count=1) for line in fields["Clues"])
     questions = [_QUESTION.fullmatch(line) for line in fields["Questions"]]
     if not all(questions):
         bad = fields["Questions"][questions.index(None)]
