@@ -4,6 +4,7 @@
     sleuth train recipes/program.toml
     sleuth train recipes/longer.toml
     sleuth train recipes/longest.toml
+    sleuth train recipes/varied.toml
     python benchmarks/translate.py temporal-clue-val.json [--run RUN] [--out docs/results]
 
 One greedy completion of each puzzle in mode `program`, by the model of the run and by those of the runs that it went on
@@ -132,6 +133,8 @@ def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *(f"| {' | '.join(row)} |" for row in body), ""]
 
 
+OF_2025 = "The 64 validation puzzles of 2025"
+
 HEAD = (
     "",
     "puzzles wholly right",
@@ -251,10 +254,52 @@ each: how far another seed would be off is not known.
 """
 
 
+def evaluations(
+    originals: Sequence[Puzzle], runs: Sequence[Path], ends: dict[Path, str], varied: Path
+) -> dict[str, list[tuple[Path, Asked]]]:
+    """Heading to evaluations, each with the run that keeps it. `runs`: the first of them to the last; `ends`: how their
+    models are called; `varied`: the run of `recipes/varied.toml`."""
+    of_2025 = partial(Asked, puzzles=lambda: originals)
+    first, run = runs[0], runs[-1]
+    last, renamed = run / "model", partial(_retold, originals, names=1)
+    return {
+        OF_2025: [
+            (first, of_2025(label="before training", model=SMOLLM2)),
+            (first, of_2025(label="before training, mode answer", model=SMOLLM2, mode="answer")),
+            *((one, of_2025(label=end, model=one / "model")) for one, end in ends.items()),
+            (run, of_2025(label="… constrained", model=last, constrain=True)),
+            (run, of_2025(label="… in parts of ten clues", model=last, most=10)),
+            (run, of_2025(label="… in parts of ten clues, constrained", model=last, most=10, constrain=True)),
+            (run, of_2025(label="… clue by clue", model=last, most=1)),
+            (run, of_2025(label="… with two retries", model=last, retries=2)),
+            (run, of_2025(label="… asked in mode answer", model=last, mode="answer")),
+        ],
+        "The same 64, by a model that saw neither layout nor phrasing": [
+            (varied, of_2025(label="after varied.toml", model=varied / "model")),
+            (varied, of_2025(label="after varied.toml, in parts of ten clues", model=varied / "model", most=10)),
+        ],
+        "Told in other words and layouts": [
+            *(
+                (run, Asked(f"the 64 in style {style}", partial(_retold, originals, style=style), last))
+                for style in ("plain", "terse", "witness")
+            ),
+            (run, Asked("the 64 with other names", renamed, last)),
+            (run, Asked("the 64 with other names, in parts of ten clues", renamed, last, most=10)),
+        ],
+        "Puzzles of our own, level reference": [
+            (run, Asked("style original", partial(own, "original"), last)),
+            (run, Asked("style original, in parts of ten clues", partial(own, "original"), last, most=10)),
+            (run, Asked("style mixed", partial(own, "mixed"), last)),
+            (first, Asked(f"style mixed, {ends[first]}", partial(own, "mixed"), first / "model")),
+        ],
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("original", type=Path, help="the validation puzzles of 2025")
     parser.add_argument("--run", type=Path, default=Path("runs/longest"))
+    parser.add_argument("--varied", type=Path, default=Path("runs/varied"))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--checkpoints", action="store_true", help="evaluate every checkpoint kept, for the curve")
     parser.add_argument("--only-made", action="store_true", help="make no evaluation, tell what is there")
@@ -268,34 +313,9 @@ def main() -> None:
     runs = lineage(options.run)
     if not runs:
         parser.error(f"{options.run}: no run; train the recipes above, or name another with --run")
-    first, last = runs[0], options.run / "model"
     ends = {run: f"after {RunDirectory.open(run).config.name}.toml" for run in runs}
 
-    groups: dict[str, list[tuple[Path, Asked]]] = {
-        "The 64 validation puzzles of 2025": [
-            (first, asking(label="before training", model=SMOLLM2)),
-            (first, asking(label="before training, mode answer", model=SMOLLM2, mode="answer")),
-            *((run, asking(label=end, model=run / "model")) for run, end in ends.items()),
-            (options.run, asking(label="… constrained", model=last, constrain=True)),
-            (options.run, asking(label="… in parts of ten clues", model=last, most=10)),
-            (options.run, asking(label="… clue by clue", model=last, most=1)),
-            (options.run, asking(label="… with two retries", model=last, retries=2)),
-            (options.run, asking(label="… asked in mode answer", model=last, mode="answer")),
-        ],
-        "Told in other words and layouts": [
-            (
-                options.run,
-                Asked(f"the 64 in style {style}", partial(_retold, originals, style=style), last),
-            )
-            for style in ("plain", "terse", "witness")
-        ]
-        + [(options.run, Asked("the 64 with other names", partial(_retold, originals, names=1), last))],
-        "Puzzles of our own, level reference": [
-            (options.run, Asked("style original", partial(own, "original"), last)),
-            (options.run, Asked("style mixed", partial(own, "mixed"), last)),
-            (first, Asked(f"style mixed, {ends[first]}", partial(own, "mixed"), first / "model")),
-        ],
-    }
+    groups = evaluations(originals, runs, ends, options.varied)
     found: dict[str, tuple[Asked, list[EvaluationRow]]] = {}
     lines = [
         "# A model of 135 million parameters translates, a solver answers",
@@ -306,7 +326,7 @@ def main() -> None:
     ]
     for title, members in groups.items():
         body = []
-        if title.startswith("The 64"):
+        if title == OF_2025:
             for name, rows in evaluate_baselines(originals, 0).items():
                 body.append(figures(asking(label=name, model=name, mode="answer"), rows))
         for folder, asked in members:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sleuth.errors import UserError
+
+
+def free_disk_bytes(path: Path) -> int:
+    """What is free where `path` is, or will be made."""
+    there = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    return shutil.disk_usage(there).free
 
 
 @contextmanager

@@ -23,8 +23,9 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def bar(what: str, total: int) -> Iterator[Advance]:
-    """Shows work of `total` parts; the function it gives is called with the number of parts just done."""
+def bar(what: str, total: int, before: int = 0) -> Iterator[Advance]:
+    """Shows work of `total` parts, `before` of which were done earlier, so that the estimate leaves them out; the
+    function it gives is called with the number of parts just done."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import (
@@ -45,11 +46,11 @@ def bar(what: str, total: int) -> Iterator[Advance]:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(what, total=total)
+            task = progress.add_task(what, total=total, completed=before)
             yield lambda done: progress.advance(task, done)
         return
     started_s = said_s = time.monotonic()
-    finished = 0
+    finished = before
 
     def advance(done: int) -> None:
         nonlocal finished, said_s
@@ -58,8 +59,9 @@ def bar(what: str, total: int) -> Iterator[Advance]:
         if now_s - said_s >= PLAIN_EVERY_S:
             said_s = now_s
             # The first parts pay for what all of them share; an estimate from them alone would be far too long.
-            known = finished >= EARLIEST_ESTIMATE * total
-            left_s = (now_s - started_s) / finished * (total - finished) if known else 0.0
+            now_done = finished - before
+            known = now_done >= EARLIEST_ESTIMATE * (total - before)
+            left_s = (now_s - started_s) / now_done * (total - finished) if known else 0.0
             say(f"{what}: {finished}/{total}" + (f", about {clock(left_s)} left" if known else ""))
 
     yield advance

@@ -15,9 +15,9 @@ TRAINING_SHARE, SAMPLING_SHARE = 0.6, 0.5
 (benchmarks/efficiency.py)."""
 
 
-def outlook(config: RunConfig, parameters: int, lengths: Lengths, rate: float) -> list[str]:
+def outlook(config: RunConfig, parameters: int, lengths: Lengths, rate: float, free: int) -> list[str]:
     """Lines for people: tokens, updates, expected time and disk. `config` is settled; parameters: the model's; lengths
-    of a prompt and of a warm-start completion; rate: operations a second (`measured_rate`)."""
+    of a prompt and of a warm-start completion; rate: operations a second (`measured_rate`); free: bytes of the disk."""
     sft, grpo, new = config.sft, config.grpo, config.sampling.max_new_tokens
     target = min(new, lengths.target) if sft.examples else new
     shown = min(sft.batch_size, sft.examples) * (lengths.prompt + target)
@@ -39,7 +39,15 @@ def outlook(config: RunConfig, parameters: int, lengths: Lengths, rate: float) -
             f"{'s' if grpo.updates_per_batch > 1 else ''} a batch, about {step_s:.0f} s"
             + (" without second turns" if grpo.retries else "")
         )
-    lines.append(f"expected time: about {clock(total_s)}, by the machine's rate now; disk: {_disk(config, parameters)}")
+    needed = _disk_bytes(config, parameters)
+    lines.append(
+        f"expected time: about {clock(total_s)}, by the machine's rate now; disk: at most about {needed / GB:.1f} GB"
+    )
+    if free < needed:
+        lines.append(
+            f"the disk has {free / GB:.1f} GB free: free some, or keep fewer checkpoints (checkpoint.keep, "
+            "checkpoint.keep_every); a run that finds it full stops and can be resumed"
+        )
     return lines + [f"unusual: {remark}" for remark in unusual(config)]
 
 
@@ -49,14 +57,14 @@ def measured_rate(device: str, dtype: object) -> float:
     return operations / statistics.median(rounds_s(device, dtype))  # type: ignore[arg-type]
 
 
-def _disk(config: RunConfig, parameters: int) -> str:
+def _disk_bytes(config: RunConfig, parameters: int) -> int:
+    """At most, about."""
     whole = 4 * parameters
     kept = config.checkpoint.keep + 1 + bool(config.checkpoint.best)  # one more while it is written
     steps = config.grpo.steps + -(-config.sft.examples // config.sft.batch_size)
     if config.checkpoint.keep_every:
         kept += steps // config.checkpoint.keep_every
-    total = kept * 3 * whole + 2 * whole  # weights and two moments; the model at the end and before GRPO
-    return f"at most about {total / GB:.1f} GB"
+    return kept * 3 * whole + 2 * whole  # weights and two moments; the model at the end and before GRPO
 
 
 def unusual(config: RunConfig) -> Iterator[str]:

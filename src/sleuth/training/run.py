@@ -22,6 +22,7 @@ from sleuth.datasets.make import make_slots
 from sleuth.errors import UserError
 from sleuth.evaluation.evaluate import completion, evaluate, evaluate_baselines, graded, said_before
 from sleuth.evaluation.summary import summarise
+from sleuth.files import free_disk_bytes
 from sleuth.policy import nano
 from sleuth.policy.asking import ask
 from sleuth.policy.base import Rollout, Sampling
@@ -99,7 +100,8 @@ def start(config: RunConfig, path: Path, warm: RunDirectory | None = None) -> Ru
     lengths = _lengths(config, tokenizer)
     config, said = fitted(config, model, lengths)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    for line in [*said, *outlook(config, parameters, lengths, measured_rate(config.model.device, dtype))]:
+    rate = measured_rate(config.model.device, dtype)
+    for line in [*said, *outlook(config, parameters, lengths, rate, free_disk_bytes(path))]:
         say(line)
     if warm is not None:
         return branch(warm, "last", path, config, config.model_dump(include={"grpo", "reward"}))
@@ -282,8 +284,7 @@ class _Training:
 
     def _warm_start(self) -> None:
         examples = self._examples()
-        with bar("warm start", self.sft_steps) as advance:
-            advance(self.done)
+        with bar("warm start", self.sft_steps, self.done) as advance:
 
             def on_step(step: int, metrics: dict[str, float], timings: dict[str, float]) -> None:
                 self._log("sft", step, metrics)
@@ -366,8 +367,7 @@ class _Training:
         if self.done == self.sft_steps:
             self.optimizer.restart()
         reference = self._reference()
-        with bar("GRPO", total) as advance:
-            advance(self.done - self.sft_steps)
+        with bar("GRPO", total, self.done - self.sft_steps) as advance:
 
             def on_step(
                 step: int, metrics: dict[str, float], timings: dict[str, float], groups: Sequence[ScoredGroup]
