@@ -325,10 +325,10 @@ def test_a_stopped_run_ends_with_the_same_bytes(kill: signal.Signals, tmp_path: 
 
 def test_a_fork_goes_on_from_the_best_step_and_knows_its_parent(tmp_path: Path, model: Path) -> None:
     parent, child = tmp_path / "parent", tmp_path / "child"
-    settings = {"model.name": str(model), "checkpoint.best": "reward", "checkpoint.keep_every": "3"}
+    settings = {"model.name": str(model), "checkpoint.best": "reward", "checkpoint.keep_every": "1"}
     assert sleuth("train", DEMO, *keys(**settings), "--out", parent).returncode == 0
     kept = sorted(path.name for path in (parent / "checkpoints").iterdir())
-    assert "step_000003" in kept and "step_000004" in kept  # the third, kept for good, and the newest
+    assert kept == [f"step_{step:06d}" for step in range(1, 5)]
     done = sleuth("fork", parent, "--step", "3", "--out", child, "--grpo.entropy", "0.5")
     assert done.returncode == 0, done.stderr
     told = json.loads((child / "parent.json").read_text())
@@ -346,11 +346,21 @@ def test_a_fork_goes_on_from_the_best_step_and_knows_its_parent(tmp_path: Path, 
     kept = [{path.name for path in (run / "evaluations").glob("*.parquet")} for run in (parent, child, held)]
     assert "before.parquet" in kept[0] & kept[1] and "before.parquet" not in kept[2], "made free, it tells nothing here"
     assert "after-grpo.parquet" in kept[2]
+    early = tmp_path / "early"
+    done = sleuth(
+        "fork", parent, "--step", "1", "--out", early, "--optimizer.weight_decay", "0.5", "--model.threads", "1"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "after-sft: " in done.stderr, "the rest of the warm start was another"
     for arguments, said in (
         (["--step", "77"], "step 77 is not kept; there are"),
         (["--step", "first"], "last, best, or one of"),
         (["--sft.examples", "4"], "bound to it"),
         (["--grpo.setps", "4"], "did you mean 'grpo.steps'"),
+        (["--optimizer.learning_rate", "1e-6"], "two keys: sft.learning_rate"),
+        (["--grpo.steps", "1"], "is step 4, of 3 in all; set --grpo.steps to 2 or more"),
+        (["--puzzles.level", "99"], "level"),
+        (["--weights.freeze", "*embed_tokns*"], "weights.freeze *embed_tokns* matches no parameter"),
     ):
         refused = sleuth("fork", parent, "--out", tmp_path / "other", *arguments)
         assert refused.returncode == 2 and said in refused.stderr and len(refused.stderr.splitlines()) == 1

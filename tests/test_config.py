@@ -48,6 +48,8 @@ def test_overrides() -> None:
         (["--grpo.steps", "-1"], "grpo.steps: Input should be greater than or equal to 0"),
         (["--mode", "dance"], "mode: Input should be 'answer', 'reason' or 'program'"),
         (["--grpo", "3"], "unknown key"),
+        (["--grpo.kl", "inf"], "grpo.kl: Input should be a finite number"),
+        (["--optimizer.learning_rate", "1e-6"], "two keys: sft.learning_rate .* grpo.learning_rate"),
         (["--sampling.top_p", "0.9"], "sampling.top_p is for sleuth eval and ask, .* bias the ratio"),
         (["--model.memory_gb", "0"], "memory_gb: Input should be greater than 0"),
         (["--mode", "reason", "--sampling.constrain", "true"], "sampling.constrain is for modes program and answer"),
@@ -65,6 +67,9 @@ def test_bad_overrides(tokens: list[str], said: str) -> None:
         ("[grpo]\nstpes = 3", "unknown key 'grpo.stpes'; did you mean 'grpo.steps'"),
         ("[grpo]\nsteps = 'x'", "grpo.steps"),
         ("grpo = 3", "grpo: "),
+        ("[grpo]\nkl = true", "grpo.kl: true is neither a number nor a text"),
+        ("[puzzles]\nlevel = '2'\n[[puzzles.mixture]]\nlevel = '3'", "puzzles.level stands beside puzzles.mixture"),
+        ("[puzzles]\nfixed = 16\nenter = 0.5\n[[puzzles.mixture]]\n[[puzzles.mixture]]", "puzzles.fixed is the same"),
         ("[sampling]\ntop_k = 40", "sampling.top_k is for sleuth eval and ask, .* bias the ratio"),
         ("name = ", "not a TOML file"),
     ],
@@ -75,6 +80,13 @@ def test_bad_recipes(tmp_path: Path, content: str, said: str) -> None:
     with pytest.raises(UserError, match=said) as error:
         load_recipe(path)
     assert str(error.value).startswith(str(path))
+
+
+def test_a_key_of_no_section_on_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("grpo = 3")
+    with pytest.raises(UserError, match=r"--grpo.steps: grpo is 3 in the recipe, and not a section of keys"):
+        load_recipe(path, {"grpo.steps": "2"})
 
 
 def test_missing_recipe(tmp_path: Path) -> None:
@@ -92,6 +104,14 @@ def test_configuration_survives_json(model: dict[str, Any]) -> None:
     ("tokens", "said"),
     [
         (["--grpo.loss", "gspo", "--reward.parts", "1"], "set reward.parts to 0"),
+        (
+            ["--grpo.loss", "gspo", "--reward.parts", "0", "--grpo.correction", "2"],
+            "a weight for each token; set it to 0",
+        ),
+        (["--sampling.until", "answers"], "sampling.until answers is for modes answer and reason"),
+        (["--mode", "answer", "--reward.answers", "0"], "no weight above 0 that mode answer can earn"),
+        (["--checkpoint.best", "strict", "--eval.every", "0"], "set eval.every and grpo.steps above 0"),
+        (["--sft.examples", "0", "--grpo.steps", "0"], "there is nothing to train"),
         (["--grpo.loss", "reinforce", "--grpo.updates_per_batch", "2"], "set grpo.updates_per_batch to 1"),
         (["--grpo.updates_per_batch", "17"], "above grpo.puzzles_per_step"),
         (["--grpo.loss", "ppo"], "grpo.loss"),

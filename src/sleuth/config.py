@@ -29,7 +29,7 @@ steps that refer to clues and to one another by number."""
 class Section(BaseModel):
     """A group of keys; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class ModelConfig(Section):
@@ -123,7 +123,7 @@ class PuzzlesConfig(Section):
 class SftConfig(Section):
     """The supervised warm start: the model is shown right completions."""
 
-    examples: int = Field(272, ge=0)
+    examples: int = Field(192, ge=0)
     """Puzzles shown, each once; 0 skips the warm start."""
     batch_size: int = Field(16, ge=1)
     """Examples per optimizer step."""
@@ -134,6 +134,11 @@ class SftConfig(Section):
     """Highest learning rate; `optimizer.schedule` says how it falls."""
     warmup_steps: int = Field(5, ge=0)
     """Steps over which the learning rate rises from 0."""
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps."""
+        return -(-self.examples // self.batch_size)
 
 
 class GrpoConfig(Section):
@@ -317,7 +322,8 @@ class CheckpointConfig(Section):
     keep_every: int = Field(0, ge=0)
     """Keep also those of steps divisible by this; 0: none."""
     best: str = ""
-    """Keep also the one with the highest value of this metric of the evaluations during training, such as `strict`."""
+    """Keep also the one with the highest value of this metric of the evaluations during training, such as `strict`; or,
+    with a minus before it (`-length_tokens`), with the lowest."""
 
 
 class MirrorConfig(Section):
@@ -352,6 +358,11 @@ class RunConfig(Section):
     checkpoint: CheckpointConfig = CheckpointConfig()
     mirror: MirrorConfig = MirrorConfig()
 
+    @property
+    def needs_reference(self) -> bool:
+        """Whether training itself, and not only what is measured beside it, needs the model as it was before GRPO."""
+        return self.grpo.kl > 0 or self.reward.fluency > 0
+
     @model_validator(mode="after")
     def _combinations(self) -> RunConfig:
         grpo, puzzles, reward = self.grpo, self.puzzles, self.reward
@@ -368,8 +379,14 @@ class RunConfig(Section):
                 raise ValueError(f"model.{key} is a size of a nano model; set model.kind to nano or leave it out")
         if self.sampling.constrain and self.mode == "reason":
             raise ValueError("sampling.constrain is for modes program and answer: reasoning has no grammar")
-        if grpo.loss == "gspo" and self.reward.parts > 0:
+        if self.sampling.until == "answers" and self.mode == "program":
+            raise ValueError("sampling.until answers is for modes answer and reason; leave it out in mode program")
+        if grpo.loss == "gspo" and reward.parts > 0:
             raise ValueError("grpo.loss gspo has one ratio and one advantage for a completion; set reward.parts to 0")
+        if grpo.loss == "gspo" and grpo.correction > 0:
+            raise ValueError(
+                "grpo.loss gspo has one ratio for a completion, grpo.correction a weight for each token; set it to 0"
+            )
         if grpo.loss == "reinforce" and grpo.updates_per_batch > 1:
             raise ValueError("grpo.loss reinforce has no ratio; set grpo.updates_per_batch to 1 or take another loss")
         if grpo.updates_per_batch > grpo.puzzles_per_step:
@@ -387,6 +404,11 @@ class RunConfig(Section):
                 f"grpo.retries is for mode program (in mode {self.mode} nobody knows which completions are wrong); "
                 "set it to 0"
             )
+        for key in SourceConfig.model_fields:
+            if puzzles.mixture and getattr(puzzles, key, None) != getattr(PuzzlesConfig(), key, None):
+                raise ValueError(f"puzzles.{key} stands beside puzzles.mixture, whose sources have their own; take one")
+        if puzzles.fixed and (puzzles.enter > 0 or any(s.begins > 0 or s.ends < 1 for s in puzzles.mixture)):
+            raise ValueError("puzzles.fixed is the same puzzles to the end; leave out puzzles.enter, begins and ends")
         if puzzles.enter > 0 and len(puzzles.mixture) < 2:
             raise ValueError("puzzles.enter leads from source to source; list two or more in [[puzzles.mixture]]")
         if any(source.begins >= source.ends for source in puzzles.mixture):
@@ -402,10 +424,13 @@ class RunConfig(Section):
             raise ValueError(
                 "puzzles.enter is a curriculum by success, begins and ends one by schedule; take one of them"
             )
-        if not any(
-            getattr(reward, name) for name in RewardConfig.model_fields if not name.endswith(("target", "tokens"))
-        ):
-            raise ValueError("reward has no weight above 0; set reward.answers")
+        settings = ("length_target", "overlong_tokens", *(("parts",) if self.mode == "answer" else ()))
+        if not any(getattr(reward, name) for name in RewardConfig.model_fields if name not in settings):
+            raise ValueError(f"reward has no weight above 0 that mode {self.mode} can earn; set reward.answers")
+        if self.checkpoint.best and (not self.eval.every or not grpo.steps):
+            raise ValueError("checkpoint.best compares evaluations during GRPO; set eval.every and grpo.steps above 0")
+        if self.sft.examples == 0 and grpo.steps == 0:
+            raise ValueError("sft.examples and grpo.steps are both 0; there is nothing to train")
         if self.sft.file and self.sft.examples == 0:
             raise ValueError("sft.file is not read, as sft.examples is 0; say how many to show")
         return self

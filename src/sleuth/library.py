@@ -43,8 +43,9 @@ def train(config: RunConfig, path: str | Path) -> RunDirectory:
     """
     from sleuth.runs.directory import RunDirectory
     from sleuth.training import run as training
+    from sleuth.training.start import start
 
     path = Path(path)
-    run = RunDirectory.open(path) if (path / "config.json").exists() else training.start(config, path)
+    run = RunDirectory.open(path) if (path / "config.json").exists() else start(config, path)
     training.train(run)
     return run

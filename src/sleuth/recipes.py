@@ -17,7 +17,13 @@ NOT_IN_TRAINING = (
     "is for sleuth eval and ask, not for training: a token that it leaves out has no probability for the sampler but "
     "one for the trainer, which would bias the ratio of GRPO"
 )
-REFUSED = {"sampling.top_k": NOT_IN_TRAINING, "sampling.top_p": NOT_IN_TRAINING}
+TWO_RATES = "is two keys: sft.learning_rate for the warm start, grpo.learning_rate for what comes after it"
+REFUSED = {
+    "sampling.top_k": NOT_IN_TRAINING,
+    "sampling.top_p": NOT_IN_TRAINING,
+    "optimizer.learning_rate": TWO_RATES,
+    "learning_rate": TWO_RATES,
+}
 """Keys that could be expected, and why there are none."""
 
 
@@ -98,11 +104,26 @@ def _set(data: dict[str, Any], dotted: str, value: str) -> None:
     *sections, last = dotted.split(".")
     for section in sections:
         data = data.setdefault(section, {})
+        if not isinstance(data, dict):
+            raise UserError(f"--{dotted}: {section} is {data!r} in the recipe, and not a section of keys")
     data[last] = [part.strip() for part in value.split(",")] if types[dotted] == LIST else value
+
+
+def _values(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of nested tables."""
+    for name, value in data.items():
+        if isinstance(value, Mapping):
+            yield from _values(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def parse_config(data: Mapping[str, Any], source: str) -> RunConfig:
     """Plain data as a configuration; `source` names it in errors (`UserError`)."""
+    types = {name: shown for name, shown, *_ in keys()}
+    for dotted, value in _values(data):
+        if isinstance(value, bool) and types.get(dotted, "bool") != "bool":
+            raise UserError(f"{source}: {dotted}: {str(value).lower()} is neither a number nor a text; set a value")
     try:
         return RunConfig.model_validate(data)
     except ValidationError as error:

@@ -40,7 +40,7 @@ def _need_extra() -> None:
 def start_run(config: RunConfig, path: Path) -> None:
     """Trains from a configuration in a new folder, and writes the report."""
     _need_extra()
-    from sleuth.training.run import start
+    from sleuth.training.start import start
 
     start(config, path)
     resume_run(path)
@@ -68,9 +68,11 @@ def fork_run(parent: Path, step: str, path: Path, overrides: Mapping[str, str]) 
     """Goes on from a checkpoint of another run with other settings, in a new folder."""
     _need_extra()
     from sleuth.runs.directory import RunDirectory
-    from sleuth.runs.fork import fork
+    from sleuth.runs.fork import forked
+    from sleuth.training.start import start_from
 
-    fork(RunDirectory.open(parent), step, path, overrides)
+    run = RunDirectory.open(parent)
+    start_from(run, step, path, forked(run, overrides), overrides)
     resume_run(path)
 
 

@@ -96,6 +96,37 @@ def test_create_refuses_a_folder_that_holds_something(run: RunDirectory, tmp_pat
     assert [file.name for file in (tmp_path / "full").iterdir()] == ["thesis.tex"]
 
 
+def test_a_start_that_was_cut_short_is_no_run_and_in_nobodys_way(run: RunDirectory, tmp_path: Path) -> None:
+    def killed(made: RunDirectory) -> None:
+        (made.path / "initial").mkdir()
+        (made.path / "metrics.jsonl").write_text("{}\n")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        RunDirectory.create(tmp_path / "cut", run.config, killed)
+    with pytest.raises(UserError, match="no run here"):
+        RunDirectory.open(tmp_path / "cut")
+    RunDirectory.create(tmp_path / "cut", run.config, lambda made: made.log_metrics("sft", 1, {"loss": 2.0}))
+    assert [line.values for line in RunDirectory.open(tmp_path / "cut").read_metrics()] == [{"loss": 2.0}]
+    assert not (tmp_path / "cut" / "initial").exists()
+    with pytest.raises(UserError, match="there is a run already"):
+        RunDirectory.create(tmp_path / "cut", run.config)
+
+
+def test_best_is_the_highest_or_the_lowest_of_steps_that_were_made(tmp_path: Path) -> None:
+    def best(metric: str, examples: int) -> int | None:
+        config = RunConfig.model_validate({"checkpoint": {"best": metric}, "sft": {"examples": examples}})
+        run = RunDirectory.create(tmp_path / f"{metric}{examples}", config)
+        for step, length in ((0, 9.0), (8, math.nan), (16, 5.0), (24, 7.0), (32, 5.0)):
+            run.log_metrics("eval", step, {"length_tokens": length})
+        return run.best_step()
+
+    # 40 examples are three steps of 16, and the model behind them is kept; the one that nothing trained is not.
+    assert best("length_tokens", 40) == 3 and best("-length_tokens", 40) == 3 + 16
+    assert best("length_tokens", 0) == 24 and best("-length_tokens", 0) == 16
+    assert best("strict", 40) is None
+
+
 def test_open_says_what_is_wrong(run: RunDirectory, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run here"):
         RunDirectory.open(tmp_path / "nothing")

@@ -23,6 +23,7 @@ def test_tensorboard_gets_every_finite_value(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     mirrors = Mirrors(config(tensorboard=True), tmp_path)
     mirrors.log("grpo", 3, {"reward": 0.5, "loss": math.nan})
+    mirrors.close()
     read = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
     read.Reload()
     assert read.Tags()["scalars"] == ["grpo/reward"]
@@ -37,6 +38,7 @@ class Service(ModuleType):
         self.begun: list[dict[str, Any]] = []
         self.logged: list[dict[str, float]] = []
         self.down = False
+        self.ended = 0
 
     def init(self, **settings: Any) -> Service:
         self.begun.append(settings)
@@ -46,6 +48,9 @@ class Service(ModuleType):
         if self.down:
             raise ConnectionError("nobody there")
         self.logged.append(values)
+
+    def finish(self) -> None:
+        self.ended += 1
 
 
 @pytest.mark.parametrize("name", ["trackio", "wandb"])
@@ -63,6 +68,19 @@ def test_a_service_gets_metrics_until_it_fails(
     mirrors.log("eval", 24, {"strict": 0.75})
     assert service.logged == [{"eval/strict": 0.25, "eval/step": 8}]
     assert f"mirror.{name} is off from here on: ConnectionError: nobody there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "key"), [("trackio", "name"), ("wandb", "id")])
+def test_each_run_of_a_process_is_one_of_its_own(
+    name: str, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(name)
+    monkeypatch.setitem(sys.modules, name, service)
+    for folder in ("a/demo", "b/demo", "a/demo"):  # two runs, and the first again
+        Mirrors(config(**{name: "deduction"}), tmp_path / folder).close()
+    assert service.ended == 3
+    first, second, again = (settings[key] for settings in service.begun)
+    assert first == again != second
 
 
 def test_a_library_that_is_not_there_is_said_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ CALM = {
     "length_tokens": 80.0,
     "length_better": 82.0,
     "length_worse": 78.0,
-    "entropy": 0.5,
+    "entropy_sampled": 0.5,
     "earned": 0.5,
     "strict": 0.3,
     "truncated": 0.0,
@@ -37,7 +37,7 @@ def raised(lines: list[Line]) -> list[tuple[int, str]]:
 
 
 def test_a_calm_run_raises_none() -> None:
-    assert raised(course("entropy", [0.5 - 0.02 * step for step in range(20)])) == []
+    assert raised(course("entropy_sampled", [0.5 - 0.02 * step for step in range(20)])) == []
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_a_calm_run_raises_none() -> None:
     [
         # Means of the last four fall to 80 (3), 57.5 and then 35 of 80: under half in step 10.
         ("length_tokens", [80.0] * 7 + [20.0] * 5, (10, "length collapse")),
-        ("entropy", [0.5] * 6 + [0.01] * 4, (10, "entropy collapse")),
-        ("entropy", [0.5] * 6 + [4.0] * 4, (8, "entropy explosion")),
+        ("entropy_sampled", [0.5] * 6 + [0.01] * 4, (10, "entropy collapse")),
+        ("entropy_sampled", [0.5] * 6 + [4.0] * 4, (8, "entropy explosion")),
         ("truncated", [0.0] * 6 + [0.3] * 4, (8, "rising truncation")),
         ("groups_without_spread", [0.2] + [1.0] * 4, (5, "vanishing spread")),
         ("mismatch", [0.005, 0.03, 0.03], (2, "sampler and trainer differ")),
@@ -70,4 +70,4 @@ def test_reward_up_while_accuracy_falls() -> None:
 
 
 def test_values_that_are_no_numbers_do_no_harm() -> None:
-    assert raised(course("entropy", [math.nan] * 12)) == []
+    assert raised(course("entropy_sampled", [math.nan] * 12)) == []

@@ -12,7 +12,8 @@ from random import Random
 
 from sleuth.config import RunConfig
 from sleuth.runs.directory import RunDirectory
-from sleuth.training.run import start, train
+from sleuth.training.run import train
+from sleuth.training.start import start
 from tests.tiny import tiny_folder
 
 KILLS = 20

@@ -109,6 +109,11 @@ class TorchPolicy:
                     break
                 if group.prefix is None:
                     group.prefix, group.logits = decoder.prefill(group.prompt)
+                    if not bool(torch.isfinite(group.logits).all()):
+                        raise UserError(
+                            "the model predicts nothing: its weights are not finite; go back to an earlier checkpoint, "
+                            "or train anew with a lower learning rate"
+                        )
                     if sampling.constrain and group.request.grammar:
                         group.grammar = group.request.grammar()
                         group.start = self.constraint.start(group.grammar)

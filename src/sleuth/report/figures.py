@@ -71,7 +71,7 @@ def figures_of(facts: Facts) -> list[Figure]:
         _curve(
             facts,
             "entropy",
-            "entropy",
+            "entropy_sampled" if facts.course("grpo", "entropy_sampled") else "entropy",
             "Entropy",
             "How undecided the model is about its next token, in nats. At 0 it always writes the same, and there is "
             "nothing left to learn from.",

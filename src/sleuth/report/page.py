@@ -58,7 +58,11 @@ def render(run: RunDirectory) -> str:
         config=run.config,
         mode=MODES[run.config.mode],
         unfinished=_unfinished(facts),
-        alarms=alarms([line for line in facts.metrics if line.phase == "grpo"], run.config),
+        alarms=[
+            alarm
+            for phase in ("sft", "grpo")
+            for alarm in alarms([line for line in facts.metrics if line.phase == phase], run.config)
+        ],
         parent=run.parent(),
         headlines=_headlines(facts),
         latest=facts.summaries[facts.stages[-1]] if facts.stages else None,
@@ -109,7 +113,7 @@ def _unfinished(facts: Facts) -> list[str]:
     """What is still to come, in words; nothing for a finished run."""
     config = facts.run.config
     missing = []
-    batches = -(-config.sft.examples // config.sft.batch_size)
+    batches = config.sft.steps
     if (done := facts.steps_done("sft")) < batches:
         missing.append(f"the warm start has done {done} of {batches} steps")
     if (done := facts.steps_done("grpo")) < config.grpo.steps:

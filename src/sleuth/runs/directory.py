@@ -7,7 +7,9 @@
     rollouts/<phase>_<step>.parquet every completion of a training step
     evaluations/<name>.parquet      every completion of an evaluation; <name>.json is its summary
     initial/                        a nano model as it was before training
+    reference/                      the model as it was before GRPO
     checkpoints/                    what a run resumes from
+    alarms.json                     what went wrong, if anything did: phase, step, name, figures and remedy of each
     report.html                     made from all of the above
 
 A line of metrics is `{"phase": "grpo", "step": 3, "reward": 0.61, ...}`. The names that the report knows:
@@ -16,7 +18,8 @@ A line of metrics is `{"phase": "grpo", "step": 3, "reward": 0.61, ...}`. The na
     grpo and eval    reward (share of questions right), strict (share of puzzles wholly right), readable,
                      length_tokens, outcome/<outcome> (share of completions); with grpo.retries turns/again and
                      turns/right_by_<n> (share asked again, share wholly right after at most n turns)
-    grpo             entropy (nats per token), mismatch and mismatch_max (mean and largest
+    grpo             entropy_sampled (nats per token, estimated from all completions), entropy (of those trained on),
+                     mismatch and mismatch_max (mean and largest
                      |log-probability sampled - recomputed|, nats)
 
 A line of timings holds seconds, names ending in `_s`, which are disjoint: their sum is the time of the step. Phase
@@ -30,7 +33,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +52,12 @@ from sleuth.runs.rows import EvaluationRow, RolloutRow, read_parquet, to_parquet
 
 LOCK = ".lock"
 """An empty file; who has it locked, trains the run."""
+INITIAL = "initial"
+"""Folder of a nano model as it is before training."""
+REFERENCE = "reference"
+"""Folder of the model as it was before GRPO."""
+UNFINISHED = ".unfinished"
+"""An empty file in a folder that is to become a run."""
 Phase = Literal["sft", "grpo", "eval"]
 
 _STAGE = {"sft": 0, "grpo": 1, "eval": 1}
@@ -73,16 +83,26 @@ class RunDirectory:
     environment: Environment
 
     @classmethod
-    def create(cls, path: Path, config: RunConfig) -> RunDirectory:
-        """Starts a run in a new or empty folder. Raises `UserError` if there is something already."""
+    def create(
+        cls, path: Path, config: RunConfig, fill: Callable[[RunDirectory], None] = lambda run: None
+    ) -> RunDirectory:
+        """Starts a run in a new or empty folder, with what `fill` puts into it. A process that is killed meanwhile
+        leaves no run, and a folder that another call takes. Raises `UserError` if there is something already."""
         cls.check_new(path)
         run = cls(path, config, current_environment())
         with writing(path):
-            for folder in (path, run.rollouts, run.evaluations, run.checkpoints):
-                folder.mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
+            for left in path.iterdir():
+                if left.name != UNFINISHED:
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
+            (path / UNFINISHED).touch()
+            for folder in (run.rollouts, run.evaluations, run.checkpoints):
+                folder.mkdir()
+            fill(run)
         atomic_write(path / "environment.json", _json(run.environment.model_dump()))
         # Last, since it is what makes the folder a run.
         atomic_write(path / "config.json", _json(config.model_dump()))
+        (path / UNFINISHED).unlink()
         return run
 
     @staticmethod
@@ -92,7 +112,7 @@ class RunDirectory:
             raise UserError(f"{path}: there is a run already; resume it or choose another folder")
         if path.exists() and not path.is_dir():
             raise UserError(f"{path} is a file; choose a folder that is new or empty")
-        if path.exists() and any(path.iterdir()):
+        if path.exists() and any(path.iterdir()) and not (path / UNFINISHED).exists():
             raise UserError(f"{path}: the folder holds something else; choose one that is new or empty")
 
     @classmethod
@@ -198,6 +218,10 @@ class RunDirectory:
         atomic_write(self.evaluations / f"{name}.parquet", to_parquet(EvaluationRow, rows))
         atomic_write(self.evaluations / f"{name}.json", _json(summary))
 
+    def write_alarms(self, alarms: Iterable[Mapping[str, Any]]) -> None:
+        """Stores all alarms so far; written again, they replace what was there."""
+        atomic_write(self.path / "alarms.json", _json({"alarms": list(alarms)}))
+
     def read_evaluation(self, name: str) -> list[EvaluationRow]:
         """The completions of an evaluation. Raises `UserError` if there is none of that name."""
         return read_parquet(EvaluationRow, self.evaluations / f"{name}.parquet")
@@ -213,10 +237,16 @@ class RunDirectory:
 
     def best_step(self) -> int | None:
         """The first step with the best evaluation so far by the metric `config.checkpoint.best`, warm start and GRPO
-        counted together; None where none is asked for or there is no evaluation."""
-        name, sft = self.config.checkpoint.best, self.config.sft
-        values = [(line.values[name], -line.step) for line in self.read_metrics("eval") if name in line.values]
-        return -(-sft.examples // sft.batch_size) - max(values)[1] if name and values else None
+        counted together; None where none is asked for or there is no evaluation of a step that was made."""
+        best = self.config.checkpoint.best
+        sign, name = (-1, best[1:]) if best.startswith("-") else (1, best)
+        before = self.config.sft.steps
+        values = [
+            (sign * line.values[name], -line.step)
+            for line in self.read_metrics("eval")
+            if math.isfinite(line.values.get(name, math.nan)) and before + line.step
+        ]
+        return before - max(values)[1] if values else None
 
     def _rollout_file(self, phase: Phase, step: int) -> Path:
         return self.rollouts / f"{phase}_{step:06d}.parquet"

@@ -11,58 +11,83 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from sleuth.config import RunConfig
+from sleuth.config import NANO_SIZES, RunConfig
 from sleuth.errors import UserError
-from sleuth.files import atomic_write, writing
-from sleuth.recipes import parse_config, with_overrides
-from sleuth.runs.directory import RunDirectory
+from sleuth.files import atomic_write
+from sleuth.recipes import keys, parse_config, with_overrides
+from sleuth.runs.directory import INITIAL, REFERENCE, RunDirectory
 
 PARENT = "parent.json"
-COPIED = ("reference", "initial")
+COPIED = (REFERENCE, INITIAL)
 """Folders of models that a run may need to go on."""
-BOUND = ("model.name", "model.kind", "sft.", "weights.lora", "mode")
-"""Keys, or beginnings of keys, that a checkpoint is bound to."""
+BOUND = frozenset(
+    {
+        *("mode", "weights.lora_rank", "weights.lora_alpha"),
+        *(name for name, *_ in keys() if name.startswith("sft.")),
+        *(f"model.{name}" for name in ("name", "kind", "template", *NANO_SIZES)),
+    }
+)
+"""Keys that a checkpoint is bound to."""
+EARLY = ("guessing", "solver", "before")
+"""Evaluations of what no training has changed."""
 
 
-def fork(parent: RunDirectory, step: str, path: Path, overrides: Mapping[str, str]) -> RunDirectory:
-    """Makes the folder `path`; going on with it is a resume. `step`: `last`, `best` or a checkpoint's number, which
-    counts the steps of the warm start, too.
-
-    Raises `UserError` for a step that is not kept, a folder that holds something, and a key that cannot change.
-    """
+def forked(parent: RunDirectory, overrides: Mapping[str, str]) -> RunConfig:
+    """The parent's configuration with keys set anew. Raises `UserError` for a key that cannot change."""
     for name in overrides:
-        if name.startswith(BOUND):
+        if name in BOUND:
             raise UserError(
                 f"--{name}: a checkpoint is bound to it; train a new run with --model.name {parent.path / 'model'}"
             )
-    config = parse_config(with_overrides(parent.config.model_dump(mode="json"), overrides), "sleuth fork")
-    return branch(parent, step, path, config, overrides)
+    return parse_config(with_overrides(parent.config.model_dump(mode="json"), overrides), "sleuth fork")
+
+
+def origin(parent: RunDirectory, step: str, config: RunConfig) -> Path:
+    """The parent's checkpoint that a run with `config` is to go on from. `step`: `last`, `best` or a number, which
+    counts the steps of the warm start, too.
+
+    Raises `UserError` for a step that is not kept or is behind the run's end, and settings that need what the parent
+    has not.
+    """
+    source = _checkpoint(parent, step)
+    number, warm, grpo = _number(source), config.sft.steps, config.grpo.steps
+    if number > warm + grpo:
+        raise UserError(
+            f"--step {step} is step {number}, of {warm + grpo} in all; set --grpo.steps to {number - warm} or more"
+        )
+    if number > warm and (config.needs_reference or config.eval.reference) and not (parent.path / REFERENCE).is_dir():
+        raise UserError(
+            f"{parent.path} did not keep the model as it was before GRPO (eval.reference false), which grpo.kl, "
+            "reward.fluency and eval.reference need; leave them out"
+        )
+    return source
 
 
 def branch(
-    parent: RunDirectory, step: str, path: Path, config: RunConfig, changed: Mapping[str, object]
+    parent: RunDirectory, source: Path, path: Path, config: RunConfig, changed: Mapping[str, object]
 ) -> RunDirectory:
-    """`fork` with a whole configuration, which must agree with the parent's in all that a checkpoint is bound to;
-    `changed` is what is told of the difference. Raises `UserError` as `fork` does."""
-    source = _checkpoint(parent, step)
-    number = int(source.name.removeprefix("step_"))
-    run = RunDirectory.create(path, config)
-    with writing(path):
+    """Makes the folder `path`, to go on from the checkpoint `source`, which is a resume. `config` must agree with the
+    parent's in all that a checkpoint is bound to; `changed` is what is told of the difference. Raises `UserError` for a
+    folder that holds something."""
+    number = _number(source)
+    same = EARLY if number < config.sft.steps else (*EARLY, "after-sft")
+    names = set(parent.evaluation_names()) & set(same if _same_suite(parent.config, config) else ())
+
+    def fill(run: RunDirectory) -> None:
         for name in ("metrics.jsonl", "timings.jsonl"):
             if (parent.path / name).exists():
                 shutil.copyfile(parent.path / name, path / name)
         for name in COPIED:
             if (parent.path / name).is_dir():
                 shutil.copytree(parent.path / name, path / name)
-        if _same_suite(parent.config, config):
-            for name in parent.evaluation_names():
-                if name != "after-grpo":
-                    for suffix in (".parquet", ".json"):
-                        shutil.copyfile(parent.evaluations / f"{name}{suffix}", run.evaluations / f"{name}{suffix}")
+        for name in names:
+            for suffix in (".parquet", ".json"):
+                shutil.copyfile(parent.evaluations / f"{name}{suffix}", run.evaluations / f"{name}{suffix}")
         shutil.copytree(source, run.checkpoints / source.name)
-    told = {"parent": parent.config.name, "folder": str(parent.path), "step": number, "changed": dict(changed)}
-    atomic_write(path / PARENT, (json.dumps(told, indent=2) + "\n").encode())
-    return run
+        told = {"parent": parent.config.name, "folder": str(parent.path), "step": number, "changed": dict(changed)}
+        atomic_write(path / PARENT, (json.dumps(told, indent=2) + "\n").encode())
+
+    return RunDirectory.create(path, config, fill)
 
 
 def _same_suite(one: RunConfig, other: RunConfig) -> bool:
@@ -79,9 +104,13 @@ def _asked(config: RunConfig) -> tuple[object, ...]:
     )
 
 
+def _number(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("step_"))
+
+
 def _checkpoint(run: RunDirectory, step: str) -> Path:
     kept = sorted(run.checkpoints.glob("step_*"))
-    numbers = [int(path.name.removeprefix("step_")) for path in kept]
+    numbers = [_number(path) for path in kept]
     if not kept:
         raise UserError(f"{run.path} keeps no checkpoint; there is nothing to fork from")
     if step == "last":
@@ -89,7 +118,9 @@ def _checkpoint(run: RunDirectory, step: str) -> Path:
     if step == "best":
         wanted = run.best_step()
         if wanted is None:
-            raise UserError(f"{run.path} names no best checkpoint; train with --checkpoint.best strict")
+            best = run.config.checkpoint.best
+            why = f"has no evaluation with {best!r}" if best else "names no best checkpoint"
+            raise UserError(f"{run.path} {why}; train with --checkpoint.best strict")
     elif step.isdigit():
         wanted = int(step)
     else:

@@ -1,11 +1,14 @@
 """Metrics shown elsewhere while a run goes on: TensorBoard, trackio, Weights & Biases. Each is a library of its own,
-needed only where its key is set. The run's own folder stays the truth; a mirror that fails is dropped with a word."""
+needed only where its key is set. The run's own folder stays the truth; a mirror that fails is dropped with a word.
+Steps that a killed run makes again are shown twice where a service takes nothing back."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,14 @@ from sleuth.progress import say
 
 PACKAGES = {"tensorboard": "tensorboard", "trackio": "trackio", "wandb": "wandb"}
 
-Mirror = Callable[[str, int, Mapping[str, float]], None]
-"""Takes phase, step and values."""
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """One of them, begun."""
+
+    show: Callable[[str, int, Mapping[str, float]], None]
+    """Takes phase, step and values."""
+    end: Callable[[], object]
 
 
 def check_mirrors(config: RunConfig) -> None:
@@ -27,7 +36,7 @@ def check_mirrors(config: RunConfig) -> None:
 
 
 class Mirrors:
-    """All mirrors of a run."""
+    """All mirrors of a run, until `close`."""
 
     def __init__(self, config: RunConfig, path: Path) -> None:
         self._mirrors: dict[str, Mirror] = {}
@@ -35,13 +44,19 @@ class Mirrors:
             if getattr(config.mirror, name) and (mirror := self._tried(name, make, config, path)) is not None:
                 self._mirrors[name] = mirror
 
+    def close(self) -> None:
+        """Ends all, so that another run of this process has its own."""
+        for name, mirror in list(self._mirrors.items()):
+            self._tried(name, mirror.end)
+        self._mirrors.clear()
+
     def log(self, phase: str, step: int, values: Mapping[str, float]) -> None:
         """Shows a line of metrics."""
         finite = {f"{phase}/{name}": value for name, value in values.items() if math.isfinite(value)}
         for name, mirror in list(self._mirrors.items()):
-            self._tried(name, mirror, phase, step, finite)
+            self._tried(name, mirror.show, phase, step, finite)
 
-    def _tried(self, name: str, call: Callable[..., Mirror | None], *arguments: Any) -> Mirror | None:
+    def _tried(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return call(*arguments)
         except Exception as error:  # a foreign service: whatever it raises must not end a training
@@ -61,14 +76,20 @@ def _tensorboard(config: RunConfig, path: Path) -> Mirror:
             writer.add_scalar(name, value, step)
         writer.flush()
 
-    return log
+    return Mirror(log, writer.close)
+
+
+def _identity(config: RunConfig, path: Path) -> str:
+    """Another for every run, the same when it is resumed where it was."""
+    return f"{config.name}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
 
 
 def _trackio(config: RunConfig, path: Path) -> Mirror:
     import trackio
 
-    trackio.init(project=config.mirror.trackio, name=config.name, config=config.model_dump(mode="json"), resume="allow")
-    return lambda phase, step, values: trackio.log({**values, f"{phase}/step": step})
+    name = _identity(config, path)
+    trackio.init(project=config.mirror.trackio, name=name, config=config.model_dump(mode="json"), resume="allow")
+    return Mirror(lambda phase, step, values: trackio.log({**values, f"{phase}/step": step}), trackio.finish)
 
 
 def _wandb(config: RunConfig, path: Path) -> Mirror:
@@ -79,7 +100,7 @@ def _wandb(config: RunConfig, path: Path) -> Mirror:
         name=config.name,
         config=config.model_dump(mode="json"),
         dir=str(path),
-        id=path.name,
+        id=_identity(config, path),
         resume="allow",
     )
-    return lambda phase, step, values: run.log({**values, f"{phase}/step": step})
+    return Mirror(lambda phase, step, values: run.log({**values, f"{phase}/step": step}), run.finish)

@@ -51,7 +51,7 @@ MEASURES = {
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"[a-z0-9][a-z0-9-]*")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     question: str
     recipe: str
     seeds: tuple[int, ...] = Field(min_length=1)
@@ -87,7 +87,10 @@ def read_study(path: Path) -> Study:
         raise UserError(f"{path}: not a TOML file: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            raise UserError(f"{path}: unknown key {key!r}; {nearest(key, list(_File.model_fields))}") from None
+        raise UserError(f"{path}: {key}: {first['msg']}") from None
     for measure in file.measures:
         if measure not in MEASURES:
             raise UserError(f"{path}: unknown measure {measure!r}; {nearest(measure, list(MEASURES))}")
@@ -99,7 +102,10 @@ def read_study(path: Path) -> Study:
         arms[arm] = {}
         for seed in file.seeds:
             own = {**file.set, **keys, "seed": seed, "puzzles.seed": seed, "name": f"{file.name}-{arm}-{seed}"}
-            arms[arm][seed] = load_recipe(path.parent / file.recipe, {key: _text(value) for key, value in own.items()})
+            try:
+                arms[arm][seed] = load_recipe(path.parent / file.recipe, {k: _text(value) for k, value in own.items()})
+            except UserError as error:
+                raise UserError(f"{path}, arm {arm}: {error}") from None
     return Study(path, file.name, file.question, file.seeds, file.measures, arms, file.arms, file.set)
 
 

@@ -19,7 +19,8 @@ from sleuth.recipes import keys
 from sleuth.runs.directory import RunDirectory
 from sleuth.study.read import Study
 from sleuth.study.table import write_table
-from sleuth.training.run import finished, start, train
+from sleuth.training.run import finished, train
+from sleuth.training.start import start, start_from
 
 POWER_Z = 1.96 + 0.84
 """A difference is found in 80 % of studies if it is so many standard errors (two-sided, 5 %)."""
@@ -70,7 +71,12 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
 
 def _made(config: RunConfig, path: Path, warm: RunDirectory | None = None) -> RunDirectory:
     """The run, trained to its end. Raises `UserError` for one that is there with other settings."""
-    found = RunDirectory.open(path) if (path / "config.json").exists() else start(config, path, warm)
+    if (path / "config.json").exists():
+        found = RunDirectory.open(path)
+    elif warm is not None:
+        found = start_from(warm, "last", path, config, config.model_dump(include={"grpo", "reward"}))
+    else:
+        found = start(config, path)
     if other := _differing(found.config, config):
         raise UserError(f"{path} was made with another {other}; set it back, or name another folder with --out")
     if not finished(found):

@@ -1,4 +1,4 @@
-"""What goes wrong in reinforcement learning, told from the metrics of the steps so far.
+"""What goes wrong in training, told from the metrics of the steps so far.
 
 An alarm is raised in the step in which its condition comes true, with the figures behind it and what to try. All of
 them are a function of metrics.jsonl, so a resumed run raises the same.
@@ -16,6 +16,8 @@ from sleuth.runs.directory import Line
 
 WINDOW = 4
 """Steps whose mean is compared with that of the first so many."""
+ENTROPY = "entropy_sampled"
+"""Metric of all completions; that of those trained on is missing when no group has spread."""
 MISMATCH = {"bfloat16": ("mismatch", 0.02), "float32": ("mismatch_max", 1e-4)}
 """Number format to metric and the bar that it must stay under, nats."""
 
@@ -64,11 +66,11 @@ def _length_collapse(c: _Course) -> str | None:
 
 
 def _entropy_collapse(c: _Course) -> str | None:
-    return f"{c.change('entropy')} nats" if c.now("entropy") < 0.1 * c.first("entropy") else None
+    return f"{c.change(ENTROPY)} nats" if c.now(ENTROPY) < 0.1 * c.first(ENTROPY) else None
 
 
 def _entropy_explosion(c: _Course) -> str | None:
-    return f"{c.change('entropy')} nats" if c.now("entropy") > 3 * c.first("entropy") + 0.3 else None
+    return f"{c.change(ENTROPY)} nats" if c.now(ENTROPY) > 3 * c.first(ENTROPY) + 0.3 else None
 
 
 def _hollow_reward(c: _Course) -> str | None:
@@ -126,13 +128,14 @@ _KINDS: dict[str, tuple[Callable[[_Course], str | None], int, str]] = {
         "harder or easier puzzles (puzzles.enter), more grpo.samples, or grpo.refill",
     ),
     "sampler and trainer differ": (_mismatch, 1, "model.dtype float32, or grpo.correction 2"),
-    "gradient not finite": (_not_finite, 1, "a lower learning rate; the step's completions are in rollouts/"),
+    "gradient not finite": (_not_finite, 1, "a lower learning rate; a step's completions are in rollouts/"),
 }
 """Condition, steps that it needs, and remedy."""
 
 
 def alarms(lines: Sequence[Line], config: RunConfig) -> list[Alarm]:
-    """All alarms of a run's GRPO steps, in order. `lines`: its metrics, of phase `grpo`."""
+    """All alarms of a phase's steps, in order. `lines`: a run's metrics, of phase `sft` or `grpo`; of the warm start
+    only gradients can raise one."""
     found = []
     before: set[str] = set()
     for count in range(1, len(lines) + 1):

@@ -60,7 +60,7 @@ def train_grpo(
     `constraint` knows what grammars allow of the policy's tokens, needed if `config.sampling.constrain` is on.
     """
     grpo = config.grpo
-    assert reference is not None or not needs_reference(config)
+    assert reference is not None or not config.needs_reference
     assert ends is not None or config.reward.parts == 0
     assert (constraint is not None) == config.sampling.constrain
     if start_step == 0 and config.eval.every:
@@ -83,11 +83,6 @@ def train_grpo(
             if config.eval.every and (step % config.eval.every == 0 or step == grpo.steps):
                 evaluate(step)
             boundary.finished(step)
-
-
-def needs_reference(config: RunConfig) -> bool:
-    """Whether training itself, and not only what is measured beside it, needs the model as it was before GRPO."""
-    return config.grpo.kl > 0 or config.reward.fluency > 0
 
 
 def kl_weight(config: RunConfig, step: int) -> float:
@@ -283,6 +278,7 @@ def _sampling_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
     rewards = [reward for group in groups for reward in group.rewards]
     conversations = [one for group in groups for one in group.conversations]
     found = [one for group in groups for one in group.components]
+    logprobs = [logprob for one in conversations for rollout in one.rollouts for logprob in rollout.logprobs]
     metrics = {
         "earned": statistics.fmean(rewards),
         "reward_std": statistics.pstdev(rewards),
@@ -291,6 +287,8 @@ def _sampling_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
         "groups": float(len(groups)),
         "tokens_sampled": float(sum(one.length for one in conversations)),
     }
+    if logprobs:
+        metrics["entropy_sampled"] = -statistics.fmean(logprobs)
     for name, sign in (("length_better", 1), ("length_worse", -1)):
         lengths = [
             one.length

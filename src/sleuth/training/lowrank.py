@@ -38,7 +38,7 @@ def layer_of(name: str) -> int | None:
 
 def trained(shapes: Mapping[str, torch.Size], config: WeightsConfig) -> list[str]:
     """The names of the parameters that are trained (of LoRA: whose difference is), in order. Raises `UserError` if
-    there are none."""
+    there are none, or a pattern matches none."""
     layers = 1 + max((layer for name in shapes if (layer := layer_of(name)) is not None), default=-1)
     first = math.ceil(config.frozen_layers * layers)
     chosen = [
@@ -49,6 +49,12 @@ def trained(shapes: Mapping[str, torch.Size], config: WeightsConfig) -> list[str
         and not ((layer := layer_of(name)) is not None and layer < first)
         and not (config.lora_rank and (layer is None or len(shape) != 2))
     ]
+    for key, patterns in (("train", config.train), ("freeze", config.freeze)):
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in shapes):
+                raise UserError(
+                    f"weights.{key} {pattern} matches no parameter; they are called as {next(iter(shapes))}"
+                )
     if not chosen:
         raise UserError(
             f"weights.train {', '.join(config.train)} leaves nothing to train; the parameters are called as "

@@ -23,8 +23,7 @@ def outlook(config: RunConfig, parameters: int, lengths: Lengths, rate: float, f
     shown = min(sft.batch_size, sft.examples) * (lengths.prompt + target)
     sampled = grpo.puzzles_per_step * grpo.samples * target
     trained = grpo.puzzles_per_step * lengths.prompt + sampled
-    sft_steps = -(-sft.examples // sft.batch_size)
-    sft_s = sft_steps * 6 * parameters * shown / (rate * TRAINING_SHARE)
+    sft_s = sft.steps * 6 * parameters * shown / (rate * TRAINING_SHARE)
     step_s = 6 * parameters * trained / (rate * TRAINING_SHARE) + 2 * parameters * sampled / (rate * SAMPLING_SHARE)
     evaluated = 3 * config.eval.count
     if config.eval.every:
@@ -61,7 +60,7 @@ def _disk_bytes(config: RunConfig, parameters: int) -> int:
     """At most, about."""
     whole = 4 * parameters
     kept = config.checkpoint.keep + 1 + bool(config.checkpoint.best)  # one more while it is written
-    steps = config.grpo.steps + -(-config.sft.examples // config.sft.batch_size)
+    steps = config.grpo.steps + config.sft.steps
     if config.checkpoint.keep_every:
         kept += steps // config.checkpoint.keep_every
     return kept * 3 * whole + 2 * whole  # weights and two moments; the model at the end and before GRPO
@@ -85,6 +84,8 @@ def unusual(config: RunConfig) -> Iterator[str]:
             yield f"grpo.entropy {grpo.entropy:g} may outweigh the reward; 0.001 is common"
         if config.reward.answers == 0 and config.reward.strict == 0:
             yield "the reward does not ask for right answers (reward.answers and reward.strict are 0)"
+        if config.mode == "answer" and config.reward.parts:
+            yield f"reward.parts {config.reward.parts:g}: in mode answer completions have no parts, it earns nothing"
         if config.mode == "reason" and grpo.truncated == "keep" and sampling.max_new_tokens < 64:
             yield f"sampling.max_new_tokens {sampling.max_new_tokens} is short for mode reason"
     if config.sft.examples == 0 and config.model.name == "smollm2-135m":

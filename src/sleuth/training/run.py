@@ -8,10 +8,11 @@ evaluations come from `val` (during training) and `test` (before, between, after
 from __future__ import annotations
 
 import functools
+import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +20,29 @@ import torch
 
 from sleuth.config import RunConfig
 from sleuth.datasets.make import make_slots
-from sleuth.errors import UserError
 from sleuth.evaluation.evaluate import completion, evaluate, evaluate_baselines, graded, said_before
 from sleuth.evaluation.summary import summarise
-from sleuth.files import free_disk_bytes
-from sleuth.policy import nano
 from sleuth.policy.asking import ask
 from sleuth.policy.base import Rollout, Sampling
 from sleuth.policy.constraint import Constraint
 from sleuth.policy.engine import TorchPolicy
-from sleuth.policy.machine import choose_device, fast_dtype, fast_threads
-from sleuth.policy.models import Loaded, load_model, load_shape, longest_said
+from sleuth.policy.models import Loaded, load_model
 from sleuth.progress import bar, clock, say, track
-from sleuth.puzzles.family import is_foreign
 from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.targets import target
-from sleuth.runs.directory import Phase, RunDirectory
-from sleuth.runs.fork import branch
-from sleuth.runs.mirrors import Mirrors, check_mirrors
+from sleuth.runs.directory import INITIAL, REFERENCE, Phase, RunDirectory
+from sleuth.runs.mirrors import Mirrors
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 from sleuth.training import checkpoints
 from sleuth.training.alarms import alarms
 from sleuth.training.batch import ScoredGroup, Task, by_prompt
-from sleuth.training.curriculum import Curriculum, is_of, name_of, order_of, suite_slots
+from sleuth.training.curriculum import Curriculum, is_of, name_of, suite_slots
 from sleuth.training.examples import read_examples
-from sleuth.training.grpo import needs_reference, train_grpo
+from sleuth.training.grpo import train_grpo
 from sleuth.training.lowrank import write_adapter
-from sleuth.training.memory import Lengths, fitted, give_back
+from sleuth.training.memory import give_back
 from sleuth.training.optimizer import MasterAdamW
-from sleuth.training.outlook import measured_rate, outlook
 from sleuth.training.packing import Group
 from sleuth.training.reference import frozen_copy, reference_logprobs, reference_measures
 from sleuth.training.sft import encode, train_sft
@@ -58,77 +52,10 @@ MODEL = "model"
 """Folder of the finished model in a run."""
 ADAPTER = "adapter"
 """Folder of what LoRA trained."""
-REFERENCE = "reference"
-"""Folder of the model as it was before GRPO."""
+PHASES: tuple[Phase, ...] = ("sft", "grpo")
+"""Those whose steps can raise an alarm."""
 NOT_FINITE = "not_finite"
 """Folder of the weights whose gradient was not finite."""
-INITIAL = "initial"
-"""Folder of a nano model as it is before training."""
-LENGTH_MARGIN = 1.25
-"""The longest puzzle of a level over one of them."""
-
-
-def settled(config: RunConfig) -> RunConfig:
-    """The configuration with what this machine decides filled in: device, number format and threads. Raises `UserError`
-    for a device that it has not."""
-    device, dtype = choose_device(config.model.device), config.model.dtype
-    if dtype == "auto":
-        dtype = "bfloat16" if fast_dtype(device) is torch.bfloat16 else "float32"
-    threads = config.model.threads or fast_threads(getattr(torch, dtype))
-    chosen = {"device": device, "dtype": dtype, "threads": threads}
-    return config.model_copy(update={"model": config.model.model_copy(update=chosen)})
-
-
-def start(config: RunConfig, path: Path, warm: RunDirectory | None = None) -> RunDirectory:
-    """A new run directory, with all that is decided at the start in its configuration. With `warm`, a finished run of
-    the same warm start without GRPO, it begins where that ended, with the bits it would have come to itself.
-
-    Raises `UserError` for puzzles that can't be made, a folder that is not empty, a device or a model that is not to be
-    had, and a run that does not fit into memory.
-    """
-    for source in config.puzzles.sources:
-        order_of(source, "train", config.puzzles.seed, 1).check()
-        if config.sampling.constrain and is_foreign(source.family):
-            raise UserError(f"sampling.constrain: {source.family} has no grammar to hold answers to; leave it out")
-    RunDirectory.check_new(path)
-    check_mirrors(config)
-    config = settled(config)
-    dtype = getattr(torch, config.model.dtype)
-    made = nano.make(config) if config.model.kind == "nano" else None
-    model, tokenizer = made or load_shape(config.model.name, dtype)
-    _dress(tokenizer, config)
-    lengths = _lengths(config, tokenizer)
-    config, said = fitted(config, model, lengths)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    rate = measured_rate(config.model.device, dtype)
-    for line in [*said, *outlook(config, parameters, lengths, rate, free_disk_bytes(path))]:
-        say(line)
-    if warm is not None:
-        return branch(warm, "last", path, config, config.model_dump(include={"grpo", "reward"}))
-    run = RunDirectory.create(path, config)
-    if made is not None:
-        _keep_initial(run, *made)
-    return run
-
-
-def _keep_initial(run: RunDirectory, model: Any, tokenizer: Any) -> None:
-    checkpoints.export_as_is(run.path / INITIAL, model, tokenizer)
-
-
-def _lengths(config: RunConfig, tokenizer: Any) -> Lengths:
-    """Judged from the first puzzle of each source, with something to spare: others are longer."""
-    examples = []
-    for source in config.puzzles.sources:
-        puzzle = order_of(source, "train", config.puzzles.seed, 1).make(0).puzzle
-        shown = target(puzzle, config.mode) if config.sft.examples and not config.sft.file else ""
-        examples.append(encode(tokenizer, ask(puzzle, config.mode), shown))
-    if config.sft.file:
-        examples += [encode(tokenizer, *pair) for pair in read_examples(Path(config.sft.file))]
-    return Lengths(
-        prompt=int(LENGTH_MARGIN * max(len(example.prompt_tokens) for example in examples)),
-        target=int(LENGTH_MARGIN * max(example.predicted_tokens for example in examples)),
-        said=longest_said(tokenizer, puzzle.prompt) if config.grpo.retries else 0,
-    )
 
 
 def train(run: RunDirectory) -> None:
@@ -137,7 +64,11 @@ def train(run: RunDirectory) -> None:
     Raises `UserError` for a run that another process is training, a model that can't be loaded or a full disk.
     """
     with run.held():
-        _Training(run).finish()
+        training = _Training(run)
+        try:
+            training.finish()
+        finally:
+            training.mirrors.close()
 
 
 def finished(run: RunDirectory) -> bool:
@@ -149,11 +80,11 @@ def load(config: RunConfig, name: str | None = None) -> Loaded:
     """The run's model, in the run's number format and with its threads."""
     torch.set_num_threads(config.model.threads or torch.get_num_threads())
     loaded = load_model(name or config.model.name, getattr(torch, config.model.dtype), config.model.device)
-    _dress(loaded.tokenizer, config)
+    dress(loaded.tokenizer, config)
     return loaded
 
 
-def _dress(tokenizer: Any, config: RunConfig) -> None:
+def dress(tokenizer: Any, config: RunConfig) -> None:
     """Prompts as the configuration wants them, here and in what is saved."""
     if config.model.template == "plain":
         tokenizer.chat_template = None
@@ -162,12 +93,12 @@ def _dress(tokenizer: Any, config: RunConfig) -> None:
 class _Training:
     def __init__(self, run: RunDirectory) -> None:
         self.run, self.config = run, run.config
-        self.loaded = load(run.config, self._initial())
+        self.loaded = load(run.config, str(run.path / INITIAL) if run.config.model.kind == "nano" else None)
         self.model, self.tokenizer = self.loaded.model, self.loaded.tokenizer
         self.policy = TorchPolicy(self.model, self.tokenizer, self.config.sampling.rows)
         self.optimizer = MasterAdamW(self.model, self.config.optimizer, self.config.weights)
         self.mirrors = Mirrors(run.config, run.path)
-        self.sft_steps = -(-self.config.sft.examples // self.config.sft.batch_size)
+        self.sft_steps = self.config.sft.steps
         state: dict[str, Any] | None = checkpoints.load_latest(run.checkpoints, self.optimizer)
         self.done = int(state["step"]) if state else 0
         """Optimizer steps behind the weights: warm start first, then GRPO."""
@@ -178,15 +109,6 @@ class _Training:
             run.truncate_after("sft", self.done)
         else:
             run.truncate_after("grpo", self.done - self.sft_steps)
-
-    def _initial(self) -> str | None:
-        """The folder of a nano model. It is there since the run's start, unless that was cut short."""
-        if self.config.model.kind == "pretrained":
-            return None
-        folder = self.run.path / INITIAL
-        if not folder.exists():
-            _keep_initial(self.run, *nano.make(self.config))
-        return str(folder)
 
     def finish(self) -> None:
         sft, grpo = self.sft_steps, self.config.grpo.steps
@@ -221,6 +143,24 @@ class _Training:
     def _log(self, phase: Phase, step: int, metrics: dict[str, float]) -> None:
         self.run.log_metrics(phase, step, metrics)
         self.mirrors.log(phase, step, metrics)
+
+    def _raise_alarms(self, phase: Phase, step: int, metrics: Mapping[str, float]) -> None:
+        """Says and stores what goes wrong; weights whose gradient was not finite are kept for study."""
+        if metrics["not_finite"]:
+            done = step + (self.sft_steps if phase == "grpo" else 0)
+            folder, state = self.run.path / NOT_FINITE, self._state(done)
+            checkpoints.save(folder, done, self.model, self.tokenizer, self.optimizer, state, keep=1)
+        elif phase == "sft":
+            return
+        raised = [alarm for alarm in alarms(self.run.read_metrics(phase), self.config) if alarm.step == step]
+        for alarm in raised:
+            say(f"alarm in step {step}: {alarm}")
+        if raised:
+            self.run.write_alarms(
+                {"phase": name, **asdict(alarm)}
+                for name in PHASES
+                for alarm in alarms(self.run.read_metrics(name), self.config)
+            )
 
     # Evaluations
 
@@ -289,6 +229,7 @@ class _Training:
             def on_step(step: int, metrics: dict[str, float], timings: dict[str, float]) -> None:
                 self._log("sft", step, metrics)
                 self.run.log_timings("sft", step, timings)
+                self._raise_alarms("sft", step, metrics)
                 say(f"warm start {step}/{self.sft_steps}  loss {metrics['loss']:.3f}  {timings['train_s']:.1f} s")
                 advance(1)
                 give_back()
@@ -336,9 +277,9 @@ class _Training:
     def _reference(self) -> Any:
         """The model as it was before GRPO, where training needs it in every step."""
         folder = self.run.path / REFERENCE
-        if self.done == self.sft_steps and (needs_reference(self.config) or self.config.eval.reference):
+        if self.done == self.sft_steps and (self.config.needs_reference or self.config.eval.reference):
             checkpoints.export_as_is(folder, self.model, self.tokenizer)
-        if not needs_reference(self.config):
+        if not self.config.needs_reference:
             return None
         return frozen_copy(self.model) if self.done == self.sft_steps else self._stored_reference()
 
@@ -385,20 +326,13 @@ class _Training:
                 )
                 self._log("grpo", step, {**summary.as_metrics(), **metrics, **learned})
                 self.run.log_timings("grpo", step, timings)
-                if metrics["not_finite"]:
-                    state = self._state(self.sft_steps + step)
-                    checkpoints.save(
-                        self.run.path / NOT_FINITE, step, self.model, self.tokenizer, self.optimizer, state, keep=1
-                    )
                 spent_s = sum(value for name, value in timings.items() if name.endswith("_s"))
                 say(
                     f"GRPO {step}/{total}  reward {summary.share.mean:.3f}  strict {summary.strict.mean:.3f}  "
-                    f"tokens {summary.length_tokens.mean:.0f}  entropy {metrics.get('entropy', 0.0):.3f}  "
+                    f"tokens {summary.length_tokens.mean:.0f}  entropy {metrics.get('entropy_sampled', math.nan):.3f}  "
                     f"{spent_s:.1f} s, about {clock(spent_s * (total - step))} left"
                 )
-                for alarm in alarms(self.run.read_metrics("grpo"), self.config):
-                    if alarm.step == step:
-                        say(f"alarm in step {step}: {alarm}")
+                self._raise_alarms("grpo", step, metrics)
                 advance(1)
                 give_back()
 

@@ -71,7 +71,7 @@ def train_sft(
                 "tokens_trained": float(tokens),
                 "grad_norm": update.grad_norm,
                 "learning_rate": rate,
-                "updates_skipped": float(update.skipped),
+                "not_finite": float(update.skipped),
             }
             on_step(step, metrics, {"train_s": train_s})
             boundary.finished(step)

@@ -1,0 +1,124 @@
+"""Beginning a run: all that is checked, decided and said before its folder is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sleuth.config import RunConfig
+from sleuth.errors import UserError
+from sleuth.files import free_disk_bytes
+from sleuth.policy import nano
+from sleuth.policy.asking import ask
+from sleuth.policy.machine import choose_device, fast_dtype, fast_threads
+from sleuth.policy.models import load_shape, longest_said
+from sleuth.progress import say
+from sleuth.puzzles.family import is_foreign
+from sleuth.puzzles.targets import target
+from sleuth.runs.directory import INITIAL, RunDirectory
+from sleuth.runs.fork import branch, origin
+from sleuth.runs.mirrors import check_mirrors
+from sleuth.training import checkpoints
+from sleuth.training.curriculum import order_of
+from sleuth.training.examples import read_examples
+from sleuth.training.lowrank import trained
+from sleuth.training.memory import Lengths, fitted
+from sleuth.training.outlook import measured_rate, outlook
+from sleuth.training.run import dress
+from sleuth.training.sft import encode
+
+LENGTH_MARGIN = 1.25
+"""The longest puzzle of a level over one of them."""
+
+
+def start(config: RunConfig, path: Path) -> RunDirectory:
+    """A new run directory, with all that is decided at the start in its configuration.
+
+    Raises `UserError` for puzzles that can't be made, a folder that is not empty, a device or a model that is not to be
+    had, patterns of weights that match none, and a run that does not fit into memory.
+    """
+    RunDirectory.check_new(path)
+    config = _checked(config)
+    if config.model.kind == "nano":
+        model, tokenizer = nano.make(config)
+        config = _outlined(config, path, model, tokenizer)
+
+        def keep(run: RunDirectory) -> None:
+            checkpoints.export_as_is(run.path / INITIAL, model, tokenizer)
+
+        return RunDirectory.create(path, config, keep)
+    return RunDirectory.create(path, _outlined(config, path, *load_shape(config.model.name, _dtype(config))))
+
+
+def start_from(
+    parent: RunDirectory, step: str, path: Path, config: RunConfig, changed: Mapping[str, object]
+) -> RunDirectory:
+    """A new run directory that goes on from a checkpoint of another run (`sleuth.runs.fork`), checked as one that
+    begins with nothing. Raises `UserError` as `start` and `origin` do."""
+    RunDirectory.check_new(path)
+    source = origin(parent, step, config)
+    config = _checked(config)
+    name = str(parent.path / INITIAL) if config.model.kind == "nano" else config.model.name
+    return branch(parent, source, path, _outlined(config, path, *load_shape(name, _dtype(config))), changed)
+
+
+def settled(config: RunConfig) -> RunConfig:
+    """The configuration with what this machine decides filled in: device, number format and threads. Raises `UserError`
+    for a device that it has not."""
+    device, dtype = choose_device(config.model.device), config.model.dtype
+    if dtype == "auto":
+        dtype = "bfloat16" if fast_dtype(device) is torch.bfloat16 else "float32"
+    threads = config.model.threads or fast_threads(getattr(torch, dtype))
+    chosen = {"device": device, "dtype": dtype, "threads": threads}
+    return config.model_copy(update={"model": config.model.model_copy(update=chosen)})
+
+
+def _dtype(config: RunConfig) -> torch.dtype:
+    dtype: torch.dtype = getattr(torch, config.model.dtype)
+    return dtype
+
+
+def _checked(config: RunConfig) -> RunConfig:
+    """The configuration, settled, after all that can be said without a model."""
+    for source in config.puzzles.sources:
+        order_of(source, "train", config.puzzles.seed, 1).check()
+        if config.sampling.constrain and is_foreign(source.family):
+            raise UserError(f"sampling.constrain: {source.family} has no grammar to hold answers to; leave it out")
+    check_mirrors(config)
+    return settled(config)
+
+
+def _outlined(config: RunConfig, path: Path, model: Any, tokenizer: Any) -> RunConfig:
+    """The configuration, fitted to memory, after what it will cost was said. `model`: shapes are enough."""
+    trained({name: parameter.shape for name, parameter in model.named_parameters()}, config.weights)
+    dress(tokenizer, config)
+    lengths = _lengths(config, tokenizer)
+    config, said = fitted(config, model, lengths)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    rate = measured_rate(config.model.device, _dtype(config))
+    for line in [*said, *outlook(config, parameters, lengths, rate, free_disk_bytes(path))]:
+        say(line)
+    return config
+
+
+def _lengths(config: RunConfig, tokenizer: Any) -> Lengths:
+    """Judged from the first puzzle of each source, with something to spare: others are longer."""
+    examples = []
+    for source in config.puzzles.sources:
+        puzzle = order_of(source, "train", config.puzzles.seed, 1).make(0).puzzle
+        shown = target(puzzle, config.mode) if config.sft.examples and not config.sft.file else ""
+        examples.append(encode(tokenizer, ask(puzzle, config.mode), shown))
+    if config.sft.file:
+        try:
+            pairs = read_examples(Path(config.sft.file))
+        except UserError as error:
+            raise UserError(f"sft.file: {error}") from None
+        examples += [encode(tokenizer, *pair) for pair in pairs]
+    return Lengths(
+        prompt=int(LENGTH_MARGIN * max(len(example.prompt_tokens) for example in examples)),
+        target=int(LENGTH_MARGIN * max(example.predicted_tokens for example in examples)),
+        said=longest_said(tokenizer, puzzle.prompt) if config.grpo.retries else 0,
+    )
