@@ -184,6 +184,7 @@ def test_play(puzzles: Path) -> None:
         (["make", "zebra", "--count", "0", "--out", "x.jsonl"], "at least one"),
         (["make", "zebra", "--count", "many", "--out", "x.jsonl"], "--count"),
         (["make", "zebra", "--out", "x.csv"], ".jsonl or .parquet"),
+        (["make", "zebra", "--workers", "-2", "--out", "x.jsonl"], "0 takes all cores"),
         (["make", "zebra", "--out", "no/such/folder/x.jsonl"], "no such folder"),
         (["audit", "missing.jsonl"], "no such file"),
         (["show", "missing.jsonl"], "no such file"),
@@ -216,6 +217,20 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], said: str, 
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_are_none_are_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "folder.jsonl").mkdir()
+    (tmp_path / "deep.json").write_text("[" * 10**5)
+    (tmp_path / "empty.json").write_text("[]")
+    for arguments, said in (
+        (["make", "zebra", "--out", "folder.jsonl"], "folder.jsonl is a folder"),
+        (["import", "temporal-clue", "deep.json", "--out", "x.jsonl"], "deep.json: not a JSON file"),
+        (["import", "temporal-clue", "empty.json", "--out", "x.jsonl"], "not a list of puzzles, or an empty one"),
+    ):
+        done = sleuth(*arguments, cwd=tmp_path)
+        assert done.returncode == 2 and said in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert not (tmp_path / "x.jsonl").exists()
 
 
 def test_solve_refuses_what_is_no_case() -> None:

@@ -26,6 +26,8 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(f"{path}: the disk is full; free some space, then resume the run") from error
+        if error.errno in (errno.EISDIR, errno.ENOTDIR):
+            raise UserError(f"{path}: a folder where a file should be, or a file in the place of a folder") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise UserError(f"{path}: not allowed to write here; choose another folder") from error
         raise

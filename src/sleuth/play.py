@@ -38,8 +38,10 @@ def hints(puzzle: Puzzle) -> Iterator[str]:
 
 def play(puzzle: Puzzle, read: Callable[[str], str], write: Callable[[str], None]) -> bool:
     """Plays one case: `read` asks for a line with a prompt (and raises `EOFError` at the end), `write` shows one.
-    Returns whether all answers were right. Raises `UserError` for a puzzle without clues and rules."""
+    Returns whether all answers were right. Raises `UserError` for a puzzle without clues and rules, or with several
+    worlds."""
     get_family(puzzle.family)
+    solution = solve_text(puzzle.prompt).board()
     write(show(puzzle))
     write("")
     write(HELP)
@@ -65,17 +67,17 @@ def play(puzzle: Puzzle, read: Callable[[str], str], write: Callable[[str], None
                 case "case":
                     write(puzzle.prompt)
                 case "give up":
-                    return _verdict(puzzle, given, used, write)
+                    return _verdict(puzzle, solution, given, used, write)
                 case _:
                     score = grade(puzzle, f"{question.letter}. {line}")
                     if score.answers[question.letter] is None:
                         write(f"That is none of: {', '.join(question.choices)}")
                     else:
                         given[question.letter] = line
-    return _verdict(puzzle, given, used, write)
+    return _verdict(puzzle, solution, given, used, write)
 
 
-def _verdict(puzzle: Puzzle, given: dict[str, str], used: int, write: Callable[[str], None]) -> bool:
+def _verdict(puzzle: Puzzle, solution: str, given: dict[str, str], used: int, write: Callable[[str], None]) -> bool:
     score = grade(puzzle, "\n".join(f"{letter}. {line}" for letter, line in given.items()))
     write("")
     for letter, answer in puzzle.answers.items():
@@ -86,5 +88,5 @@ def _verdict(puzzle: Puzzle, given: dict[str, str], used: int, write: Callable[[
     right = sum(score.right.values())
     hints_used = f", with {used} hint{'s' if used != 1 else ''}" if used else ""
     write("Case closed." if score.correct else f"{right} of {len(score.right)} right{hints_used}.")
-    write(solve_text(puzzle.prompt).board())
+    write(solution)
     return score.correct

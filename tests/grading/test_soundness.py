@@ -88,6 +88,33 @@ def figures(puzzle: Puzzle, text: str) -> Soundness:
         ("The murderer was in the same room as Rex.", [("The murderer was in the same room as Rex", "empty")]),
         ("Now suppose that Ada committed the murder.\nThen Ada was in the Attic. That cannot be.", []),
         ("Let us assume that Rex was in the Hut. Ada was in the Attic.", []),
+        (
+            "Suppose nothing.\n\nAda was in the Attic. Ada committed the murder.",
+            [("Ada was in the Attic", "false"), ("Ada committed the murder", "false")],
+        ),
+        (
+            "Suppose that Ada committed the murder. So Ada was in the Attic. But that contradicts clue 2. So Mrs. Sage "
+            "committed the murder. Rex was in the Hut.",
+            [("Mrs. Sage committed the murder", "derived"), ("Rex was in the Hut", "false")],
+        ),
+        (
+            "Suppose Ada committed the murder. So Ada was in the Attic. So Rex was alone with Ada.\nSo Mrs. Sage "
+            "committed the murder.",
+            [("Mrs. Sage committed the murder", "derived")],
+        ),
+        (
+            "Suppose Ada was in the Attic. Then Ada was in both rooms, a contradiction; so Mrs. Sage was in the Attic. "
+            "Ada committed the murder.",
+            [("Mrs. Sage was in the Attic", "derived"), ("Ada committed the murder", "false")],
+        ),
+        (
+            "a) Ada was in the Attic.\ni. Rex was in the Hut.",
+            [("Ada was in the Attic", "false"), ("Rex was in the Hut", "false")],
+        ),
+        (
+            "From clue 2, Mrs. Sage committed the murder. Clue 1 says that Rex was in the Attic.",
+            [("Mrs. Sage committed the murder", "derived"), ("Rex was in the Attic", "repeated")],
+        ),
         ("If Ada was in the Attic, then Rex was in the Hut and Ada was in the Attic.", [(CONDITION, "unread")]),
         ("It cannot be that: Ada was in the Attic.", [("It cannot be that: Ada was in the Attic", "unread")]),
         ("A. Mrs. Sage\nB. Rope\nC. Attic", []),
@@ -144,9 +171,11 @@ def test_as_plain_enumeration_says(family: str, level: str, style: str, index: i
     told: list[Statement] = [s for s in statements if s is not None] + list(reading.page.clues)
     Random(index).shuffle(told)
     grammar = reading.family.fact_grammar(reading.page.case, style)
+    told += told[:10]  # what was lucky may be derived when it is said again
     text = "\n".join(grammar.sentence(statement, style) for statement in told)
 
     expected, said, derived = [], {frozenset([clue.kind, *clue.args]) for clue in reading.page.clues}, []
+    lucky = set()
     for statement in told:
         formula, key = theory.formula(statement), frozenset([statement.kind, *statement.args])
         left = [world for world in worlds if all(holds(one, world) for one in derived)]
@@ -158,12 +187,12 @@ def test_as_plain_enumeration_says(family: str, level: str, style: str, index: i
             expected.append("empty")
             said.add(key)
         else:
-            said.add(key)
             works = any(
                 all(holds(formula, w) for w in left if all(holds(clue, w) for clue in chosen))
                 for chosen in itertools.combinations(clues, min(most, len(clues)))
             )
-            expected.append("derived" if works else "lucky")
+            expected.append("derived" if works else "repeated" if key in lucky else "lucky")
+            (said if works else lucky).add(key)
             derived += [formula] if works else []
     found = judge(puzzle, text, most)
     assert [str(one.verdict) for one in found] == expected

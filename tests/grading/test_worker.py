@@ -138,8 +138,10 @@ def test_ctrl_c_is_not_for_the_worker(worker: Worker) -> None:
 def test_errors_of_the_user_and_of_ours_arrive(worker: Worker) -> None:
     with pytest.raises(UserError):
         worker.grade(SMALL.model_copy(update={"prompt": "Who?"}), RIGHT, "program")
-    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+    with pytest.raises(UserError, match="no stored answers"):
         worker.grade(SMALL.model_copy(update={"answers": {}}), RIGHT, "program")
+    with pytest.raises(RuntimeError, match="Error"):
+        worker.grade(SMALL.model_copy(update={"questions": None}), RIGHT, "answer")
     assert worker.grade(SMALL, RIGHT, "program").correct
 
 

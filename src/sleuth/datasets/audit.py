@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sleuth.datasets.make import processes
 from sleuth.errors import UserError
 from sleuth.logic.clues import droppable
 from sleuth.logic.cpsat import CpModel
@@ -111,9 +112,8 @@ def _remarks(family: Family[Any, Any], page: PageText, world: World) -> Iterator
 def audit_all(puzzles: Iterable[Puzzle], minimal: bool = False, workers: int = 0) -> Iterator[Finding]:
     """Audits puzzles on `workers` processes (0: all cores), in order."""
     import multiprocessing
-    import os
 
-    workers = workers or os.cpu_count() or 1
+    workers = processes(workers)
     if workers == 1:
         yield from (audit(puzzle, minimal) for puzzle in puzzles)
         return

@@ -33,7 +33,7 @@ def grade_file(puzzles: Path, completions: Path, mode: Mode, original: bool = Fa
         try:
             record = json.loads(line)
             name, text = record["id"], record["completion"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise UserError(f"{completions}, line {number}: needs JSON with 'id' and 'completion'") from None
         if not isinstance(name, str) or name not in known or not isinstance(text, str):
             raise UserError(f"{completions}, line {number}: no puzzle {name!r} in {puzzles}")

@@ -18,9 +18,11 @@ SUFFIXES = (".jsonl", ".parquet")
 
 
 def check_suffix(path: Path) -> None:
-    """Raises `UserError` unless the path ends in a known suffix."""
+    """Raises `UserError` unless the path ends in a known suffix, and for a folder."""
     if path.suffix not in SUFFIXES:
         raise UserError(f"{path}: name the file {' or '.join(SUFFIXES)}")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file of puzzles")
 
 
 def write_puzzles(path: Path, puzzles: Iterable[Puzzle]) -> None:
@@ -54,8 +56,6 @@ def read_puzzles(path: Path) -> list[Puzzle]:
         data = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder; name a file of puzzles") from None
     puzzles = list(_from_lines(path, data) if path.suffix == ".jsonl" else _from_parquet(path, data))
     if not puzzles:
         raise UserError(f"{path}: no puzzles in it")
@@ -93,5 +93,5 @@ def _from_parquet(path: Path, data: bytes) -> Iterator[Puzzle]:
         try:
             maps = {name: json.loads(row[name]) for name in ("answers", "meta")}
             yield Puzzle.model_validate({**row, **maps})
-        except (ValidationError, ValueError, KeyError, TypeError):
+        except (ValidationError, ValueError, KeyError, TypeError, RecursionError):
             raise UserError(f"{path}, row {number}: not a puzzle") from None

@@ -88,7 +88,7 @@ def make_slots(slots: Sequence[Slot], workers: int = 0, different: bool = True) 
     Raises `UserError` when a level has no more different puzzles.
     """
     seen: set[str] = set()
-    for (order, index), made in zip(slots, _made(slots, workers or os.cpu_count() or 1), strict=True):
+    for (order, index), made in zip(slots, _made(slots, processes(workers)), strict=True):
         redraws = 0
         while different and made.digest in seen:
             redraws += 1
@@ -100,6 +100,13 @@ def make_slots(slots: Sequence[Slot], workers: int = 0, different: bool = True) 
             made = order.make(index, made.attempt + 1)
         seen.add(made.digest)
         yield made.puzzle
+
+
+def processes(workers: int) -> int:
+    """How many processes `workers` asks for: 0 is all cores. Raises `UserError` below that."""
+    if workers < 0:
+        raise UserError(f"--workers {workers}: 0 takes all cores, 1 or more so many processes")
+    return workers or os.cpu_count() or 1
 
 
 def _made(slots: Sequence[Slot], workers: int) -> Iterator[Made]:

@@ -20,10 +20,10 @@ def import_original(path: Path) -> list[Puzzle]:
         entries = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a JSON file: {error}") from None
-    if not isinstance(entries, list):
-        raise UserError(f"{path}: not a list of puzzles")
+    if not isinstance(entries, list) or not entries:
+        raise UserError(f"{path}: not a list of puzzles, or an empty one")
     puzzles = []
     for number, entry in enumerate(entries):
         if not isinstance(entry, dict) or not isinstance(entry.get("prompt"), str) or "solution" not in entry:
@@ -43,6 +43,8 @@ def _puzzle(entry: dict[str, Any], number: int, name: str) -> Puzzle:
     solution = entry["solution"]
     if not isinstance(solution, dict) or set(solution) != set(asking):
         raise UserError("the solution's letters are not those of the questions")
+    if not all(isinstance(answer, str) for answer in solution.values()):
+        raise UserError("an answer of the solution is no text")
     kinds: dict[str, int] = {}
     for clue in page.clues:
         kinds[clue.kind] = kinds.get(clue.kind, 0) + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sleuth.config import Mode
+from sleuth.errors import UserError
 from sleuth.grading.answers import read_answers
 from sleuth.grading.gym import grade_task
 from sleuth.grading.parts import line_parts, sentence_parts
@@ -16,11 +17,13 @@ def grade(puzzle: Puzzle, completion: str, mode: Mode = "answer", truncated: boo
     """Grades a completion: share of questions right, whether all are, how it ended, and what its parts are worth.
 
     `truncated` says that the completion hit the token limit: what can't be read is then `truncated` rather than
-    `unreadable`. Never raises on a completion, whatever it holds. Of a task of another library, that one's scorer says
-    how much is right (`sleuth.grading.gym`, with what is raised there).
+    `unreadable`. Never raises on a completion, whatever it holds; raises `UserError` for a puzzle without answers. Of a
+    task of another library, that one's scorer says how much is right (`sleuth.grading.gym`, with what is raised there).
     """
     if is_foreign(puzzle.family):
         return grade_task(puzzle, completion, mode, truncated)
+    if not puzzle.answers:
+        raise UserError(f"{puzzle.id} has no stored answers to grade by")
     if mode == "program":
         execution = run_program(puzzle, completion)
         # Lines of what was too much to run are not judged one by one, which would be more.

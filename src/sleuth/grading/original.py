@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import re
 
+from sleuth.errors import UserError
 from sleuth.grading.answers import LONGEST_TEXT
 from sleuth.grading.score import Outcome, Score
 from sleuth.puzzles.puzzle import Puzzle
 
 
 def grade_original(puzzle: Puzzle, completion: str) -> Score:
-    """The share of questions that the grader of 2025 held for right. Never raises on a completion."""
+    """The share of questions that the grader of 2025 held for right. Never raises on a completion; raises `UserError`
+    for a puzzle without answers."""
+    if not puzzle.answers:
+        raise UserError(f"{puzzle.id} has no stored answers to grade by")
     given = {letter: _last(letter, completion[-LONGEST_TEXT:]) for letter in puzzle.answers}
     right = {letter: given[letter] == answer.lower() for letter, answer in puzzle.answers.items()}
     if all(answer is None for answer in given.values()):

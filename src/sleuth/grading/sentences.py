@@ -2,14 +2,15 @@
 
 A completion is anybody's text. Its lines are cut into sentences (names with full stops stay whole), lead-ins such as
 "So:", numbers and citations in brackets are left out, and a sentence that no template reads is tried in parts ("X and
-Y", "Y, since X"). What stands under a supposition is not claimed, and neither is what is asked. Every claim has its
-place in the text.
+Y", "Y, since X"). What stands under a supposition is not claimed, and neither is what is asked. A supposition ends
+with its paragraph (of a numbered step: with the step), and with what is concluded ("So …") once it was said to be
+refuted, or last. Every claim has its place in the text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sleuth.grading.answers import is_answer_line
@@ -24,7 +25,8 @@ LONGEST_SENTENCE = 1_000
 """Characters; what is longer is not read."""
 _END = re.compile(r"(?<![.!?])[.!?]++[\"”’)*_]*+(?=\s|$)")
 _LEAD = re.compile(
-    r"(?:[\s>*_•“\"-]+|\d+(?:\.\d+)*[.):]\s|(?:step|clue) \d+(?:\.\d+)*[.:,]?\s"
+    r"(?:[\s>*_•“\"-]+|(?:\d+(?:\.\d+)*|[a-z]|[ivx]{1,4})[.):]\s"
+    r"|(?:(?:from|by|with|using) )?(?:step|clue) \d+(?:\.\d+)*(?: (?:says|tells us|gives|states)(?: that)?)?[.:,]?\s"
     r"|(?:so|therefore|thus|hence|then|consequently|finally|next|first|now|also|and|but|because|since|given|we know"
     r"|it follows|this means|that means|this implies|we can conclude)\b(?: that)?[,:]?\s)",
     re.IGNORECASE,
@@ -36,9 +38,11 @@ _AND = re.compile(r", and |, so |, but |; | and |, ")
 _IF = re.compile(r"if and only if|\b(?:if|either|unless|provided|both)\b", re.IGNORECASE)
 _BEFORE_COLON = re.compile(r"by |(?:what is left|answer|conclusion|result|deduction)\b", re.IGNORECASE)
 _SUPPOSE = re.compile(r"(?:(?:let us|let's|if we|we) )?(?:suppose|assume|imagine)\b", re.IGNORECASE)
+_REFUTED = re.compile(r"contradict|impossible|not possible|can ?not be|can[’']t be|conflict|absurd", re.IGNORECASE)
+_TURN = re.compile(rf"(?:{_REFUTED.pattern}).{{0,200}}?[,;:] (?=(?:so|therefore|thus|hence)\b)", re.IGNORECASE)
 _CONCLUSION = re.compile(r"\W*(?:so|therefore|thus|hence)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*(\d+)\.\d+")
-_NUMBERS = re.compile(r"^\W*\d+(?:\.\d+)*\.(?=\s)|(?<=\d)\.(?=\d)")
+_NUMBERS = re.compile(r"^\W*(?:\d+(?:\.\d+)*|[A-Za-z]|[ivxIVX]{1,4})\.(?=\s)|(?<=\d)\.(?=\d)")
 _STAND_IN = "\N{ONE DOT LEADER}"
 """Instead of a full stop that ends no sentence."""
 
@@ -55,6 +59,30 @@ class Claim:
     """None: nobody knows what it says."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    start: int
+    text: str
+    number: str
+    """Of the numbered step that its line belongs to."""
+    paragraph: int
+    supposes: bool
+    concludes: bool
+    """It begins with "So" or the like."""
+
+
+def _conclusions_that_follow(sentences: Sequence[_Sentence]) -> list[bool]:
+    """For each sentence whether another one behind it in its paragraph concludes something, with no supposition
+    between."""
+    follows = list[bool]()
+    more, paragraph = False, -1
+    for one in reversed(sentences):
+        more = more and one.paragraph == paragraph
+        follows.append(more)
+        more, paragraph = (more or one.concludes) and not one.supposes, one.paragraph
+    return follows[::-1]
+
+
 class SentenceFinder:
     """Finds the claims of completions about one case."""
 
@@ -66,27 +94,48 @@ class SentenceFinder:
 
     def claims(self, text: str) -> Iterator[Claim]:
         """In the order in which a reader takes them in: a reason before what it is the reason for."""
-        place = 0
-        supposed = ""
-        """Not empty under a supposition: the number of the step that made it, or `here`."""
-        for line in text[:LONGEST_TEXT].splitlines(keepends=True):
+        sentences = list(self._found(text[:LONGEST_TEXT]))
+        follows = _conclusions_that_follow(sentences)
+        supposed: str | None = None
+        """Under a supposition: the number of the step that made it, or an empty text."""
+        refuted, paragraph = False, 0
+        for one, more in zip(sentences, follows, strict=True):
+            if supposed is not None and (supposed != one.number if supposed else one.paragraph != paragraph):
+                supposed = None
+            if len(one.text) > LONGEST_SENTENCE:
+                yield Claim(one.start, one.start + len(one.text), None)
+                continue
+            if one.supposes:
+                supposed, refuted, paragraph = one.number, False, one.paragraph
+            if supposed is None:
+                yield from self._claims(one.text, one.start)
+            elif turn := _TURN.search(one.text):
+                supposed = None
+                yield from self._claims(one.text[turn.end() :], one.start + turn.end())
+            elif one.concludes and (supposed or refuted or not more):
+                supposed = None
+                yield from self._claims(one.text, one.start)
+            else:
+                refuted = refuted or _REFUTED.search(one.text) is not None
+
+    def _found(self, text: str) -> Iterator[_Sentence]:
+        place = paragraph = 0
+        for line in text.splitlines(keepends=True):
             begin, place = place, place + len(line)
+            paragraph += not line.strip()
             number = _NUMBER.match(line)
-            if supposed not in ("", "here") and not (number and number[1] == supposed):
-                supposed = ""
-            if len(line) <= LONGEST_SENTENCE and is_answer_line(line.strip()) and self._read(line.strip()) is None:
+            if len(line) <= LONGEST_SENTENCE and is_answer_line(line.strip()) and not self._says(line):
                 continue
             for start, end in self._sentences(line):
                 sentence = line[start:end]
-                if len(sentence) > LONGEST_SENTENCE:
-                    yield Claim(begin + start, begin + end, None)
-                elif _SUPPOSE.match(sentence, _core(sentence, 0, len(sentence))[0]):
-                    supposed = number[1] if number else "here"
-                elif supposed and _CONCLUSION.match(sentence):
-                    supposed = ""
-                    yield from self._claims(sentence, begin + start)
-                elif not supposed:
-                    yield from self._claims(sentence, begin + start)
+                short = len(sentence) <= LONGEST_SENTENCE
+                supposes = short and _SUPPOSE.match(sentence, _core(sentence, 0, len(sentence))[0]) is not None
+                concludes = short and not supposes and _CONCLUSION.match(sentence) is not None
+                yield _Sentence(begin + start, sentence, number[1] if number else "", paragraph, supposes, concludes)
+
+    def _says(self, line: str) -> bool:
+        """Whether what looks like an answer is a sentence."""
+        return self._parts(line, *_core(line, 0, len(line))) is not None
 
     def _sentences(self, line: str) -> Iterator[tuple[int, int]]:
         hidden = line

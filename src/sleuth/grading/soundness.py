@@ -45,7 +45,8 @@ class Verdict(StrEnum):
     LUCKY = "lucky"
     """True and new, but it does not follow from what was said and few clues."""
     REPEATED = "repeated"
-    """A clue, or said before, in the same words but for the order of interchangeable names."""
+    """A clue, or said before, in the same words but for the order of interchangeable names; what was lucky is tried
+    anew."""
     EMPTY = "empty"
     """True in every world that obeys the rules: it says nothing."""
     FALSE = "false"
@@ -139,7 +140,8 @@ class Judge:
     def judge(self, completion: str, most: int) -> list[Judgement]:
         """As `soundness.judge`."""
         self._start()
-        said, derived, judgements = set(self._clue_keys), list[int](), list[Judgement]()
+        said = dict.fromkeys(self._clue_keys, Verdict.REPEATED)
+        derived, judgements = list[int](), list[Judgement]()
         for claim in self._finder.claims(completion):
             if len(judgements) == MOST_SENTENCES:
                 break
@@ -197,29 +199,38 @@ class Judge:
             pass
         return None
 
-    def _verdict(self, claim: Claim, said: set[Statement], derived: list[int], most: int) -> Judgement:
-        """`said` and `derived` (selectors of derived sentences) grow by what is claimed."""
+    def _verdict(self, claim: Claim, said: dict[Statement, Verdict], derived: list[int], most: int) -> Judgement:
+        """`said` (statement to what it was found) and `derived` (selectors of derived sentences) grow by what is
+        claimed. What was said by luck may be derived later."""
         start, end, statement = claim.start, claim.end, claim.statement
         if statement is None:
             return Judgement(start, end, Verdict.UNREAD)
         if not holds(self._theory.formula(statement), self._world):
             return Judgement(start, end, Verdict.FALSE)
         key = self._key(statement)
-        if key in said:
+        before = said.get(key)
+        if before not in (None, Verdict.LUCKY):
             return Judgement(start, end, Verdict.REPEATED)
-        said.add(key)
+        verdict, clues = self._reason(statement, derived, most)
+        said[key] = verdict
+        if before is verdict:
+            return Judgement(start, end, Verdict.REPEATED)
+        return Judgement(start, end, verdict, clues)
+
+    def _reason(self, statement: Statement, derived: list[int], most: int) -> tuple[Verdict, tuple[int, ...]]:
+        """Whether a true statement that is not known yet is derived, and from which clues."""
         self._asked = 0
         try:
             affirmed, denied = self._selectors(statement)
             clues = self._derivation(denied, derived, most)
             if clues is None:
-                return Judgement(start, end, Verdict.LUCKY)
+                return Verdict.LUCKY, ()
             if not clues and self._counterexample([denied]) is None:
-                return Judgement(start, end, Verdict.EMPTY)
+                return Verdict.EMPTY, ()
         except TimeoutError:
-            return Judgement(start, end, Verdict.LUCKY)
+            return Verdict.LUCKY, ()
         derived.append(affirmed)
-        return Judgement(start, end, Verdict.DERIVED, clues)
+        return Verdict.DERIVED, clues
 
     def _read(self, sentence: str) -> Statement | None:
         if sentence not in self._statements:

@@ -28,7 +28,7 @@ def read_examples(path: Path) -> list[tuple[Request, str]]:
         try:
             row = json.loads(line)
             system, user, completion = (row[key] for key in ("system", "user", "completion"))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise UserError(f"{path}, line {number}: no object with system, user and completion") from None
         if not all(isinstance(part, str) for part in (system, user, completion)) or not user or not completion:
             raise UserError(f"{path}, line {number}: system, user and completion are texts, the last two not empty")
