@@ -414,6 +414,10 @@ def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path) -> None:
         assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "runs" / "0.01-1" / name).read_bytes()
     assert sleuth("study", file, *made).returncode == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
+    file.write_text("\n".join(lines).replace("seeds = [0, 1]", "seeds = [1]"))
+    assert sleuth("study", file, *made).returncode == 0
+    table = (tmp_path / "results" / "tiny.md").read_text()
+    assert "One seed an arm (probes, not findings)" in table and "Differences from none, puzzle by puzzle" in table
     file.write_text("\n".join(lines).replace('"grpo.kl" = 0.01', '"grpo.kl" = 0.02'))
     refused = sleuth("study", file, *made)
     assert refused.returncode == 2 and "0.01-0 was made with another grpo.kl" in refused.stderr

@@ -2,7 +2,8 @@
 
 Two sources of chance are told apart: which puzzles are asked (the intervals of a run) and which seed it was. Arms are
 compared seed by seed, and the interval of a difference is Student's t over the seeds: with three of them it is wide,
-and says so.
+and says so. With one seed there is nothing to say of seeds: intervals are over puzzles, and the table calls itself a
+probe.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import altair as alt
 import vl_convert
 
 from sleuth.evaluation.statistics import Interval, mean_interval
-from sleuth.evaluation.summary import EvaluationSummary, summarise
+from sleuth.evaluation.summary import EvaluationSummary, compare, summarise
 from sleuth.files import atomic_write, writing
 from sleuth.runs.directory import RunDirectory
 from sleuth.study.read import MEASURES, Study
 
+COMPARED = ("strict", "share", "length_tokens")
+"""Measures that can be compared puzzle by puzzle."""
 Runs = Mapping[str, Sequence[RunDirectory]]
 """Arm to its finished runs, in the order of the seeds."""
 
@@ -36,18 +39,21 @@ def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
     lines = [*_heading(study, of_first[0], least), "", head, _rule(head)]
     guessing = [_summary(one, "guessing") for one in of_first]
     lines.append(_row("guessing", [*_cells(study, guessing, ("strict", "share")), "–"]))
+    if not of_first[0].config.sft.examples:
+        lines.append(_row("before GRPO", [*_cells(study, [_summary(one, "before") for one in of_first]), "–"]))
     for arms, many in _warm_starts(runs):
         summaries = [_summary(one, "after-sft") for one in many]
         lines.append(_row(f"warm start of {', '.join(arms)}", [*_cells(study, summaries), _minutes(many, ("sft",))]))
     last = {arm: [_summary(one, _end(one)) for one in many] for arm, many in runs.items()}
     for arm, summaries in last.items():
         minutes = _minutes(runs[arm], ("sft", "grpo"))
-        lines.append(_row(f"{arm} ({_told(study.changed[arm])})", [*_cells(study, summaries), minutes]))
+        changed = f" ({_told(study.changed[arm])})" if study.changed[arm] else ""
+        lines.append(_row(f"{arm}{changed}", [*_cells(study, summaries), minutes]))
     others = [arm for arm in study.arms if arm != first]
     if others and len(study.seeds) > 1:
         head = _row("", [MEASURES[measure] for measure in study.measures])
-        over = f"with 95 % intervals (Student's t over {len(study.seeds)} seeds)"
-        lines += ["", f"Differences from {first}, seed by seed, {over}:", "", head, _rule(head)]
+        chance = f"with 95 % intervals (Student's t over {len(study.seeds)} seeds)"
+        lines += ["", f"Differences from {first}, seed by seed, {chance}:", "", head, _rule(head)]
         for arm in others:
             cells = []
             for measure in study.measures:
@@ -55,11 +61,19 @@ def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
                 differences = [value(b, measure) - value(a, measure) for a, b in pairs]
                 cells.append(_interval(measure, mean_interval({str(i): [d] for i, d in enumerate(differences)})))
             lines.append(_row(arm, cells))
+    elif others:
+        head = _row("", [MEASURES[measure] for measure in COMPARED])
+        lines += ["", f"Differences from {first}, puzzle by puzzle, with 95 % intervals:", "", head, _rule(head)]
+        base = runs[first][0].read_evaluation(_end(runs[first][0]))
+        for arm in others:
+            difference = compare(base, runs[arm][0].read_evaluation(_end(runs[arm][0])))
+            lines.append(_row(arm, [_interval(measure, getattr(difference, measure)) for measure in COMPARED]))
+    over = ", mean over seeds" if len(study.seeds) > 1 else ""
     for measure in ("strict", "length_tokens"):
         if measure in study.measures and any(one.read_metrics("eval") for many in runs.values() for one in many):
             name = f"{study.name}-{measure.replace('_', '-')}.svg"
             atomic_write(results / name, _curves(runs, measure).encode())
-            lines += ["", f"![{MEASURES[measure]} over GRPO steps, mean over seeds]({name})"]
+            lines += ["", f"![{MEASURES[measure]} over GRPO steps{over}]({name})"]
     path = results / f"{study.name}.md"
     atomic_write(path, ("\n".join(lines) + "\n").encode())
     return path
@@ -79,14 +93,25 @@ def _heading(study: Study, run: RunDirectory, least: float) -> list[str]:
         "",
         f"Model: {named}. Mode {config.mode}, {asked}; {config.sft.examples} supervised examples, {config.grpo.steps} "
         f"steps of GRPO (Group Relative Policy Optimization) with {config.grpo.puzzles_per_step} x "
-        f"{config.grpo.samples} completions, unless an arm says otherwise. {len(study.seeds)} seeds an arm, "
+        f"{config.grpo.samples} completions, unless an arm says otherwise. {_seeds(study)}, "
         f"{config.eval.count} puzzles that training never sees, the same for all, answered greedily. Stated before the "
         f"runs: a difference of {least:.1%} of puzzles would be found four times in five, as far as chance in the "
-        f"puzzles goes. A cell is the mean over the seeds, with each seed's own. {machine.processor}, {model.threads} "
+        f"puzzles goes. {_cell(study)} {machine.processor}, {model.threads} "
         "of its threads a run; minutes are of the clock, with whatever else the machine did.",
         "",
         f"Made by `sleuth study {study.path.name}`. For all arms: {_told(study.common) or 'the recipe as it is'}.",
     ]
+
+
+def _seeds(study: Study) -> str:
+    count = len(study.seeds)
+    return f"{count} seeds an arm" if count > 1 else "One seed an arm (probes, not findings)"
+
+
+def _cell(study: Study) -> str:
+    if len(study.seeds) > 1:
+        return "A cell is the mean over the seeds, with each seed's own."
+    return "Intervals are over the puzzles, 95 %."
 
 
 def _warm_starts(runs: Runs) -> list[tuple[list[str], Sequence[RunDirectory]]]:
@@ -108,10 +133,14 @@ def _rule(head: str) -> str:
 
 
 def _cells(study: Study, summaries: Sequence[EvaluationSummary], only: Sequence[str] = ()) -> list[str]:
-    return [
-        _shown(measure, [value(one, measure) for one in summaries]) if not only or measure in only else "–"
-        for measure in study.measures
-    ]
+    return [_cell_of(measure, summaries) if not only or measure in only else "–" for measure in study.measures]
+
+
+def _cell_of(measure: str, summaries: Sequence[EvaluationSummary]) -> str:
+    if len(summaries) > 1:
+        return _shown(measure, [value(one, measure) for one in summaries])
+    found = _measured(summaries[0], measure)
+    return _interval(measure, found, sign=False) if found else "–"
 
 
 def _minutes(runs: Sequence[RunDirectory], phases: Sequence[str]) -> str:
@@ -126,15 +155,21 @@ def _minutes(runs: Sequence[RunDirectory], phases: Sequence[str]) -> str:
         / 60
         for one in runs
     ]
-    return f"{statistics.fmean(spent):.1f} ({', '.join(f'{one:.1f}' for one in spent)})"
+    each = f" ({', '.join(f'{one:.1f}' for one in spent)})" if len(spent) > 1 else ""
+    return f"{statistics.fmean(spent):.1f}{each}"
 
 
 def value(summary: EvaluationSummary, measure: str) -> float:
     """A measure's mean; NaN where there is nothing to say of it."""
-    if measure in ("strict", "share", "readable", "length_tokens"):
-        return float(getattr(summary, measure).mean)
-    found = summary.parts.get(measure) or summary.legibility.get(measure)
+    found = _measured(summary, measure)
     return found.mean if found else math.nan
+
+
+def _measured(summary: EvaluationSummary, measure: str) -> Interval | None:
+    if measure in ("strict", "share", "readable", "length_tokens"):
+        interval: Interval = getattr(summary, measure)
+        return interval
+    return summary.parts.get(measure) or summary.legibility.get(measure)
 
 
 def _summary(run: RunDirectory, name: str) -> EvaluationSummary:
@@ -146,7 +181,7 @@ def _end(run: RunDirectory) -> str:
 
 
 def _told(keys: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in keys.items())
+    return ", ".join(f"{key} {' '.join(value) if isinstance(value, list) else value}" for key, value in keys.items())
 
 
 def _number(measure: str, number: float, sign: bool = False) -> str:
@@ -158,9 +193,9 @@ def _shown(measure: str, values: Sequence[float]) -> str:
     return f"{_number(measure, statistics.fmean(values))} ({', '.join(_number(measure, one) for one in values)})"
 
 
-def _interval(measure: str, found: Interval) -> str:
-    low, high = (_number(measure, end, sign=True) for end in (found.low, found.high))
-    return f"{_number(measure, found.mean, sign=True)} [{low}, {high}]"
+def _interval(measure: str, found: Interval, sign: bool = True) -> str:
+    low, high = (_number(measure, end, sign) for end in (found.low, found.high))
+    return f"{_number(measure, found.mean, sign)} [{low}, {high}]"
 
 
 def _curves(runs: Runs, measure: str) -> str:
