@@ -13,7 +13,7 @@ GYM := $(VENV)/.gym
 .PHONY: demo test check bench clean help
 
 help:
-	@echo "make demo   puzzles, a model failing at them, its training, a report (about 15 minutes on 2 cores)"
+	@echo "make demo   puzzles, a model failing at them, its training, a report (about 10 minutes on 2 cores)"
 	@echo "make test   the tests"
 	@echo "make check  linter and type checker"
 	@echo "make bench  the benchmarks, into benchmarks/results"

@@ -14,7 +14,7 @@ CALM = {
     "length_tokens": 80.0,
     "length_better": 82.0,
     "length_worse": 78.0,
-    "entropy_sampled": 0.5,
+    "entropy": 0.5,
     "earned": 0.5,
     "strict": 0.3,
     "truncated": 0.0,
@@ -37,7 +37,7 @@ def raised(lines: list[Line]) -> list[tuple[int, str]]:
 
 
 def test_a_calm_run_raises_none() -> None:
-    assert raised(course("entropy_sampled", [0.5 - 0.02 * step for step in range(20)])) == []
+    assert raised(course("entropy", [0.5 - 0.02 * step for step in range(20)])) == []
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_a_calm_run_raises_none() -> None:
     [
         # Means of the last four fall to 80 (3), 57.5 and then 35 of 80: under half in step 10.
         ("length_tokens", [80.0] * 7 + [20.0] * 5, (10, "length collapse")),
-        ("entropy_sampled", [0.5] * 6 + [0.01] * 4, (10, "entropy collapse")),
-        ("entropy_sampled", [0.5] * 6 + [4.0] * 4, (8, "entropy explosion")),
+        ("entropy", [0.5] * 6 + [0.01] * 4, (10, "entropy collapse")),
+        ("entropy", [0.5] * 6 + [4.0] * 4, (8, "entropy explosion")),
         ("truncated", [0.0] * 6 + [0.3] * 4, (8, "rising truncation")),
         ("groups_without_spread", [0.2] + [1.0] * 4, (5, "vanishing spread")),
         ("mismatch", [0.005, 0.03, 0.03], (2, "sampler and trainer differ")),
@@ -57,6 +57,15 @@ def test_each_alarm_is_raised_once_with_its_figures(name: str, values: list[floa
     found = alarms(course(name, values), RunConfig())
     assert [(alarm.step, alarm.name) for alarm in found] == [wanted]
     assert any(character.isdigit() for character in found[0].figures) and found[0].remedy
+
+
+def test_without_any_spread_the_entropy_of_all_completions_stands_for_that_of_those_trained_on() -> None:
+    sampled = [0.4] * 8 + [0.001] * 4
+    lines = [Line("grpo", step, CALM | {"entropy_sampled": value}) for step, value in enumerate(sampled, start=1)]
+    assert raised(lines) == []
+    for line in lines[8:]:
+        del line.values["entropy"]
+    assert raised(lines) == [(12, "entropy collapse")]
 
 
 def test_an_alarm_comes_again_after_it_was_over() -> None:
@@ -70,4 +79,4 @@ def test_reward_up_while_accuracy_falls() -> None:
 
 
 def test_values_that_are_no_numbers_do_no_harm() -> None:
-    assert raised(course("entropy_sampled", [math.nan] * 12)) == []
+    assert raised(course("entropy", [math.nan] * 12)) == []

@@ -16,8 +16,9 @@ from sleuth.runs.directory import Line
 
 WINDOW = 4
 """Steps whose mean is compared with that of the first so many."""
-ENTROPY = "entropy_sampled"
-"""Metric of all completions; that of those trained on is missing when no group has spread."""
+ENTROPY = "entropy"
+"""Metric of the completions trained on: where others are always right there is nothing to be undecided about. In a step
+in which no group has spread, that of all completions (`entropy_sampled`) stands for it."""
 MISMATCH = {"bfloat16": ("mismatch", 0.02), "float32": ("mismatch_max", 1e-4)}
 """Number format to metric and the bar that it must stay under, nats."""
 
@@ -43,8 +44,12 @@ class _Course:
     config: RunConfig
 
     def _mean(self, lines: Sequence[Line], name: str) -> float:
-        values = [line.values[name] for line in lines if math.isfinite(line.values.get(name, math.nan))]
+        values = [value for line in lines if math.isfinite(value := self._value(line, name))]
         return statistics.fmean(values) if values else math.nan
+
+    def _value(self, line: Line, name: str) -> float:
+        other = line.values.get("entropy_sampled", math.nan) if name == ENTROPY else math.nan
+        return line.values.get(name, other)
 
     def first(self, name: str) -> float:
         return self._mean(self.lines[:WINDOW], name)
