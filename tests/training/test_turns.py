@@ -26,6 +26,7 @@ from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.optimizer import MasterAdamW
 from sleuth.training.packing import Group, pack
 from sleuth.training.reference import frozen_copy
+from sleuth.training.start import start
 from tests.tiny import tiny_folder, tiny_llama, tiny_tokenizer
 from tests.training.test_killed import files
 
@@ -321,9 +322,9 @@ def test_a_run_with_retries_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatc
         }
     )
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    run.start(settings, whole)
+    start(settings, whole)
     run.train(RunDirectory.open(whole))
-    run.start(settings, stopped)
+    start(settings, stopped)
 
     class KilledError(Exception):
         """As sudden as a killed process."""

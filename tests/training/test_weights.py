@@ -35,8 +35,12 @@ def test_patterns_and_layers_choose_what_is_trained() -> None:
     assert len(attention) == 8 and all("self_attn" in name for name in attention)
     # Of two layers the first 30 % is one layer, rounded up; what is in no layer stays.
     assert {layer_of(name) for name in trained_names(frozen_layers=0.3)} == {None, 1}
-    with pytest.raises(UserError, match="nothing to train"):
+    with pytest.raises(UserError, match=r"weights.train \*nose\* matches no parameter"):
         trained_names(train=("*nose*",))
+    with pytest.raises(UserError, match=r"weights.freeze \*embed_tokns\* matches no parameter"):
+        trained_names(freeze=("*embed_tokns*",))
+    with pytest.raises(UserError, match="nothing to train"):
+        trained_names(train=("*norm*",), freeze=("*",))
 
 
 def test_frozen_weights_do_not_move_and_others_do() -> None:
