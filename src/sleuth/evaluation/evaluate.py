@@ -35,13 +35,30 @@ def evaluate(
     one. What `progress` is called with adds up to
     (1 + retries) times the number of rows. Raises `UserError` for retries that cannot be.
     """
+    return rows_about(puzzles, mode, conversations(policy, puzzles, mode, sampling, samples, progress, retries))
+
+
+def conversations(
+    policy: Policy,
+    puzzles: Sequence[Puzzle],
+    mode: Mode,
+    sampling: Sampling,
+    samples: int = 1,
+    progress: Callable[[int], None] | None = None,
+    retries: int = 0,
+) -> list[list[Conversation]]:
+    """What `evaluate` makes rows of: for each puzzle its conversations."""
     check_retries(mode, retries)
     requests = [ask(puzzle, mode) for puzzle in puzzles]
     graders = [functools.partial(graded, puzzle, mode) for puzzle in puzzles]
-    groups = converse(policy, requests, graders, samples, sampling, retries, progress)
+    return converse(policy, requests, graders, samples, sampling, retries, progress)
+
+
+def rows_about(puzzles: Sequence[Puzzle], mode: Mode, asked: Sequence[Sequence[Conversation]]) -> list[EvaluationRow]:
+    """A row for each conversation, in order."""
     return [
         EvaluationRow(**completion(puzzle, mode, one), length_tokens=one.length, turns=said_before(one))
-        for puzzle, group in zip(puzzles, groups, strict=True)
+        for puzzle, group in zip(puzzles, asked, strict=True)
         for one in group
     ]
 

@@ -50,14 +50,13 @@ def reference_logprobs(
     return [[next(flat) for _ in rollouts] for rollouts in rollouts_BG]
 
 
-def reference_measures(
-    rollouts_BG: Sequence[Sequence[Rollout]], logprobs_BG: Sequence[Sequence[Tensor]]
-) -> dict[str, float]:
-    """Of sampled completions: `kl`, nats a token (k3), from the policy that wrote them to the reference; `fluency`,
-    their mean log-probability for the reference, nats a token, each completion counting once."""
+def divergence_from(logprobs_BG: Sequence[Sequence[Tensor]], rollouts_BG: Sequence[Sequence[Rollout]]) -> float:
+    """Nats a token (k3), from the policy that drew the completions to the reference, which finds `logprobs_BG` for
+    them. To say anything they must have been drawn, not chosen greedily."""
     sampled_N = torch.tensor([logprob for rollout in chain(*rollouts_BG) for logprob in rollout.logprobs])
-    reference_N = torch.cat(list(chain(*logprobs_BG)))
-    return {
-        "kl": float(divergence(reference_N - sampled_N, "k3").mean()),
-        "fluency": statistics.fmean(float(one.mean()) for one in chain(*logprobs_BG)),
-    }
+    return float(divergence(torch.cat(list(chain(*logprobs_BG))) - sampled_N, "k3").mean())
+
+
+def fluency(logprobs_BG: Sequence[Sequence[Tensor]]) -> float:
+    """The mean log-probability of completions for the reference, nats a token, each completion counting once."""
+    return statistics.fmean(float(one.mean()) for one in chain(*logprobs_BG))

@@ -17,14 +17,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from sleuth.config import RunConfig
 from sleuth.datasets.make import make_slots
-from sleuth.evaluation.evaluate import completion, evaluate, evaluate_baselines, graded, said_before
+from sleuth.evaluation.evaluate import (
+    completion,
+    conversations,
+    evaluate_baselines,
+    graded,
+    rows_about,
+    said_before,
+)
 from sleuth.evaluation.summary import summarise
 from sleuth.policy.asking import ask
 from sleuth.policy.base import Rollout, Sampling
 from sleuth.policy.constraint import Constraint
+from sleuth.policy.conversations import Conversation
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.models import Loaded, load_model
 from sleuth.progress import bar, clock, say, track
@@ -44,7 +53,7 @@ from sleuth.training.lowrank import write_adapter
 from sleuth.training.memory import give_back
 from sleuth.training.optimizer import MasterAdamW
 from sleuth.training.packing import Group
-from sleuth.training.reference import frozen_copy, reference_logprobs, reference_measures
+from sleuth.training.reference import divergence_from, fluency, frozen_copy, reference_logprobs
 from sleuth.training.sft import encode, train_sft
 from sleuth.training.slips import SHARE, second_turn
 
@@ -171,11 +180,13 @@ class _Training:
     def _constraint(self) -> Constraint | None:
         return self.policy.constraint if self.config.sampling.constrain else None
 
-    def _asked(self, puzzles: Sequence[Puzzle], advance: Callable[[int], None] | None = None) -> list[EvaluationRow]:
+    def _asked(
+        self, puzzles: Sequence[Puzzle], advance: Callable[[int], None] | None = None
+    ) -> list[list[Conversation]]:
         """Greedy completions, asked for again as often as in training."""
         drawn = self.config.sampling
         sampling = Sampling(drawn.max_new_tokens, temperature=0.0, until=drawn.until, constrain=drawn.constrain)
-        return evaluate(
+        return conversations(
             self.policy, puzzles, self.config.mode, sampling, progress=advance, retries=self.config.grpo.retries
         )
 
@@ -200,7 +211,7 @@ class _Training:
             return
         started_s = time.perf_counter()
         with bar(f"evaluation '{name}'", len(self.suite) * (1 + self.config.grpo.retries)) as advance:
-            rows = self._asked(self.suite, advance)
+            rows = rows_about(self.suite, self.config.mode, self._asked(self.suite, advance))
         self.run.log_timings("eval", max(0, stage - self.sft_steps), {"evaluate_s": time.perf_counter() - started_s})
         self._store(name, rows, self.config.grpo.retries)
         give_back()
@@ -354,35 +365,37 @@ class _Training:
 
     def _evaluate_during(self, step: int) -> None:
         started_s = time.perf_counter()
-        rows = self._asked(self._held_out)
+        asked = self._asked(self._held_out)
+        rows = rows_about(self._held_out, self.config.mode, asked)
         metrics = summarise(rows, self.config.grpo.retries).as_metrics()
         sources = self.config.puzzles.mixture
         for source in sources:
             own = {puzzle.id for puzzle in self._held_out if is_of(puzzle, source)}
             if rights := [row.correct for row in rows if row.puzzle_id in own]:
                 metrics[f"source/{name_of(source)}"] = statistics.fmean(rights)
-        if self.groups and self.config.eval.reference:
-            metrics |= self._against_reference()
+        if self.config.eval.reference:
+            metrics |= self._against_reference(asked)
         self.run.log_timings("eval", step, {"evaluate_s": time.perf_counter() - started_s})
         self._log("eval", step, metrics)
         if step and self.run.best_step() == self.sft_steps + step:
             self._save(self.sft_steps + step)
         give_back()
 
-    def _against_reference(self) -> dict[str, float]:
-        """Of the newest step's completions, by a reference that is in memory only now."""
-        rollouts_BG = by_prompt(group.conversations for group in self.groups)
-        drawn, trained = self.config.sampling, self.config.optimizer
-        return reference_measures(
-            rollouts_BG,
-            reference_logprobs(
-                self._stored_reference(),
-                rollouts_BG,
-                drawn.temperature,
-                trained.micro_batch_tokens,
-                self._constraint(),
-            ),
-        )
+    def _against_reference(self, asked: Sequence[Sequence[Conversation]]) -> dict[str, float]:
+        """By a reference that is in memory only now: how fluent it finds the evaluation's completions, and how far the
+        policy is from it, told from what the newest step drew."""
+        reference, drawn, trained = self._stored_reference(), self.config.sampling, self.config.optimizer
+
+        def found(rollouts_BG: Sequence[Sequence[Rollout]]) -> list[list[Tensor]]:
+            return reference_logprobs(
+                reference, rollouts_BG, drawn.temperature, trained.micro_batch_tokens, self._constraint()
+            )
+
+        measures = {"fluency": fluency(found(by_prompt(asked)))}
+        if self.groups:
+            rollouts_BG = by_prompt(group.conversations for group in self.groups)
+            measures["kl"] = divergence_from(found(rollouts_BG), rollouts_BG)
+        return measures
 
     def _rollout_rows(self, step: int, groups: Sequence[ScoredGroup]) -> list[RolloutRow]:
         return [
