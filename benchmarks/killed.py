@@ -25,7 +25,6 @@ SMALL = {
     "mode": "answer",
     "sft.examples": "24",
     "sft.batch_size": "4",
-    "grpo.steps": "8",
     "grpo.puzzles_per_step": "2",
     "grpo.samples": "4",
     "grpo.updates_per_batch": "2",
@@ -90,7 +89,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = asked.folder or Path(scratch)
         whole, killed = folder / "whole", folder / "killed"
-        keys = [part for name, value in SMALL.items() for part in (f"--{name}", value)]
+        steps = str(max(8, 2 * asked.kills - 4))  # enough that the run is not over before the last kill
+        keys = [part for name, value in {**SMALL, "grpo.steps": steps}.items() for part in (f"--{name}", value)]
         rng = Random(asked.seed)
         for number in range(asked.kills):
             going_on = (killed / "config.json").exists()
