@@ -43,7 +43,7 @@ from sleuth.policy.parts import PartByPart
 from sleuth.progress import bar, clock, say
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.retell import retold
-from sleuth.runs.directory import RunDirectory
+from sleuth.runs.directory import RunDirectory, step_of
 from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
 
 LONGEST_PROGRAM = 2800
@@ -134,6 +134,8 @@ def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
 
 
 OF_2025 = "The 64 validation puzzles of 2025"
+
+UNSEEN_IN_PARTS = "after varied.toml, in parts of ten clues"
 
 HEAD = (
     "",
@@ -236,7 +238,7 @@ def lineage(run: Path) -> list[Path]:
 
 
 def checkpoints_of(run: Path) -> list[tuple[int, Path]]:
-    return sorted((int(path.name.rsplit("_", 1)[1]), path) for path in (run / "checkpoints").glob("step_*"))
+    return sorted((step_of(path), path) for path in (run / "checkpoints").glob("step_*"))
 
 
 MEANING = """\
@@ -276,7 +278,7 @@ def evaluations(
         ],
         "The same 64, by a model that saw neither layout nor phrasing": [
             (varied, of_2025(label="after varied.toml", model=varied / "model")),
-            (varied, of_2025(label="after varied.toml, in parts of ten clues", model=varied / "model", most=10)),
+            (varied, of_2025(label=UNSEEN_IN_PARTS, model=varied / "model", most=10)),
         ],
         "Told in other words and layouts": [
             *(
@@ -352,6 +354,11 @@ def main() -> None:
         clues = clues_of(originals, rows)
         every = [one for each in clues.values() for one in each]
         lines += [f"## What goes wrong: {best}", "", *by_kind(every), *by_size(originals, rows), *slips(clues), ""]
+
+    if UNSEEN_IN_PARTS in found:
+        unseen = clues_of(originals, found[UNSEEN_IN_PARTS][1])
+        every = [one for each in unseen.values() for one in each]
+        lines += [f"## What goes wrong: {UNSEEN_IN_PARTS}", "", *by_kind(every)]
 
     points: list[tuple[str, float, Interval]] = []
     losses: list[tuple[str, float, float]] = []

@@ -404,8 +404,8 @@ class RunConfig(Section):
                 f"grpo.retries is for mode program (in mode {self.mode} nobody knows which completions are wrong); "
                 "set it to 0"
             )
-        for key in SourceConfig.model_fields:
-            if puzzles.mixture and getattr(puzzles, key, None) != getattr(PuzzlesConfig(), key, None):
+        for key in ("family", "level", "style") if puzzles.mixture else ():
+            if getattr(puzzles, key) != getattr(PuzzlesConfig(), key):
                 raise ValueError(f"puzzles.{key} stands beside puzzles.mixture, whose sources have their own; take one")
         if puzzles.fixed and (puzzles.enter > 0 or any(s.begins > 0 or s.ends < 1 for s in puzzles.mixture)):
             raise ValueError("puzzles.fixed is the same puzzles to the end; leave out puzzles.enter, begins and ends")

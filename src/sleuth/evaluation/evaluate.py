@@ -18,6 +18,9 @@ from sleuth.policy.conversations import Conversation, converse
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.runs.rows import EvaluationRow
 
+Progress = Callable[[int], None] | None
+"""Takes the number of completions that were just made."""
+
 
 def evaluate(
     policy: Policy,
@@ -25,15 +28,15 @@ def evaluate(
     mode: Mode,
     sampling: Sampling,
     samples: int = 1,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress = None,
     retries: int = 0,
 ) -> list[EvaluationRow]:
     """One row for each of `samples` completions of each puzzle, in order.
 
     A program that gives no answers is known to be wrong: in mode `program` it is asked for again, as a further turn of
     the conversation, at most `retries` times and as long as the model's context has room. The row is about the last
-    one. What `progress` is called with adds up to
-    (1 + retries) times the number of rows. Raises `UserError` for retries that cannot be.
+    one. What `progress` is called with adds up to (1 + retries) times the number of rows. Raises `UserError` for
+    retries that cannot be.
     """
     return rows_about(puzzles, mode, conversations(policy, puzzles, mode, sampling, samples, progress, retries))
 
@@ -43,9 +46,9 @@ def conversations(
     puzzles: Sequence[Puzzle],
     mode: Mode,
     sampling: Sampling,
-    samples: int = 1,
-    progress: Callable[[int], None] | None = None,
-    retries: int = 0,
+    samples: int,
+    progress: Progress,
+    retries: int,
 ) -> list[list[Conversation]]:
     """What `evaluate` makes rows of: for each puzzle its conversations."""
     check_retries(mode, retries)

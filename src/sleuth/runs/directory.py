@@ -19,8 +19,7 @@ A line of metrics is `{"phase": "grpo", "step": 3, "reward": 0.61, ...}`. The na
                      length_tokens, outcome/<outcome> (share of completions); with grpo.retries turns/again and
                      turns/right_by_<n> (share asked again, share wholly right after at most n turns)
     grpo             entropy_sampled (nats per token, estimated from all completions), entropy (of those trained on),
-                     mismatch and mismatch_max (mean and largest
-                     |log-probability sampled - recomputed|, nats)
+                     mismatch and mismatch_max (mean and largest |log-probability sampled - recomputed|, nats)
 
 A line of timings holds seconds, names ending in `_s`, which are disjoint: their sum is the time of the step. Phase
 `eval` counts GRPO steps; an evaluation of step n is made before the checkpoint of step n.
@@ -93,8 +92,10 @@ class RunDirectory:
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
             for left in path.iterdir():
-                if left.name != UNFINISHED:
-                    shutil.rmtree(left) if left.is_dir() else left.unlink()
+                if left.is_dir():
+                    shutil.rmtree(left)
+                elif left.name != UNFINISHED:
+                    left.unlink()
             (path / UNFINISHED).touch()
             for folder in (run.rollouts, run.evaluations, run.checkpoints):
                 folder.mkdir()
@@ -250,6 +251,11 @@ class RunDirectory:
 
     def _rollout_file(self, phase: Phase, step: int) -> Path:
         return self.rollouts / f"{phase}_{step:06d}.parquet"
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step that a checkpoint's folder, `step_…`, was written after."""
+    return int(checkpoint.name.removeprefix("step_"))
 
 
 def _json(data: Mapping[str, Any]) -> bytes:

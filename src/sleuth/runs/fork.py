@@ -11,11 +11,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from sleuth.config import NANO_SIZES, RunConfig
+from sleuth.config import NANO_SIZES, RunConfig, SftConfig
 from sleuth.errors import UserError
 from sleuth.files import atomic_write
-from sleuth.recipes import keys, parse_config, with_overrides
-from sleuth.runs.directory import INITIAL, REFERENCE, RunDirectory
+from sleuth.recipes import parse_config, with_overrides
+from sleuth.runs.directory import INITIAL, REFERENCE, RunDirectory, step_of
 
 PARENT = "parent.json"
 COPIED = (REFERENCE, INITIAL)
@@ -23,7 +23,7 @@ COPIED = (REFERENCE, INITIAL)
 BOUND = frozenset(
     {
         *("mode", "weights.lora_rank", "weights.lora_alpha"),
-        *(name for name, *_ in keys() if name.startswith("sft.")),
+        *(f"sft.{name}" for name in SftConfig.model_fields),
         *(f"model.{name}" for name in ("name", "kind", "template", *NANO_SIZES)),
     }
 )
@@ -50,7 +50,7 @@ def origin(parent: RunDirectory, step: str, config: RunConfig) -> Path:
     has not.
     """
     source = _checkpoint(parent, step)
-    number, warm, grpo = _number(source), config.sft.steps, config.grpo.steps
+    number, warm, grpo = step_of(source), config.sft.steps, config.grpo.steps
     if number > warm + grpo:
         raise UserError(
             f"--step {step} is step {number}, of {warm + grpo} in all; set --grpo.steps to {number - warm} or more"
@@ -69,7 +69,7 @@ def branch(
     """Makes the folder `path`, to go on from the checkpoint `source`, which is a resume. `config` must agree with the
     parent's in all that a checkpoint is bound to; `changed` is what is told of the difference. Raises `UserError` for a
     folder that holds something."""
-    number = _number(source)
+    number = step_of(source)
     same = EARLY if number < config.sft.steps else (*EARLY, "after-sft")
     names = set(parent.evaluation_names()) & set(same if _same_suite(parent.config, config) else ())
 
@@ -104,13 +104,9 @@ def _asked(config: RunConfig) -> tuple[object, ...]:
     )
 
 
-def _number(checkpoint: Path) -> int:
-    return int(checkpoint.name.removeprefix("step_"))
-
-
 def _checkpoint(run: RunDirectory, step: str) -> Path:
     kept = sorted(run.checkpoints.glob("step_*"))
-    numbers = [_number(path) for path in kept]
+    numbers = [step_of(path) for path in kept]
     if not kept:
         raise UserError(f"{run.path} keeps no checkpoint; there is nothing to fork from")
     if step == "last":

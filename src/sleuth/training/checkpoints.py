@@ -30,6 +30,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from sleuth.errors import UserError
 from sleuth.files import writing
 from sleuth.policy.models import quiet_transformers
+from sleuth.runs.directory import step_of
 from sleuth.training.optimizer import MasterAdamW
 
 WEIGHTS = "model.safetensors"
@@ -67,11 +68,6 @@ def save(
         if not also(step_of(old)):
             shutil.rmtree(old)
     return target
-
-
-def step_of(checkpoint: Path) -> int:
-    """The step that a checkpoint was written after."""
-    return int(checkpoint.name.removeprefix("step_"))
 
 
 def load_latest(folder: Path, optimizer: MasterAdamW) -> dict[str, Any] | None:

@@ -186,9 +186,8 @@ class _Training:
         """Greedy completions, asked for again as often as in training."""
         drawn = self.config.sampling
         sampling = Sampling(drawn.max_new_tokens, temperature=0.0, until=drawn.until, constrain=drawn.constrain)
-        return conversations(
-            self.policy, puzzles, self.config.mode, sampling, progress=advance, retries=self.config.grpo.retries
-        )
+        mode, retries = self.config.mode, self.config.grpo.retries
+        return conversations(self.policy, puzzles, mode, sampling, 1, advance, retries)
 
     def _store(self, name: str, rows: Sequence[EvaluationRow], retries: int = 0) -> None:
         summary = summarise(rows, retries)
