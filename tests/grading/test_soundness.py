@@ -210,7 +210,8 @@ def test_our_own_traces_are_sound(family: str, level: str) -> None:
         assert found.unread == 0 and found.true == 1 and found.derived is not None and found.derived > 0.5
         for telling in ("full", "numbered"):
             text = "\n".join(tell(explain(puzzle), telling))  # type: ignore[arg-type]
-            assert figures(puzzle, text).true == 1
+            found = figures(puzzle, text)
+            assert found.unread == 0 and found.true == 1
 
 
 @settings(max_examples=200, deadline=None)

@@ -26,7 +26,8 @@ LONGEST_SENTENCE = 1_000
 _END = re.compile(r"(?<![.!?])[.!?]++[\"”’)*_]*+(?=\s|$)")
 _LEAD = re.compile(
     r"(?:[\s>*_•“\"-]+|(?:\d+(?:\.\d+)*|[a-z]|[ivx]{1,4})[.):]\s"
-    r"|(?:(?:from|by|with|using) )?(?:step|clue) \d+(?:\.\d+)*(?: (?:says|tells us|gives|states)(?: that)?)?[.:,]?\s"
+    r"|(?:(?:from|by|with|using) )?(?:step|clue) \d+(?:\.\d+)*(?: (?:says|tells us|gives|states)(?: that)?)?[.:,]?"
+    r"\s(?!\()"
     r"|(?:so|therefore|thus|hence|then|consequently|finally|next|first|now|also|and|but|because|since|given|we know"
     r"|it follows|this means|that means|this implies|we can conclude)\b(?: that)?[,:]?\s)",
     re.IGNORECASE,
