@@ -103,7 +103,8 @@ def make_command(
         Another seed, other puzzles.
     style
         Sentence style: `plain`, `terse`, `witness`, or `mixed` for one of these drawn per puzzle; for temporal-clue
-        `varied`, another layout on each page, and `original`, pages, names and statement kinds as in 2025.
+        `varied`, another layout on each page and several wordings, and `original`, pages, names and statement kinds
+        as in 2025.
     names
         `themed`, those of the style's own pages; `pool` (temporal-clue), out of lists; `coined`, made up.
     difficulty

@@ -97,8 +97,8 @@ class PuzzlesConfig(Section):
     seed: int = Field(0, ge=0)
     """Seed of the puzzles. Training draws from split `train`, evaluation from `val` or `test`."""
     style: str = "terse"
-    """Sentence style of the puzzles; `mixed`: another one for every puzzle; `varied`: another layout on every page;
-    `original`: pages as in 2025."""
+    """Sentence style of the puzzles; `mixed`: another one for every puzzle; `varied`: another layout on every page, and
+    several wordings of every statement; `original`: pages as in 2025."""
     fixed: int = Field(0, ge=0)
     """Train on the first so many puzzles again and again; 0: an endless stream of new ones."""
     mixture: tuple[SourceConfig, ...] = ()

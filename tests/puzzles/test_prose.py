@@ -90,6 +90,26 @@ def test_a_sentence_with_two_readings_is_refused() -> None:
         grammar.read("Sam ran.")
 
 
+def test_a_free_style_writes_any_wording_that_fits_and_always_the_same() -> None:
+    people: Lexicon = {"who": [(Ref("person", n), (f"P{n}",)) for n in range(30)], "few": [(Ref("person", 0), ("P0",))]}
+    templates = {"s": {"ran": ("{0:who} ran", "{0:who} has run", "just {0:few} ran"), "not": ("not so: {0:claim}",)}}
+    arity = {"ran": 1, "not": 1}
+    free = Grammar(people, {"claim": ("ran",)}, templates, arity, ("s",))
+    again = Grammar(people, {"claim": ("ran",)}, templates, arity, ("s",))
+    fixed = Grammar(people, {"claim": ("ran",)}, templates, arity)
+    texts = []
+    for number in range(1, 30):
+        ran = Statement("ran", (Ref("person", number),))
+        texts.append(free.write(ran, "s"))
+        assert texts[-1] in (f"P{number} ran", f"P{number} has run")
+        assert again.write(ran, "s") == texts[-1]
+        assert free.write(Statement("not", (ran,)), "s") == f"not so: {texts[-1]}"
+        assert fixed.write(ran, "s") == f"P{number} ran"
+    assert 5 < sum(" has " in text for text in texts) < 24
+    with pytest.raises(KeyError):
+        free.write(Statement("ran", (Ref("person", 30),)), "s")
+
+
 def test_an_argument_without_words_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         GRAMMAR.write(at(Ref("person", 7), BEACH), "long")

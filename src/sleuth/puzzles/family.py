@@ -107,6 +107,8 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     """Those that `mixed` draws from."""
     apart: ClassVar[tuple[str, ...]] = ()
     """Styles whose sentences are read on their own pages only, since elsewhere they may mean something else."""
+    free: ClassVar[tuple[str, ...]] = ()
+    """Styles that word a statement by any of its templates, not by the first."""
     pooled: ClassVar[bool] = False
     """Whether there is a pool of names."""
     stops: ClassVar[Mapping[str, str]] = {}
@@ -233,7 +235,7 @@ class Family(ABC, Generic[CaseT, TheoryT]):
 
     def grammar(self, case: CaseT, style: str = "") -> Grammar:
         """Reads and writes the case's clue sentences, on a page of a style (or of any that does not stand apart)."""
-        return Grammar(self.lexicon(case), self.groups, self._read_in(self.templates, style), self.arity)
+        return Grammar(self.lexicon(case), self.groups, self._read_in(self.templates, style), self.arity, self.free)
 
     def denial(self, theory: TheoryT, index: int, value: int) -> Statement | None:
         """The statement that variable `index` does not have this value, if there is a plain one."""
@@ -246,11 +248,12 @@ class Family(ABC, Generic[CaseT, TheoryT]):
         own = self._read_in(self.templates, style)
         templates = {name: {**kinds, **extra.get(name, {})} for name, kinds in own.items()}
         arity = {denial: self.arity[kind] for kind, denial in self.denials.items()}
-        return Grammar(self.lexicon(case), self.groups, templates, {**arity, **self.arity})
+        return Grammar(self.lexicon(case), self.groups, templates, {**arity, **self.arity}, self.free)
 
     def question_grammar(self, case: CaseT, style: str = "") -> Grammar:
         """Reads and writes the case's questions."""
-        return Grammar(self.lexicon(case), self.groups, self._read_in(self.question_templates, style), self.arity)
+        templates = self._read_in(self.question_templates, style)
+        return Grammar(self.lexicon(case), self.groups, templates, self.arity, self.free)
 
     def formal(self, case: CaseT) -> FormalLanguage:
         """Reads and writes the case's formal statements."""

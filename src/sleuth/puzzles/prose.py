@@ -10,9 +10,10 @@ serves both directions, so what is written is what is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from random import Random
 
 from sleuth.errors import UserError
 from sleuth.puzzles.statements import Argument, Statement
@@ -20,7 +21,7 @@ from sleuth.puzzles.statements import Argument, Statement
 Lexicon = Mapping[str, Sequence[tuple[Argument, tuple[str, ...]]]]
 """Gap type to (argument, wordings)."""
 Templates = Mapping[str, Mapping[str, tuple[str, ...]]]
-"""Style to statement kind to templates; the first that has words for all arguments is written."""
+"""Style to statement kind to templates; the first that has words for all arguments is written (see `Grammar`)."""
 
 
 class ReadError(UserError):
@@ -61,8 +62,12 @@ class Grammar:
         groups: Mapping[str, Sequence[str]],
         templates: Templates,
         arity: Mapping[str, int],
+        free: Collection[str] = (),
     ) -> None:
-        """`arity` is the number of arguments by kind; those that a template does not word are read as None."""
+        """`arity` is the number of arguments by kind; those that a template does not word are read as None. `free`:
+        styles in which not the first template that fits is written but any of them, always the same of one statement.
+        """
+        self._free = free
         self._arity = arity
         self._groups = groups
         self._templates = templates
@@ -82,22 +87,28 @@ class Grammar:
 
     def write(self, statement: Statement, style: str) -> str:
         """The statement in words, neither capitalised nor stopped. Raises `KeyError` where the case has no words."""
-        for template in self._templates[style][statement.kind]:
-            words: list[str] = []
-            for part in compile_template(template):
-                if isinstance(part, str):
-                    words.append(part)
-                    continue
-                argument = None if part.slot < 0 else statement.args[part.slot]
-                if isinstance(argument, Statement):
-                    words.append(self.write(argument, style))
-                elif (word := self._words[part.type].get(argument)) is not None:
-                    words.append(word)
-                else:
-                    break
+        worded = (self._worded(template, statement, style) for template in self._templates[style][statement.kind])
+        fitting = (text for text in worded if text is not None)
+        if style in self._free and (texts := list(fitting)):
+            return Random("\n".join(texts)).choice(texts)
+        if (text := next(fitting, None)) is None:
+            raise KeyError(f"no template of style {style} words {statement}")
+        return text
+
+    def _worded(self, template: str, statement: Statement, style: str) -> str | None:
+        words: list[str] = []
+        for part in compile_template(template):
+            if isinstance(part, str):
+                words.append(part)
+                continue
+            argument = None if part.slot < 0 else statement.args[part.slot]
+            if isinstance(argument, Statement):
+                words.append(self.write(argument, style))
+            elif (word := self._words[part.type].get(argument)) is not None:
+                words.append(word)
             else:
-                return "".join(words)
-        raise KeyError(f"no template of style {style} words {statement}")
+                return None
+        return "".join(words)
 
     def sentence(self, statement: Statement, style: str, stop: str = ".") -> str:
         """The statement as a sentence: capital letter and full stop."""

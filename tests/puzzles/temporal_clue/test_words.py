@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 import pytest
@@ -13,7 +14,7 @@ from sleuth.puzzles.prose import Grammar, ReadError
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue import words
 from sleuth.puzzles.temporal_clue.case import Case
-from sleuth.puzzles.temporal_clue.draw import LEVELS, REFERENCE, draw_case
+from sleuth.puzzles.temporal_clue.draw import LEVELS, ORIGINAL_KINDS, REFERENCE, draw_case
 from sleuth.puzzles.temporal_clue.words import KINDS
 from tests.puzzles.temporal_clue.examples import (
     ALL_SHARE,
@@ -92,6 +93,33 @@ def test_no_two_statements_have_the_same_sentence(name: str, style: str) -> None
         for statement in statements(case, kind, 1200):
             sentence = grammar.sentence(statement, style).casefold()
             assert told.setdefault(sentence, statement) == statement, sentence
+
+
+@pytest.mark.parametrize("style", [words.VARIED, "witness"])
+def test_a_model_can_learn_the_words_without_a_sentence_of_2025(style: str) -> None:
+    """What recipes/varied.toml trains on: no wording of 2025's, not where there is but one time, either."""
+
+    def without_time(template: str) -> str:
+        return re.sub(r"\{\d:(when|opening)\}", "", template)
+
+    for kind, templates in words.ORIGINAL.items():
+        if kind in ORIGINAL_KINDS:
+            theirs = {without_time(template) for template in templates}
+            assert theirs.isdisjoint(map(without_time, words.TEMPLATES[style][kind])), kind
+
+
+@pytest.mark.parametrize("number", range(max(map(len, words.TEMPLATES[words.VARIED].values()))))
+def test_each_of_the_varied_wordings_is_read_back(number: int) -> None:
+    """One of them at a time, where it is put first, read among those of all styles."""
+    turned = {
+        kind: (*templates[number % len(templates) :], *templates[: number % len(templates)])
+        for kind, templates in words.TEMPLATES[words.VARIED].items()
+    }
+    for case in CASES.values():
+        writing = Grammar(words.lexicon(case), words.GROUPED_KINDS, {"turned": turned}, FAMILY.arity)
+        for kind in kinds_for(case):
+            for statement in statements(case, kind, 8):
+                assert FAMILY.grammar(case).read(writing.sentence(statement, "turned")) == statement
 
 
 def test_sentences_by_hand() -> None:

@@ -44,9 +44,10 @@ class TemporalClue(Family[Case, TemporalTheory]):
         "5": "7-10 suspects, 6-8 weapons, 10-17 rooms, 6-12 times, all statement kinds",
         "reference": "sizes and statement kinds of the puzzles of 2025",
     }
-    styles = ("plain", "terse", "witness", page.VARIED, original.STYLE)
+    styles = ("plain", "terse", "witness", words.VARIED, original.STYLE)
     mixed = ("plain", "terse", "witness")
     apart = (original.STYLE,)
+    free = (words.VARIED,)
     pooled = True
     stops: ClassVar[Mapping[str, str]] = {original.STYLE: ""}
     kinds = words.KINDS

@@ -30,8 +30,10 @@ ORIGINAL_KINDS = {
 STYLE_KINDS = {
     **ORIGINAL_KINDS,
     **{"in": 2.2, "either": 1.5, "iff": 3.2, "move": 7.0, "together": 32.0, "beside": 6.8, "motive": 1.8},
+    **{"murderer": 0.6, "scene": 0.3, "reason": 0.3},
 }
-"""What the style `original` draws, at any level: weights after which kinds are left about as often as in 2025."""
+"""What the style `original` draws, at any level: weights after which kinds are left about as often as in 2025. The
+last three are drawn oftener, so that a model that learns from these puzzles meets them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ What is read are the labelled parts and their lists; title, story and rules are 
     A. …
 
 The layout `terse` writes the map in one line, rows parted by `/`, and clues without numbers. `varied` is another layout
-for every page: other labels, parts in another order, lists with marks of many kinds or none.
+for every page: other labels, parts in another order, lists with marks of many kinds or none (and other sentences).
 """
 
 from __future__ import annotations
@@ -32,16 +32,15 @@ from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.theory import Grid
 
 ARITY = {kind: len(spec.slots) for kind, spec in words.KINDS.items()}
-VARIED = "varied"
 LABELS = {
-    "Victim": ("Victim", "The dead", "Found dead", "Murdered"),
-    "Suspects": ("Suspects", "Under suspicion", "People", "Guests", "Who may have done it"),
-    "Weapons": ("Weapons", "Possible weapons", "Objects", "What it may have been done with"),
-    "Map": ("Map", "Plan", "Rooms", "How the rooms lie"),
-    "Times": ("Times", "Hours", "When people were seen", "Points in time"),
-    "Motives": ("Motives", "Possible motives", "Reasons", "What drove them"),
-    "Clues": ("Clues", "Facts", "What is known", "Evidence", "Statements", "Found out so far"),
-    "Questions": ("Questions", "To be answered", "What we ask", "Answer these"),
+    "Victim": ("Victim", "The dead", "Found dead", "Murdered", "The body is that of"),
+    "Suspects": ("Suspects", "Under suspicion", "People", "Guests", "Who may have done it", "In the house were"),
+    "Weapons": ("Weapons", "Possible weapons", "Objects", "What it may have been done with", "These things lay about"),
+    "Map": ("Map", "Plan", "Rooms", "How the rooms lie", "The house looks like this from above"),
+    "Times": ("Times", "Hours", "When people were seen", "Points in time", "The clock had struck"),
+    "Motives": ("Motives", "Possible motives", "Reasons", "What drove them", "They had these grudges"),
+    "Clues": ("Clues", "Facts", "What is known", "Evidence", "Statements", "Found out so far", "Here is all we know"),
+    "Questions": ("Questions", "To be answered", "What we ask", "Answer these", "Can you tell us this"),
 }
 """The parts of a page, each with what it may be called; the first is what it is called in the fixed layouts."""
 _PART = {label: part for part, labels in LABELS.items() for label in labels}
@@ -54,7 +53,7 @@ _QUESTION = re.compile(r"([A-Z])\. (.+)")
 
 def write(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
     """A puzzle's text."""
-    writers = {"terse": _write_terse, VARIED: _write_varied}
+    writers = {"terse": _write_terse, words.VARIED: _write_varied}
     return writers.get(style, _write_full)(case, clues, questions)
 
 

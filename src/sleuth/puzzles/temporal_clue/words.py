@@ -11,6 +11,8 @@ from sleuth.puzzles.statements import Argument, Ref
 from sleuth.puzzles.temporal_clue.case import GROUPS, Case
 
 DIRECTIONS = ("north", "east", "south", "west")
+VARIED = "varied"
+"""The style that words a statement in any of several ways, on pages of which no two are laid out alike."""
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 KINDS: Mapping[str, Kind] = {
@@ -102,7 +104,158 @@ _WITNESS = {
     "before_murder": ("before the murder, {0:subject} was once {1:place}",),
     "after_murder": ("after the murder, {0:subject} was once {1:place}",),
 }
-TEMPLATES = {"plain": _PLAIN, "terse": _PLAIN, "witness": _WITNESS, "varied": _PLAIN}
+_VARIED = {
+    "murderer": (
+        "{0:suspect} killed {-:victim}",
+        "it was {0:suspect} who killed {-:victim}",
+        "{-:victim} died at the hands of {0:suspect}",
+        "the murderer is {0:suspect}",
+    ),
+    "weapon": (
+        "{0:weapon} was used to kill {-:victim}",
+        "it was {0:weapon} that killed {-:victim}",
+        "the murderer used {0:weapon}",
+        "{-:victim} died by {0:weapon}",
+    ),
+    "scene": (
+        "{-:victim} died {0:place}",
+        "{0:room} is where {-:victim} was killed",
+        "the murder happened {0:place}",
+        "it was {0:place} that {-:victim} was killed",
+    ),
+    "hour": (
+        "{-:victim} died at {0:time}",
+        "it was {0:time} when {-:victim} was killed",
+        "the murder happened at {0:time}",
+        "the time of the murder is {0:time}",
+    ),
+    "reason": (
+        "{-:victim} was killed out of {0:motive}",
+        "it was {0:holder} who killed {-:victim}",
+        "{-:victim} died at the hands of {0:holder}",
+        "the murderer was driven by {0:motive}",
+    ),
+    "motive": (
+        "{0:suspect} was driven by {1:motive}",
+        "{0:suspect} acted out of {1:motive}",
+        "the motive of {0:suspect} is {1:motive}",
+        "{1:motive} is the motive of {0:suspect}",
+    ),
+    "in": (
+        "{0:subject} was to be found {1:place}{2:when}",
+        "{0:subject} could be seen {1:place}{2:when}",
+        "{0:subject} is known to have been {1:place}{2:when}",
+        "{2:opening}{1:room} held {0:subject}",
+        "{1:room} is where {0:subject} was{2:when}",
+        "{0:subject} was inside {1:room}{2:when}",
+        "{2:opening}{0:subject} turned up {1:place}",
+    ),
+    "not_in": (
+        "{0:definite} was anywhere but {1:place}{2:when}",
+        "{0:definite} could not be seen {1:place}{2:when}",
+        "{2:opening}{0:definite} was away from {1:room}",
+        "no {0:some} could be seen {1:place}{2:when}",
+        "{2:opening}every {0:some} was away from {1:room}",
+    ),
+    "move": (
+        "{0:person} went from {1:room} to {2:room}{3:when}",
+        "{0:person} left {1:room} for {2:room}{3:when}",
+        "{3:opening}{0:person} entered {2:room} from {1:room}",
+        "{3:opening}{0:person} walked out of {1:room} into {2:room}",
+        "from {1:room} {0:person} had come to {2:room}{3:when}",
+    ),
+    "carry": (
+        "{0:person} carried {1:item} from {2:room} to {3:room}{4:when}",
+        "{0:person} took {1:item} out of {2:room} into {3:room}{4:when}",
+        "{4:opening}{1:item} was carried from {2:room} to {3:room} by {0:person}",
+        "{4:opening}{0:person} went from {2:room} to {3:room} with {1:item}",
+        "{0:person} had brought {1:item} to {3:room} from {2:room}{4:when}",
+    ),
+    "alone": (
+        "{0:person} was {1:place} and nobody else was{2:when}",
+        "{2:opening}the only one {1:place} was {0:person}",
+    ),
+    "always": ("{0:subject} never left {1:room}", "from beginning to end {0:subject} was {1:place}"),
+    "same": (
+        "{0:subject} and {1:subject} were in one room{2:when}",
+        "{0:subject} shared a room with {1:subject}{2:when}",
+        "{2:opening}{0:subject} was with {1:subject}",
+        "{2:opening}one room held both {0:subject} and {1:subject}",
+        "{0:subject} was wherever {1:subject} was{2:when}",
+        "{0:subject} and {1:subject} were in the same room{2:when}",
+    ),
+    "together": (
+        "{0:subject} and {1:subject} were together {2:place} at some time",
+        "at one time or another {0:subject} was {2:place} with {1:subject}",
+        "there was a time when both {0:subject} and {1:subject} were {2:place}",
+        "{2:room} once held {0:subject} together with {1:subject}",
+        "{0:subject} was {2:place} at least once while {1:subject} was there",
+    ),
+    "beside": (
+        "{1:subject} was directly {0:direction} of {2:subject}{3:when}",
+        "{1:subject} was one step to the {0:direction} of {2:subject}{3:when}",
+        "{3:opening}the next room {0:direction} of {2:subject} held {1:subject}",
+        "{3:opening}{1:subject} was next door to {2:subject}, to the {0:direction}",
+        "one room {0:direction} from {2:subject} was {1:subject}{3:when}",
+        "{1:subject} was in the room next to that of {2:subject}, on its {0:direction} side{3:when}",
+    ),
+    "further": (
+        "{1:subject} was more to the {0:direction} than {2:subject}{3:when}",
+        "{3:opening}{2:subject} was not as far {0:direction} as {1:subject}",
+    ),
+    "either": (
+        "{0:event}, or {1:event}, but not both",
+        "{0:event} or {1:event}, and only one of them",
+        "{0:event} or else {1:event}, never both",
+        "one of the two and no more: {0:event} or {1:event}",
+        "just one is true: {0:event}; {1:event}",
+        "either {0:event} or {1:event}, one of them only",
+    ),
+    "iff": (
+        "{0:event} just in case {1:event}",
+        "{0:event} exactly if {1:event}",
+        "if {0:event}, then {1:event}, and the other way round",
+        "both are true or both are false: {0:event}; {1:event}",
+        "it is true that {0:event} if it is true that {1:event}, and only then",
+    ),
+    "if": (
+        "{1:event} if {0:event}",
+        "whenever it is true that {0:event}, {1:event}",
+        "from this, that {0:event}, it follows that {1:event}",
+    ),
+    "exactly": (
+        "{3:opening}just {0:one} {1:member} could be seen {2:place}",
+        "{3:opening}just {0:many} {1:group} could be seen {2:place}",
+        "{2:room} held {0:one} {1:member} and no more{3:when}",
+        "{2:room} held {0:many} {1:group} and no more{3:when}",
+    ),
+    "at_least": (
+        "{3:opening}{0:one} {1:member} or more could be seen {2:place}",
+        "{3:opening}{0:many} {1:group} or more could be seen {2:place}",
+        "{2:room} held no fewer than {0:one} {1:member}{3:when}",
+        "{2:room} held no fewer than {0:many} {1:group}{3:when}",
+    ),
+    "never": (
+        "{0:definite} kept away from {1:room} all the time",
+        "{1:room} never held {0:definite}",
+        "every {0:some} kept away from {1:room} all the time",
+        "{1:room} never held any {0:some}",
+    ),
+    "earlier": (
+        "{2:subject} was {3:place} some time after {0:subject} was {1:place}",
+        "{0:subject} was {1:place} some time before {2:subject} was {3:place}",
+    ),
+    "before_murder": (
+        "{0:subject} was {1:place} at least once earlier than the murder",
+        "some time earlier than the murder {0:subject} had been {1:place}",
+    ),
+    "after_murder": (
+        "{0:subject} was {1:place} at least once later than the murder",
+        "some time later than the murder {0:subject} was {1:place}",
+    ),
+}
+"""No kind is worded as in the puzzles of 2025, so that a model that learns from these has not seen their sentences."""
+TEMPLATES = {"plain": _PLAIN, "terse": _PLAIN, "witness": _WITNESS, VARIED: _VARIED}
 
 DENIALS = {kind: f"not_{kind}" for kind in ("in", "murderer", "weapon", "scene", "hour", "reason", "motive")}
 _PLAIN_DENIALS = {
@@ -140,7 +293,26 @@ _TERSE_QUESTIONS = {
     "hour": ("time",),
     "reason": ("motive",),
 }
-QUESTION_TEMPLATES = {style: _TERSE_QUESTIONS if style == "terse" else _PLAIN_QUESTIONS for style in TEMPLATES}
+_VARIED_QUESTIONS = {
+    "murderer": ("who killed {-:victim}", "whose hands did {-:victim} die at"),
+    "weapon": ("what did the murderer use", "what did {-:victim} die by"),
+    "scene": ("in which room did the murder happen", "in which room did {-:victim} die"),
+    "hour": ("at what time did the murder happen", "at what time did {-:victim} die"),
+    "reason": ("what drove the murderer", "what was {-:victim} killed out of"),
+    "in": ("in which room was {0:definite}{2:when}", "{2:opening}which room held {0:definite}"),
+    "motive": (
+        "what drove {0:suspect}",
+        "what is the motive of {0:suspect}",
+        "who was driven by {1:motive}",
+        "who acted out of {1:motive}",
+    ),
+}
+QUESTION_TEMPLATES = {
+    "plain": _PLAIN_QUESTIONS,
+    "terse": _TERSE_QUESTIONS,
+    "witness": _PLAIN_QUESTIONS,
+    VARIED: _VARIED_QUESTIONS,
+}
 ORIGINAL = {
     **_PLAIN,
     "murderer": ("{-:victim} was murdered by {0:suspect}",),
