@@ -73,8 +73,7 @@ class TemporalClue(Family[Case, TemporalTheory]):
         return draw.in_full(case) if style == original.STYLE else case
 
     def teller(self, case: Case, theory: TemporalTheory, world: World, level: str, style: str, rng: Random) -> Teller:
-        kinds = draw.STYLE_KINDS if style == original.STYLE else draw.kinds_of(level)
-        return tell.Teller(case, theory, world, kinds, rng).tell
+        return tell.Teller(case, theory, world, draw.kinds_of(level, style), rng).tell
 
     def stated(self, theory: TemporalTheory, statement: Statement) -> Sequence[Statement]:
         match statement.kind, statement.args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from sleuth.logic.formulas import World
-from sleuth.puzzles.temporal_clue import names
+from sleuth.puzzles.temporal_clue import names, original, words
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.themes import THEMES, Theme
 from sleuth.puzzles.temporal_clue.theory import STEPS, Grid, TemporalTheory
@@ -27,13 +27,14 @@ ORIGINAL_KINDS = {
     **{"in": 3.0, "same": 3.0, "either": 2.0, "iff": 2.5, "move": 6.0, "carry": 5.0, "together": 8.0, "beside": 7.0},
     **{"motive": 3.0, "murderer": 0.05, "weapon": 0.3, "scene": 0.05, "hour": 0.4, "reason": 0.05},
 }
+RARE_KINDS = {"murderer": 0.6, "weapon": 0.3, "scene": 0.3, "hour": 0.4, "reason": 0.3}
+"""Kinds of which few are left: weights at which a model that learns from `original` or `varied` pages meets them."""
 STYLE_KINDS = {
     **ORIGINAL_KINDS,
     **{"in": 2.2, "either": 1.5, "iff": 3.2, "move": 7.0, "together": 32.0, "beside": 6.8, "motive": 1.8},
-    **{"murderer": 0.6, "scene": 0.3, "reason": 0.3},
+    **RARE_KINDS,
 }
-"""What the style `original` draws, at any level: weights after which kinds are left about as often as in 2025. The
-last three are drawn oftener, so that a model that learns from these puzzles meets them."""
+"""What the style `original` draws, at any level: weights after which kinds are left about as often as in 2025."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,12 @@ LEVELS = {
 REFERENCE = "reference"
 
 
-def kinds_of(level: str) -> Mapping[str, float]:
-    """Statement kinds of a level, with their weights."""
-    return ORIGINAL_KINDS if level == REFERENCE else LEVELS[level].kinds
+def kinds_of(level: str, style: str) -> Mapping[str, float]:
+    """Statement kinds that puzzles of a level and style are told in, with their weights."""
+    if style == original.STYLE:
+        return STYLE_KINDS
+    kinds = ORIGINAL_KINDS if level == REFERENCE else LEVELS[level].kinds
+    return {**kinds, **RARE_KINDS} if style == words.VARIED else kinds
 
 
 def draw_case(level: str, rng: Random) -> Case:

@@ -107,31 +107,32 @@ _WITNESS = {
 _VARIED = {
     "murderer": (
         "{0:suspect} killed {-:victim}",
-        "it was {0:suspect} who killed {-:victim}",
+        "it was {0:suspect} who murdered {-:victim}",
         "{-:victim} died at the hands of {0:suspect}",
         "the murderer is {0:suspect}",
     ),
     "weapon": (
-        "{0:weapon} was used to kill {-:victim}",
+        "{0:weapon} was used to murder {-:victim}",
         "it was {0:weapon} that killed {-:victim}",
         "the murderer used {0:weapon}",
         "{-:victim} died by {0:weapon}",
     ),
     "scene": (
         "{-:victim} died {0:place}",
-        "{0:room} is where {-:victim} was killed",
+        "{0:room} is where {-:victim} was murdered",
         "the murder happened {0:place}",
         "it was {0:place} that {-:victim} was killed",
     ),
     "hour": (
         "{-:victim} died at {0:time}",
-        "it was {0:time} when {-:victim} was killed",
+        "it was {0:time} when {-:victim} was murdered",
         "the murder happened at {0:time}",
         "the time of the murder is {0:time}",
+        "{-:victim} was murdered as the clock showed {0:time}",
     ),
     "reason": (
         "{-:victim} was killed out of {0:motive}",
-        "it was {0:holder} who killed {-:victim}",
+        "it was {0:holder} who murdered {-:victim}",
         "{-:victim} died at the hands of {0:holder}",
         "the murderer was driven by {0:motive}",
     ),
@@ -149,6 +150,8 @@ _VARIED = {
         "{1:room} is where {0:subject} was{2:when}",
         "{0:subject} was inside {1:room}{2:when}",
         "{2:opening}{0:subject} turned up {1:place}",
+        "it was {1:place} that {0:subject} was{2:when}",
+        "{0:subject} must have been {1:place}{2:when}",
     ),
     "not_in": (
         "{0:definite} was anywhere but {1:place}{2:when}",
@@ -163,6 +166,7 @@ _VARIED = {
         "{3:opening}{0:person} entered {2:room} from {1:room}",
         "{3:opening}{0:person} walked out of {1:room} into {2:room}",
         "from {1:room} {0:person} had come to {2:room}{3:when}",
+        "{0:person} moved out of {1:room} and into {2:room}{3:when}",
     ),
     "carry": (
         "{0:person} carried {1:item} from {2:room} to {3:room}{4:when}",
@@ -170,6 +174,8 @@ _VARIED = {
         "{4:opening}{1:item} was carried from {2:room} to {3:room} by {0:person}",
         "{4:opening}{0:person} went from {2:room} to {3:room} with {1:item}",
         "{0:person} had brought {1:item} to {3:room} from {2:room}{4:when}",
+        "{0:person} moved {1:item} out of {2:room} and into {3:room}{4:when}",
+        "{4:opening}{1:item} was moved by {0:person}, to {3:room} from {2:room}",
     ),
     "alone": (
         "{0:person} was {1:place} and nobody else was{2:when}",
@@ -190,10 +196,12 @@ _VARIED = {
         "there was a time when both {0:subject} and {1:subject} were {2:place}",
         "{2:room} once held {0:subject} together with {1:subject}",
         "{0:subject} was {2:place} at least once while {1:subject} was there",
+        "at least once {0:subject} and {1:subject} were both {2:place}",
     ),
     "beside": (
         "{1:subject} was directly {0:direction} of {2:subject}{3:when}",
         "{1:subject} was one step to the {0:direction} of {2:subject}{3:when}",
+        "{1:subject} was just to the {0:direction} of {2:subject}{3:when}",
         "{3:opening}the next room {0:direction} of {2:subject} held {1:subject}",
         "{3:opening}{1:subject} was next door to {2:subject}, to the {0:direction}",
         "one room {0:direction} from {2:subject} was {1:subject}{3:when}",
@@ -224,8 +232,8 @@ _VARIED = {
         "from this, that {0:event}, it follows that {1:event}",
     ),
     "exactly": (
-        "{3:opening}just {0:one} {1:member} could be seen {2:place}",
-        "{3:opening}just {0:many} {1:group} could be seen {2:place}",
+        "{3:opening}precisely {0:one} {1:member} could be seen {2:place}",
+        "{3:opening}precisely {0:many} {1:group} could be seen {2:place}",
         "{2:room} held {0:one} {1:member} and no more{3:when}",
         "{2:room} held {0:many} {1:group} and no more{3:when}",
     ),
