@@ -5,12 +5,14 @@
     sleuth train recipes/longer.toml
     sleuth train recipes/longest.toml
     sleuth train recipes/finish.toml
+    sleuth average runs/longest/model runs/finish/model --out runs/mean/model
     sleuth train recipes/varied.toml
-    python benchmarks/translate.py temporal-clue-val.json [--run RUN] [--out docs/results]
+    python benchmarks/translate.py temporal-clue-val.json [--run RUN] [--mean FOLDER] [--out docs/results]
 
-One greedy completion of each puzzle in mode `program`, by the model of the run and by those of the runs that it went on
-from. Every evaluation is kept in the folder `translate` of the run it is about and not made again, so the command can
-be stopped, and given again as runs get further: what has no model yet is left out of the tables.
+One greedy completion of each puzzle in mode `program`, by the model of the run, by those of the runs that it went on
+from, and by the mean of the last two. Every evaluation is kept in the folder `translate` of the run it is about and not
+made again, so the command can be stopped, and given again as runs get further: what has no model yet is left out of the
+tables.
 """
 
 from __future__ import annotations
@@ -136,6 +138,7 @@ def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
 
 OF_2025 = "The 64 validation puzzles of 2025"
 
+MEAN = "mean of the last two"
 UNSEEN_IN_PARTS = "after varied.toml, in parts of ten clues"
 
 HEAD = (
@@ -260,18 +263,19 @@ each: how far another seed would be off is not known.
 
 
 def evaluations(
-    originals: Sequence[Puzzle], runs: Sequence[Path], ends: dict[Path, str], varied: Path
+    originals: Sequence[Puzzle], runs: Sequence[Path], ends: dict[Path, str], mean: Path, varied: Path
 ) -> dict[str, list[tuple[Path, Asked]]]:
     """Heading to evaluations, each with the run that keeps it. `runs`: the first of them to the last; `ends`: how their
-    models are called; `varied`: the run of `recipes/varied.toml`."""
+    models are called; `mean`: folder of the mean of the last two; `varied`: the run of `recipes/varied.toml`."""
     of_2025 = partial(Asked, puzzles=lambda: originals)
-    first, run = runs[0], runs[-1]
-    last, renamed = run / "model", partial(_retold, originals, names=1)
+    first, run = runs[0], mean
+    last, renamed = mean / "model", partial(_retold, originals, names=1)
     return {
         OF_2025: [
             (first, of_2025(label="before training", model=SMOLLM2)),
             (first, of_2025(label="before training, mode answer", model=SMOLLM2, mode="answer")),
             *((one, of_2025(label=end, model=one / "model")) for one, end in ends.items()),
+            (run, of_2025(label=MEAN, model=last)),
             (run, of_2025(label="… constrained", model=last, constrain=True)),
             (run, of_2025(label="… in parts of ten clues", model=last, most=10)),
             (run, of_2025(label="… in parts of ten clues, constrained", model=last, most=10, constrain=True)),
@@ -308,6 +312,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("original", type=Path, help="the validation puzzles of 2025")
     parser.add_argument("--run", type=Path, default=Path("runs/finish"))
+    parser.add_argument("--mean", type=Path, default=Path("runs/mean"), help="folder of the last two models' mean")
     parser.add_argument("--varied", type=Path, default=Path("runs/varied"))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--checkpoints", action="store_true", help="evaluate every checkpoint kept, for the curve")
@@ -324,7 +329,7 @@ def main() -> None:
         parser.error(f"{options.run}: no run; train the recipes above, or name another with --run")
     ends = {run: f"after {RunDirectory.open(run).config.name}.toml" for run in runs}
 
-    groups = evaluations(originals, runs, ends, options.varied)
+    groups = evaluations(originals, runs, ends, options.mean, options.varied)
     found: dict[str, tuple[Asked, list[EvaluationRow]]] = {}
     lines = [
         "# A model of 135 million parameters translates, a solver answers",
@@ -344,7 +349,7 @@ def main() -> None:
                 found[asked.label] = asked, rows_or_none
                 body.append(figures(asked, rows_or_none))
         lines += [f"## {title}", "", *table(HEAD, body)] if body else []
-    best = ends[options.run]
+    best = MEAN
     for other in (
         "… constrained",
         "… in parts of ten clues",

@@ -426,6 +426,17 @@ def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path) -> None:
     assert refused.returncode == 2 and "did you mean 'grpo.kl'" in refused.stderr
 
 
+def test_average_writes_a_model_that_loads(puzzles: Path, model: Path, tmp_path: Path) -> None:
+    mean = tmp_path / "mean"
+    made = sleuth("average", model, model, "--out", mean)
+    assert made.returncode == 0 and "mean of 2 models" in made.stderr, made.stderr
+    assert sleuth("ask", puzzles, "--model", mean, "--max-new-tokens", "4").returncode == 0
+    refused = sleuth("average", model, model, "--out", mean)
+    assert refused.returncode == 2 and "there already" in refused.stderr
+    refused = sleuth("average", model, tmp_path / "none", "--out", tmp_path / "other")
+    assert refused.returncode == 2 and "no model folder" in refused.stderr and not (tmp_path / "other").exists()
+
+
 def test_distill_keeps_what_is_right(puzzles: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "d.jsonl"
     asked = ["--model", model, "--max-new-tokens", "4", "--samples", "2", "--count", "2", "--out", out]

@@ -447,6 +447,22 @@ def fork(
 
 
 @app.command
+def average(*model: str, out: Path) -> None:
+    """Write the model whose weights are the mean of several: runs that went on from one another, or from the same.
+
+    Parameters
+    ----------
+    model
+        Two or more, each a local folder, a Hugging Face id, or a run's `model` folder.
+    out
+        Folder for it.
+    """
+    from sleuth.workbench import average_models
+
+    average_models(model, out)
+
+
+@app.command
 def distill(
     *,
     model: str = "smollm2-135m",

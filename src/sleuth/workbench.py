@@ -76,6 +76,15 @@ def fork_run(parent: Path, step: str, path: Path, overrides: Mapping[str, str]) 
     resume_run(path)
 
 
+def average_models(models: Sequence[str], out: Path) -> None:
+    """Writes the mean of models."""
+    _need_extra()
+    from sleuth.training.average import average
+
+    average(models, out)
+    say(f"the mean of {len(models)} models: {out}")
+
+
 def distill_model(
     puzzles: Sequence[Puzzle],
     model: str,
