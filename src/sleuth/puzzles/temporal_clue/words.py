@@ -167,6 +167,8 @@ _VARIED = {
         "{3:opening}{0:person} walked out of {1:room} into {2:room}",
         "from {1:room} {0:person} had come to {2:room}{3:when}",
         "{0:person} moved out of {1:room} and into {2:room}{3:when}",
+        "{0:person} moved across from {1:room} to {2:room}{3:when}",
+        "{3:opening}{0:person} moved to {2:room} from {1:room}",
     ),
     "carry": (
         "{0:person} carried {1:item} from {2:room} to {3:room}{4:when}",
