@@ -28,7 +28,7 @@ def test_the_order_of_lines_is_free() -> None:
 
 
 def test_each_fault_by_hand() -> None:
-    assert LINES[3] == "in( Baron Zhao, Long Gallery, 12:00 AM)"
+    assert LINES[3] == "in( Nurse Newman, Quarry, 12:00 AM)"
     rest = [None] * (len(LINES) - 1)
 
     def instead(line: str) -> Fault | None:
@@ -36,11 +36,11 @@ def test_each_fault_by_hand() -> None:
         assert found[:3] + found[4:] == rest
         return found[3]
 
-    assert instead(" in(baron zhao, long gallery, 12:00 am).") is None
-    assert instead("in(Baron Zhao, Ballroom, 12:00 AM)") is Fault.UNREADABLE
-    assert instead("murderer(Baron Zhao)") is Fault.KIND
-    assert instead("in(Baron Zhao, Pine Grove, 12:00 AM)") is Fault.ARGUMENTS
-    assert instead(LINES[0]) is Fault.ARGUMENTS, "said before, so it tells nothing"
+    assert instead(" in(nurse newman, quarry, 12:00 am).") is None
+    assert instead("in(Nurse Newman, Ballroom, 12:00 AM)") is Fault.UNREADABLE
+    assert instead("murderer(Nurse Newman)") is Fault.KIND
+    assert instead("in(Nurse Newman, Maze, 12:00 AM)") is Fault.ARGUMENTS
+    assert instead(LINES[2]) is Fault.ARGUMENTS, "said before, so it tells nothing"
 
 
 def test_a_line_left_out_spoils_no_other() -> None:
