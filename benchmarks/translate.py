@@ -6,13 +6,15 @@
     sleuth train recipes/longest.toml
     sleuth train recipes/finish.toml
     sleuth average runs/longest/model runs/finish/model --out runs/mean/model
+    sleuth train recipes/sharpen.toml
     sleuth train recipes/varied.toml
-    python benchmarks/translate.py temporal-clue-val.json [--run RUN] [--mean FOLDER] [--out docs/results]
+    sleuth train recipes/varied-longer.toml
+    sleuth average runs/varied/model runs/varied-longer/model --out runs/varied-mean/model
+    python benchmarks/translate.py temporal-clue-val.json [--runs runs] [--out docs/results]
 
-One greedy completion of each puzzle in mode `program`, by the model of the run, by those of the runs that it went on
-from, and by the mean of the last two. Every evaluation is kept in the folder `translate` of the run it is about and not
-made again, so the command can be stopped, and given again as runs get further: what has no model yet is left out of the
-tables.
+One greedy completion of each puzzle in mode `program`, by the models on the way and by the last. Every evaluation is
+kept in the folder `translate` of the run it is about and not made again, so the command can be stopped, and given again
+as runs get further: what has no model yet is left out of the tables.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 import torch
@@ -48,6 +51,17 @@ from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.retell import retold
 from sleuth.runs.directory import RunDirectory, step_of
 from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
+
+CHAIN = ("unseen", "program", "longer", "longest", "finish")
+"""Recipes, and folders of their runs; each goes on from the one before."""
+MEAN, SHARPENED, LAST = "mean", "sharpen", "sharpen"
+VARIED = ("varied", "varied-longer", "varied-mean")
+NAMES = {
+    **{name: f"after {name}.toml" for name in (*CHAIN, SHARPENED, *VARIED)},
+    MEAN: "mean of the last two",
+    "varied-mean": "mean of these two",
+}
+"""Folder of a model to how the tables call it."""
 
 LONGEST_PROGRAM = 2800
 """Tokens; the longest of the 64 puzzles' programs has about 2,500."""
@@ -75,10 +89,14 @@ class Asked:
     """Clues shown at a time; 0: all."""
 
 
+Kept = tuple[Path, Asked]
+"""An evaluation behind the folder that keeps it, in `translate`."""
+
+
 @cache
-def own(style: str, level: str = "reference") -> tuple[Puzzle, ...]:
-    """Puzzles that no training sees."""
-    return tuple(make_puzzles(Order("temporal-clue", level, "test", SEED, COUNT, style)))
+def own(style: str, level: str = "reference", split: str = "test") -> tuple[Puzzle, ...]:
+    """Puzzles that no training sees; between models it is chosen by those of split `val`."""
+    return tuple(make_puzzles(Order("temporal-clue", level, split, SEED, COUNT, style)))
 
 
 def rows_of(asked: Asked, folder: Path, only_made: bool = False) -> list[EvaluationRow] | None:
@@ -137,9 +155,7 @@ def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
 
 
 OF_2025 = "The 64 validation puzzles of 2025"
-
-MEAN = "mean of the last two"
-UNSEEN_IN_PARTS = "after varied.toml, in parts of ten clues"
+IN_PARTS = ", in parts of ten clues"
 
 HEAD = (
     "",
@@ -219,7 +235,7 @@ def losses_of(run: RunDirectory, hours: dict[int, float]) -> Iterator[tuple[floa
 
 def hours_by_step(run: RunDirectory) -> dict[int, float]:
     """Hours behind each optimizer step, warm start and GRPO in one count, with sampling and checkpoints."""
-    sft = -(-run.config.sft.examples // run.config.sft.batch_size)
+    sft = run.config.sft.steps
     spent: dict[int, float] = {}
     for line in run.read_timings():
         if line.phase in ("sft", "grpo"):
@@ -232,13 +248,10 @@ def hours_by_step(run: RunDirectory) -> dict[int, float]:
     return hours
 
 
-def lineage(run: Path) -> list[Path]:
-    """The runs that this one's weights have gone through, the first of them first."""
-    found: list[Path] = []
-    while (run / "config.json").exists():
-        found.insert(0, run)
-        run = Path(RunDirectory.open(run).config.model.name).parent
-    return found
+def supervised(run: Path) -> Path:
+    """The checkpoint behind the run's warm start, once it is there."""
+    steps = RunDirectory.open(run).config.sft.steps if (run / "config.json").exists() else 0
+    return run / "checkpoints" / f"step_{steps:06}"
 
 
 def checkpoints_of(run: Path) -> list[tuple[int, Path]]:
@@ -263,47 +276,61 @@ tool. And one run each: how far another seed would be off is not known.
 """
 
 
-def evaluations(
-    originals: Sequence[Puzzle], runs: Sequence[Path], ends: dict[Path, str], mean: Path, varied: Path
-) -> dict[str, list[tuple[Path, Asked]]]:
-    """Heading to evaluations, each with the run that keeps it. `runs`: the first of them to the last; `ends`: how their
-    models are called; `mean`: folder of the mean of the last two; `varied`: the run of `recipes/varied.toml`."""
-    of_2025 = partial(Asked, puzzles=lambda: originals)
-    first, last, renamed = runs[0], mean / "model", partial(_retold, originals, names=1)
+def evaluations(originals: Sequence[Puzzle], runs: Path) -> dict[str, list[Kept]]:
+    """Heading to evaluations of the models under `runs`."""
+    renamed = partial(_retold, originals, names=1)
+    sharpened = runs / SHARPENED
+
+    def by(name: str, label: str, puzzles: Callable[[], Sequence[Puzzle]] = lambda: originals, **how: Any) -> Kept:
+        return runs / name, Asked(label, puzzles, runs / name / "model", **how)
+
+    def untrained(label: str, mode: Mode) -> Kept:
+        return runs / CHAIN[0], Asked(label, lambda: originals, SMOLLM2, mode)
+
+    def chosen_by(label: str, folder: Path, model: Path) -> Iterator[Kept]:
+        for level in ("2", "reference"):
+            yield folder, Asked(f"level {level}, {label}", partial(own, "original", level, "val"), model)
+
     return {
         OF_2025: [
-            (first, of_2025(label="before training", model=SMOLLM2)),
-            (first, of_2025(label="before training, mode answer", model=SMOLLM2, mode="answer")),
-            *((one, of_2025(label=end, model=one / "model")) for one, end in ends.items()),
-            (mean, of_2025(label=MEAN, model=last)),
-            (mean, of_2025(label="… constrained", model=last, constrain=True)),
-            (mean, of_2025(label="… in parts of ten clues", model=last, most=10)),
-            (mean, of_2025(label="… in parts of ten clues, constrained", model=last, most=10, constrain=True)),
-            (mean, of_2025(label="… clue by clue", model=last, most=1)),
-            (mean, of_2025(label="… with two retries", model=last, retries=2)),
-            (mean, of_2025(label="… asked in mode answer", model=last, mode="answer")),
+            untrained("before training", "program"),
+            untrained("before training, mode answer", "answer"),
+            *(by(name, NAMES[name]) for name in (*CHAIN, MEAN)),
+            by(MEAN, NAMES[MEAN] + IN_PARTS, most=10),
+            by(SHARPENED, NAMES[SHARPENED]),
+            by(LAST, "… constrained", constrain=True),
+            by(LAST, "… in parts of ten clues", most=10),
+            by(LAST, "… in parts of ten clues, constrained", most=10, constrain=True),
+            by(LAST, "… clue by clue", most=1),
+            by(LAST, "… with two retries", retries=2),
+            by(LAST, "… asked in mode answer", mode="answer"),
         ],
         "The same 64, by a model that saw neither layout nor phrasing": [
-            (varied, of_2025(label="after varied.toml", model=varied / "model")),
-            (varied, of_2025(label=UNSEEN_IN_PARTS, model=varied / "model", most=10)),
+            made for name in VARIED for made in (by(name, NAMES[name]), by(name, NAMES[name] + IN_PARTS, most=10))
         ],
         "Told in other words and layouts": [
             *(
-                (mean, Asked(f"the 64 in style {style}", partial(_retold, originals, style=style), last))
+                by(LAST, f"the 64 in style {style}", partial(_retold, originals, style=style))
                 for style in ("plain", "terse", "witness")
             ),
-            (mean, Asked("the 64 with other names", renamed, last)),
-            (mean, Asked("the 64 with other names, in parts of ten clues", renamed, last, most=10)),
+            by(LAST, "the 64 with other names", renamed),
+            by(LAST, "the 64 with other names" + IN_PARTS, renamed, most=10),
+        ],
+        "Puzzles of our own, style original, split val": [
+            *chosen_by(NAMES[MEAN], runs / MEAN, runs / MEAN / "model"),
+            *chosen_by("… and the supervised part of sharpen.toml", sharpened, supervised(sharpened)),
+            *chosen_by("… and its GRPO", sharpened, sharpened / "model"),
         ],
         "Puzzles of our own, level reference": [
-            (mean, Asked("style original", partial(own, "original"), last)),
-            (mean, Asked("style original, in parts of ten clues", partial(own, "original"), last, most=10)),
-            (mean, Asked("style mixed", partial(own, "mixed"), last)),
-            (first, Asked(f"style mixed, {ends[first]}", partial(own, "mixed"), first / "model")),
-            (varied, Asked("style varied, after varied.toml", partial(own, "varied"), varied / "model")),
+            by(MEAN, f"style original, {NAMES[MEAN]}", partial(own, "original")),
+            by(LAST, "style original", partial(own, "original")),
+            by(LAST, "style original" + IN_PARTS, partial(own, "original"), most=10),
+            by(LAST, "style mixed", partial(own, "mixed")),
+            by(CHAIN[0], f"style mixed, {NAMES[CHAIN[0]]}", partial(own, "mixed")),
+            by(VARIED[-1], f"style varied, {NAMES[VARIED[-1]]}", partial(own, "varied")),
         ],
         "Puzzles of our own, style original": [
-            (mean, Asked(f"level {level}", partial(own, "original", level), last)) for level in "12345"
+            by(LAST, f"level {level}", partial(own, "original", level)) for level in "12345"
         ],
     }
 
@@ -311,9 +338,7 @@ def evaluations(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("original", type=Path, help="the validation puzzles of 2025")
-    parser.add_argument("--run", type=Path, default=Path("runs/finish"))
-    parser.add_argument("--mean", type=Path, default=Path("runs/mean"), help="folder of the last two models' mean")
-    parser.add_argument("--varied", type=Path, default=Path("runs/varied"))
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that the commands above wrote to")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--checkpoints", action="store_true", help="evaluate every checkpoint kept, for the curve")
     parser.add_argument("--only-made", action="store_true", help="make no evaluation, tell what is there")
@@ -324,12 +349,7 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     originals = import_original(options.original)
     asking = partial(Asked, puzzles=lambda: originals)
-    runs = lineage(options.run)
-    if not runs:
-        parser.error(f"{options.run}: no run; train the recipes above, or name another with --run")
-    ends = {run: f"after {RunDirectory.open(run).config.name}.toml" for run in runs}
-
-    groups = evaluations(originals, runs, ends, options.mean, options.varied)
+    groups = evaluations(originals, options.runs)
     found: dict[str, tuple[Asked, list[EvaluationRow]]] = {}
     lines = [
         "# A model of 135 million parameters translates, a solver answers",
@@ -349,7 +369,7 @@ def main() -> None:
                 found[asked.label] = asked, rows_or_none
                 body.append(figures(asked, rows_or_none))
         lines += [f"## {title}", "", *table(HEAD, body)] if body else []
-    best = MEAN if MEAN in found else ends[options.run]
+    best = NAMES[LAST]
     for other in (
         "… constrained",
         "… in parts of ten clues",
@@ -367,26 +387,27 @@ def main() -> None:
         every = [one for each in clues.values() for one in each]
         lines += [f"## What goes wrong: {best}", "", *by_kind(every), *by_size(originals, rows), *slips(clues), ""]
 
-    if UNSEEN_IN_PARTS in found:
-        unseen = clues_of(originals, found[UNSEEN_IN_PARTS][1])
-        every = [one for each in unseen.values() for one in each]
-        lines += [f"## What goes wrong: {UNSEEN_IN_PARTS}", "", *by_kind(every)]
+    unseen = NAMES[VARIED[-1]] + IN_PARTS
+    if unseen in found:
+        every = [one for each in clues_of(originals, found[unseen][1]).values() for one in each]
+        lines += [f"## What goes wrong: {unseen}, which saw neither layout nor phrasing", "", *by_kind(every)]
 
     points: list[tuple[str, float, Interval]] = []
     losses: list[tuple[str, float, float]] = []
     spent = 0.0
-    for run in runs:
-        opened = RunDirectory.open(run)
-        what = opened.config.name
-        hours = hours_by_step(opened)
+    for what in (*CHAIN, SHARPENED):
+        run = options.runs / what
+        if not (run / "config.json").exists():
+            continue
+        hours = hours_by_step(opened := RunDirectory.open(run))
         losses += [(what, spent + at, loss) for at, loss in losses_of(opened, hours)]
         for step, path in checkpoints_of(run) if options.checkpoints else []:
             rows_or_none = rows_of(asking(label=f"step {step}", model=path), run / "translate", options.only_made)
             if rows_or_none is not None and step in hours:
                 points.append((what, spent + hours[step], summarise(rows_or_none).strict))
         spent += max(hours.values(), default=0.0)
-        if ends[run] in found:
-            points.append((what, spent, summarise(found[ends[run]][1]).strict))
+        if NAMES[what] in found:
+            points.append((what, spent, summarise(found[NAMES[what]][1]).strict))
     if losses:
         atomic_write(options.out / "program.svg", curves(losses, points).encode())
         lines += ["## Learning curve", "", "![against hours of training](program.svg)", ""]
