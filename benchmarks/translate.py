@@ -7,6 +7,7 @@
     sleuth train recipes/finish.toml
     sleuth average runs/longest/model runs/finish/model --out runs/mean/model
     sleuth train recipes/sharpen.toml
+    sleuth average runs/mean/model runs/sharpen/model --out runs/last/model
     sleuth train recipes/varied.toml
     sleuth train recipes/varied-longer.toml
     sleuth average runs/varied/model runs/varied-longer/model --out runs/varied-mean/model
@@ -54,11 +55,12 @@ from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
 
 CHAIN = ("unseen", "program", "longer", "longest", "finish")
 """Recipes, and folders of their runs; each goes on from the one before."""
-MEAN, SHARPENED, LAST = "mean", "sharpen", "sharpen"
+MEAN, SHARPENED, LAST = "mean", "sharpen", "last"
 VARIED = ("varied", "varied-longer", "varied-mean")
 NAMES = {
     **{name: f"after {name}.toml" for name in (*CHAIN, SHARPENED, *VARIED)},
-    MEAN: "mean of the last two",
+    MEAN: "mean of longest and finish",
+    LAST: "mean of that and sharpen",
     "varied-mean": "mean of these two",
 }
 """Folder of a model to how the tables call it."""
@@ -298,6 +300,7 @@ def evaluations(originals: Sequence[Puzzle], runs: Path) -> dict[str, list[Kept]
             *(by(name, NAMES[name]) for name in (*CHAIN, MEAN)),
             by(MEAN, NAMES[MEAN] + IN_PARTS, most=10),
             by(SHARPENED, NAMES[SHARPENED]),
+            by(LAST, NAMES[LAST]),
             by(LAST, "… constrained", constrain=True),
             by(LAST, "… in parts of ten clues", most=10),
             by(LAST, "… in parts of ten clues, constrained", most=10, constrain=True),
@@ -320,6 +323,7 @@ def evaluations(originals: Sequence[Puzzle], runs: Path) -> dict[str, list[Kept]
             *chosen_by(NAMES[MEAN], runs / MEAN, runs / MEAN / "model"),
             *chosen_by("… and the supervised part of sharpen.toml", sharpened, supervised(sharpened)),
             *chosen_by("… and its GRPO", sharpened, sharpened / "model"),
+            *chosen_by(NAMES[LAST], runs / LAST, runs / LAST / "model"),
         ],
         "Puzzles of our own, level reference": [
             by(MEAN, f"style original, {NAMES[MEAN]}", partial(own, "original")),
