@@ -39,9 +39,9 @@ def make(
 def train(config: RunConfig, path: str | Path) -> RunDirectory:
     """Trains from a configuration into the folder `path`; a run that is there and was stopped goes on.
 
-    Puzzles are made by several processes: a script that calls this needs to be guarded by `if __name__ == "__main__"`, as
-    `multiprocessing` does. Raises `UserError` if the folder holds something else or the model can't be loaded. Needs the
-    extra `train`.
+    Puzzles are made by several processes: a script that calls this needs to be guarded by
+    `if __name__ == "__main__"`, as `multiprocessing` does. Raises `UserError` if the folder holds something else or the
+    model can't be loaded. Needs the extra `train`.
     """
     from sleuth.runs.directory import RunDirectory
     from sleuth.training import run as training
