@@ -60,10 +60,12 @@ VARIED = ("varied", "varied-longer", "varied-mean")
 NAMES = {
     **{name: f"after {name}.toml" for name in (*CHAIN, SHARPENED, *VARIED)},
     MEAN: "mean of longest and finish",
-    LAST: "mean of that and sharpen",
-    "varied-mean": "mean of these two",
+    LAST: "mean of that mean and sharpen",
+    "varied-mean": "mean of varied and varied-longer",
 }
 """Folder of a model to how the tables call it."""
+AVERAGED = {CHAIN[-1]: MEAN, SHARPENED: LAST}
+"""Run to the mean that is taken behind it."""
 
 LONGEST_PROGRAM = 2800
 """Tokens; the longest of the 64 puzzles' programs has about 2,500."""
@@ -424,8 +426,9 @@ def main() -> None:
             if rows_or_none is not None and step in hours:
                 points.append((what, spent + hours[step], summarise(rows_or_none).strict))
         spent += max(hours.values(), default=0.0)
-        if NAMES[what] in found:
-            points.append((what, spent, summarise(found[NAMES[what]][1]).strict))
+        for name, label in ((what, what), (AVERAGED.get(what), "means of weights")):
+            if name and NAMES[name] in found:
+                points.append((label, spent, summarise(found[NAMES[name]][1]).strict))
     if losses:
         atomic_write(options.out / "program.svg", curves(losses, points).encode())
         lines += ["## Learning curve", "", "![against hours of training](program.svg)", ""]
