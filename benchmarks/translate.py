@@ -67,6 +67,10 @@ NAMES = {
 AVERAGED = {CHAIN[-1]: MEAN, SHARPENED: LAST}
 """Run to the mean that is taken behind it."""
 
+SUPERVISED, AND_GRPO = "… and the supervised part of sharpen.toml", "… and its GRPO"
+CHOSEN_BY = ("2", "reference")
+"""Levels by which it is chosen between models."""
+
 LONGEST_PROGRAM = 2800
 """Tokens; the longest of the 64 puzzles' programs has about 2,500."""
 LONGEST_CLUE = 100
@@ -299,7 +303,7 @@ def evaluations(originals: Sequence[Puzzle], runs: Path) -> dict[str, list[Kept]
         return runs / CHAIN[0], Asked(label, lambda: originals, SMOLLM2, mode)
 
     def chosen_by(label: str, folder: Path, model: Path) -> Iterator[Kept]:
-        for level in ("2", "reference"):
+        for level in CHOSEN_BY:
             yield folder, Asked(f"level {level}, {label}", partial(own, "original", level, "val"), model)
 
     return {
@@ -330,8 +334,8 @@ def evaluations(originals: Sequence[Puzzle], runs: Path) -> dict[str, list[Kept]
         ],
         "Puzzles of our own, style original, split val": [
             *chosen_by(NAMES[MEAN], runs / MEAN, runs / MEAN / "model"),
-            *chosen_by("… and the supervised part of sharpen.toml", sharpened, supervised(sharpened)),
-            *chosen_by("… and its GRPO", sharpened, sharpened / "model"),
+            *chosen_by(SUPERVISED, sharpened, supervised(sharpened)),
+            *chosen_by(AND_GRPO, sharpened, sharpened / "model"),
             *chosen_by(NAMES[LAST], runs / LAST, runs / LAST / "model"),
         ],
         "Puzzles of our own, level reference": [
@@ -385,16 +389,15 @@ def main() -> None:
                 body.append(figures(asked, rows_or_none))
         lines += [f"## {title}", "", *table(HEAD, body)] if body else []
     best = NAMES[LAST]
-    for other in (
-        "… constrained",
-        "… in parts of ten clues",
-        "… clue by clue",
-        "… with two retries",
-        "the 64 with other names",
-    ):
-        if best in found and other in found:
-            difference = compare(found[best][1], found[other][1])
-            lines += [f"{other}, against {best}, puzzle by puzzle: {shown(difference.strict)} wholly right.", ""]
+    pairs = [
+        *((best, other) for other in ("… constrained", "… in parts of ten clues", "… clue by clue")),
+        *((best, other) for other in ("… with two retries", "the 64 with other names")),
+        *((f"level {level}, {SUPERVISED}", f"level {level}, {AND_GRPO}") for level in CHOSEN_BY),
+    ]
+    for one, other in pairs:
+        if one in found and other in found:
+            difference = compare(found[one][1], found[other][1])
+            lines += [f"{other}, against {one}, puzzle by puzzle: {shown(difference.strict)} wholly right.", ""]
 
     if best in found:
         asked, rows = found[best]
