@@ -10,13 +10,14 @@ READY := $(VENV)/.ready
 # Tasks of another library: three of its dependencies are built from source, one with a C compiler.
 GYM := $(VENV)/.gym
 
-.PHONY: demo test check bench clean help
+.PHONY: demo test check bench golden clean help
 
 help:
 	@echo "make demo   puzzles, a model failing at them, its training, a report (about 10 minutes on 2 cores)"
 	@echo "make test   the tests"
 	@echo "make check  linter and type checker"
 	@echo "make bench  the benchmarks, into benchmarks/results"
+	@echo "make golden digests of the puzzles of new versions of families"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sleuth needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
@@ -45,6 +46,9 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/puzzles.py --out benchmarks/results
 	$(BIN)/python benchmarks/rollout.py --out benchmarks/results
+
+golden: $(READY)
+	$(BIN)/python -m tests.contract.golden
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
