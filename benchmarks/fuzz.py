@@ -29,8 +29,8 @@ from sleuth.grading.worker import MEMORY_BYTES, SECONDS, Worker
 from sleuth.logic.cpsat import CpModel
 from sleuth.progress import track
 from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
-from sleuth.puzzles.targets import target
 
 STYLES = ("plain", "terse", "witness", "original", "varied")
 MODES: tuple[Mode, ...] = ("answer", "reason", "program")
@@ -164,7 +164,7 @@ def main() -> None:
         for family, level, style, count in SOURCES
         for index in range(count)
     ]
-    targets = {(puzzle.id, mode): target(puzzle, mode) for puzzle in puzzles for mode in MODES}
+    targets = {(puzzle.id, mode): gold_completion(puzzle, mode) for puzzle in puzzles for mode in MODES}
     outcomes, slowest_s = {mode: Counter[str]() for mode in MODES}, 0.0
     worker = Worker(memory_bytes=MEMORY_BYTES // 5)
     worker.grade(puzzles[0], "", "program")

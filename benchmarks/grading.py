@@ -20,9 +20,9 @@ from sleuth.grading.reading import read_puzzle
 from sleuth.grading.worker import grade_safely
 from sleuth.logic.formulas import holds
 from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.solve import solve_text
-from sleuth.puzzles.targets import target
 
 PUZZLES, COMPLETIONS = 100, 8
 GRADERS = (grade, grade_safely)
@@ -42,7 +42,9 @@ def rates(level: str, rounds: int) -> list[float]:
     """Completions a second by each of `GRADERS`, which must agree."""
     rng = Random(0)
     puzzles = [make_puzzle("temporal-clue", level, "val", 17, index, "terse").puzzle for index in range(PUZZLES)]
-    work = [(puzzle, written(rng, target(puzzle, "program"))) for puzzle in puzzles for _ in range(COMPLETIONS)]
+    work = [
+        (puzzle, written(rng, gold_completion(puzzle, "program"))) for puzzle in puzzles for _ in range(COMPLETIONS)
+    ]
     taken_s: list[list[float]] = [[] for _ in GRADERS]
     expected = None
     for _ in range(1 + rounds):  # the first one warms up

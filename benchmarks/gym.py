@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from sleuth.datasets.make import Order
+from sleuth.datasets.make import PuzzleSpec
 from sleuth.grading.score import Score
 from sleuth.grading.worker import grade_safely
 from sleuth.progress import track
@@ -48,7 +48,9 @@ def main() -> None:
 
 def _row(task: str, count: int) -> tuple[str, list[float], list[str]]:
     """The task, its mean rewards without knowledge, and the cells of the table."""
-    drawn = [Order(gym.FOREIGN + task, gym.LEVEL, "train", 0, count).make(index).puzzle for index in range(2 * count)]
+    drawn = [
+        PuzzleSpec(gym.FOREIGN + task, gym.LEVEL, "train", 0, count).make(index).puzzle for index in range(2 * count)
+    ]
     test, others = drawn[:count], drawn[count:]
     empty = [_empty(task, puzzle) for puzzle in test]
     answers = Counter(answer for puzzle in others for answer in puzzle.answers.values())

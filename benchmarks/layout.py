@@ -20,10 +20,10 @@ from sleuth.grading.grade import grade
 from sleuth.grading.reading import read_puzzle
 from sleuth.policy.models import SMOLLM2, load_shape
 from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.statements import Argument, Statement
-from sleuth.puzzles.targets import target
-from sleuth.puzzles.temporal_clue.words import KINDS, formal_lexicon
+from sleuth.puzzles.temporal_clue.wording import KINDS, formal_lexicon
 
 LETTERS = {"suspect": "S", "weapon": "W", "room": "R", "time": "T", "motive": "M", "holder": "H", "direction": "D"}
 Tokens = Callable[[str], int]
@@ -35,7 +35,7 @@ def row(label: str, puzzles: Sequence[Puzzle], tokens: Tokens) -> tuple[str, ...
         kinds.update(puzzle.meta["kinds"])
     clues = kinds.total()
     pages = [tokens(puzzle.prompt) for puzzle in puzzles]
-    programs = [tokens(target(puzzle, "program")) for puzzle in puzzles]
+    programs = [tokens(gold_completion(puzzle, "program")) for puzzle in puzzles]
     both = max(page + program for page, program in zip(pages, programs, strict=True))
     counts = (len(puzzles), f"{clues / len(puzzles):.1f}", f"{sum(pages) / len(puzzles):.0f}", max(pages))
     counts += (f"{sum(programs) / len(puzzles):.0f}", f"{sum(programs) / clues:.1f}", both)
@@ -96,7 +96,7 @@ def main() -> None:
     rows = [row(label, puzzles, tokens) for label, puzzles in sorts.items()]
     title = f"Pages and programs in SmolLM2's tokens ({machine()})"
     write_table("layout", title, head, rows, options.out)
-    right = sum(grade(puzzle, target(puzzle, "program"), "program").correct for puzzle in found)
+    right = sum(grade(puzzle, gold_completion(puzzle, "program"), "program").correct for puzzle in found)
     print(f"\nprograms of the clues as read that answer right: {right} of {len(found)}\n")
     spent: dict[str, list[int]] = {}
     for puzzle in found:

@@ -19,12 +19,12 @@ import torch
 
 from common import machine, write_table
 from sleuth.config import Mode, ModelConfig, OptimizerConfig, RunConfig
-from sleuth.datasets.make import Order
+from sleuth.datasets.make import PuzzleSpec
 from sleuth.policy import nano
-from sleuth.policy.asking import ask
 from sleuth.policy.machine import fast_dtype
 from sleuth.policy.models import SMOLLM2, load_model
-from sleuth.puzzles.targets import target
+from sleuth.policy.prompts import ask
+from sleuth.puzzles.gold import gold_completion
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import sft_loss
 from sleuth.training.optimizer import MasterAdamW
@@ -39,10 +39,10 @@ class Side:
     """One model, and the examples of its step."""
 
     def __init__(self, model: Any, tokenizer: Any, mode: Mode, count: int) -> None:
-        order = Order("temporal-clue", "1", "train", 0, count, "terse")
+        order = PuzzleSpec("temporal-clue", "1", "train", 0, count, "terse")
         puzzles = [order.make(index).puzzle for index in range(count)]
         self.model, self.optimizer = model, MasterAdamW(model, OptimizerConfig())
-        self.examples = [encode(tokenizer, ask(puzzle, mode), target(puzzle, mode)) for puzzle in puzzles]
+        self.examples = [encode(tokenizer, ask(puzzle, mode), gold_completion(puzzle, mode)) for puzzle in puzzles]
         self.times_s: list[float] = []
 
     def step(self) -> None:

@@ -18,10 +18,10 @@ from common import machine
 from sleuth.evaluation.statistics import Interval
 from sleuth.evaluation.summary import compare, summarise
 from sleuth.files import atomic_write
-from sleuth.policy.asking import ask
 from sleuth.policy.models import load_shape
+from sleuth.policy.prompts import ask
 from sleuth.progress import say
-from sleuth.puzzles.targets import target
+from sleuth.puzzles.gold import gold_completion
 from sleuth.runs.directory import RunDirectory
 from sleuth.runs.rows import EvaluationRow
 from sleuth.training.curriculum import Curriculum
@@ -37,7 +37,7 @@ def operations(run: RunDirectory) -> tuple[float, float]:
     _, tokenizer = load_shape(config.model.name, torch.float32)
     curriculum = Curriculum(config)
     shown = sum(
-        encode(tokenizer, ask(puzzle, config.mode), target(puzzle, config.mode)).computed_tokens
+        encode(tokenizer, ask(puzzle, config.mode), gold_completion(puzzle, config.mode)).computed_tokens
         for puzzle in curriculum.examples()
     )
     sampled = prompts = 0

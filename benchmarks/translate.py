@@ -35,7 +35,7 @@ import vl_convert
 
 from common import machine
 from sleuth.config import Mode
-from sleuth.datasets.make import Order, make_puzzles
+from sleuth.datasets.make import PuzzleSpec, make_puzzles
 from sleuth.datasets.original import import_original
 from sleuth.evaluation.evaluate import evaluate, evaluate_baselines
 from sleuth.evaluation.statistics import Interval, share_interval
@@ -43,10 +43,10 @@ from sleuth.evaluation.summary import answering, compare, summarise
 from sleuth.evaluation.translation import ClueTold, Fault, told
 from sleuth.files import atomic_write
 from sleuth.policy.base import Policy, Sampling
+from sleuth.policy.chunks import ChunkedPolicy
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
 from sleuth.policy.models import SMOLLM2, load_model
-from sleuth.policy.parts import PartByPart
 from sleuth.progress import bar, clock, say
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.retell import retold
@@ -104,7 +104,7 @@ Kept = tuple[Path, Asked]
 @cache
 def own(style: str, level: str = "reference", split: str = "test") -> tuple[Puzzle, ...]:
     """Puzzles that no training sees; between models it is chosen by those of split `val`."""
-    return tuple(make_puzzles(Order("temporal-clue", level, split, SEED, COUNT, style)))
+    return tuple(make_puzzles(PuzzleSpec("temporal-clue", level, split, SEED, COUNT, style)))
 
 
 def rows_of(asked: Asked, folder: Path, only_made: bool = False) -> list[EvaluationRow] | None:
@@ -127,7 +127,7 @@ def rows_of(asked: Asked, folder: Path, only_made: bool = False) -> list[Evaluat
     with bar(asked.label, len(puzzles) * (1 + asked.retries)) as advance:
         policy: Policy = TorchPolicy(loaded.model, loaded.tokenizer, ROWS)
         if asked.most:
-            policy = PartByPart(policy, puzzles, asked.most)
+            policy = ChunkedPolicy(policy, puzzles, asked.most)
         rows = evaluate(policy, puzzles, asked.mode, sampling, 1, advance, asked.retries)
     say(f"{asked.label}: {summarise(rows).strict.mean:.1%} wholly right, {clock(time.perf_counter() - started_s)}")
     folder.mkdir(parents=True, exist_ok=True)

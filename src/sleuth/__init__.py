@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sleuth.errors import UserError
 
 if TYPE_CHECKING:
+    from sleuth.api import make, train
     from sleuth.config import RunConfig
     from sleuth.datasets.audit import audit
     from sleuth.datasets.files import read_puzzles, write_puzzles
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from sleuth.grading.grade import grade
     from sleuth.grading.original import grade_original
     from sleuth.grading.score import Outcome, Score
-    from sleuth.library import make, train
     from sleuth.policy.base import Policy, Request, Rollout, Sampling
     from sleuth.policy.baselines import guessing, solver
     from sleuth.policy.engine import TorchPolicy
@@ -62,7 +62,7 @@ _WHERE = {
     "guessing": "sleuth.policy.baselines",
     "load_model": "sleuth.policy.models",
     "load_recipe": "sleuth.recipes",
-    "make": "sleuth.library",
+    "make": "sleuth.api",
     "rated": "sleuth.puzzles.explain",
     "read_puzzles": "sleuth.datasets.files",
     "retold": "sleuth.puzzles.retell",
@@ -70,7 +70,7 @@ _WHERE = {
     "solver": "sleuth.policy.baselines",
     "summarise": "sleuth.evaluation.summary",
     "tell": "sleuth.puzzles.explain",
-    "train": "sleuth.library",
+    "train": "sleuth.api",
     "write_puzzles": "sleuth.datasets.files",
 }
 

@@ -32,7 +32,7 @@ app = App(
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
+class SamplingOptions:
     """How a model's completions are drawn: the options that the verbs which ask a model share."""
 
     temperature: float = 0.0
@@ -65,8 +65,8 @@ class Drawing:
         )
 
 
-GREEDY = Drawing()
-SAMPLED = Drawing(temperature=1.0)
+GREEDY = SamplingOptions()
+SAMPLED = SamplingOptions(temperature=1.0)
 
 
 @app.command(name="make")
@@ -113,10 +113,10 @@ def make_command(
         Processes; 0 takes all cores. The file is the same for any number.
     """
     from sleuth.datasets.files import check_suffix, write_puzzles
-    from sleuth.datasets.make import Order, first_level, make_puzzles
+    from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
 
     check_suffix(out)
-    order = Order(family, level or first_level(family), split, seed, count, style, names, difficulty)
+    order = PuzzleSpec(family, level or first_level(family), split, seed, count, style, names, difficulty)
     order.check()
     write_puzzles(out, list(track(make_puzzles(order, workers), "making puzzles", count)))
     say(f"{count} puzzles in {out}")
@@ -356,7 +356,7 @@ def ask(
     mode: Mode = "answer",
     retries: int = 0,
     seed: int = 0,
-    drawing: Drawing = GREEDY,
+    drawing: SamplingOptions = GREEDY,
 ) -> None:
     """Ask a model one case; its answer is shown as it writes, then marked.
 
@@ -375,8 +375,8 @@ def ask(
     seed
         Seed of the draws.
     """
+    from sleuth.commands import ask_model
     from sleuth.datasets.files import read_puzzle
-    from sleuth.workbench import ask_model
 
     sampling = drawing.sampling(seed)
     ask_model(read_puzzle(file, number), model, mode, sampling, drawing.device, retries)
@@ -406,7 +406,7 @@ def train(
     device
         Short for `--model.device`.
     """
-    from sleuth.workbench import resume_run, start_run
+    from sleuth.commands import resume_run, start_run
 
     if resume is not None:
         if recipe is not None or key_values or out is not None or device is not None:
@@ -441,7 +441,7 @@ def fork(
     out
         Folder of the new run.
     """
-    from sleuth.workbench import fork_run
+    from sleuth.commands import fork_run
 
     fork_run(run, step, out, parse_overrides(key_values))
 
@@ -457,7 +457,7 @@ def average(*model: str, out: Path) -> None:
     out
         Folder for it.
     """
-    from sleuth.workbench import average_models
+    from sleuth.commands import average_models
 
     average_models(model, out)
 
@@ -475,7 +475,7 @@ def distill(
     mode: Mode = "reason",
     samples: int = 8,
     keep: int = 1,
-    drawing: Drawing = SAMPLED,
+    drawing: SamplingOptions = SAMPLED,
     out: Path,
 ) -> None:
     """Sample a model and keep its right completions, different ones only: examples for a warm start (`sft.file`).
@@ -505,15 +505,15 @@ def distill(
     out
         File for them: .jsonl.
     """
+    from sleuth.commands import distill_model
     from sleuth.datasets.files import read_puzzles
-    from sleuth.datasets.make import Order, first_level, make_puzzles
-    from sleuth.workbench import distill_model
+    from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
 
     sampling = drawing.sampling(seed)
     if file is not None:
         puzzles = read_puzzles(file)
     else:
-        order = Order(family, level or first_level(family), "train", seed, count, style)
+        order = PuzzleSpec(family, level or first_level(family), "train", seed, count, style)
         order.check()
         puzzles = list(track(make_puzzles(order), "making puzzles", count))
     distill_model(puzzles, model, mode, samples, keep, sampling, drawing.device, out)
@@ -537,7 +537,7 @@ def study(
     results
         Folder for the table and the plots; by default the folder of its runs.
     """
-    from sleuth.workbench import run_study
+    from sleuth.commands import run_study
 
     run_study(file, out, results, seed or ())
 
@@ -557,7 +557,7 @@ def eval_command(
     retries: int = 0,
     clues_at_a_time: int = 0,
     samples: int = 1,
-    drawing: Drawing = GREEDY,
+    drawing: SamplingOptions = GREEDY,
     out: Path | None = None,
 ) -> None:
     """Evaluate a model, with guessing and the solver beside it.
@@ -592,15 +592,15 @@ def eval_command(
     out
         File for every completion: .parquet.
     """
+    from sleuth.commands import evaluate_model
     from sleuth.datasets.files import read_puzzles
-    from sleuth.datasets.make import Order, first_level, make_puzzles
-    from sleuth.workbench import evaluate_model
+    from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
 
     sampling = drawing.sampling(seed)
     if file is not None:
         puzzles = read_puzzles(file)
     else:
-        order = Order(family, level or first_level(family), split, seed, count, style)
+        order = PuzzleSpec(family, level or first_level(family), split, seed, count, style)
         order.check()
         puzzles = list(track(make_puzzles(order), "making puzzles", count))
     evaluate_model(puzzles, model, mode, samples, sampling, drawing.device, out, retries, clues_at_a_time)
@@ -615,7 +615,7 @@ def report(run: Path, /) -> None:
     run
         Folder of a run.
     """
-    from sleuth.workbench import report_run
+    from sleuth.commands import report_run
 
     print(report_run(run))
 
@@ -631,7 +631,7 @@ def demo(*, out: Path = Path("runs/demo"), device: str = "auto") -> None:
     device
         `cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one.
     """
-    from sleuth.workbench import run_demo
+    from sleuth.commands import run_demo
 
     run_demo(out, device)
 

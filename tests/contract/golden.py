@@ -27,7 +27,7 @@ COUNTS = {"1": 3, "2": 2}
 SEED = 20_261_129
 
 
-def keys() -> Iterator[tuple[str, str, str, str]]:
+def all_keys() -> Iterator[tuple[str, str, str, str]]:
     """Every (family id, level, style, names) that puzzles can be made of."""
     for name in family_names():
         family = get_family(name)
@@ -55,7 +55,7 @@ def stored() -> dict[str, str]:
 def main() -> None:
     """Adds the digests that are missing. Exits with 1, and writes nothing, where one that is there has changed."""
     digests = stored()
-    for key in keys():
+    for key in all_keys():
         name = "/".join(key)
         fresh = digest(*key)  # type: ignore[arg-type]
         if digests.setdefault(name, fresh) != fresh:

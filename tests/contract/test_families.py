@@ -28,13 +28,13 @@ from sleuth.logic.clues import droppable, is_world
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import Formula, Not, World, holds
-from sleuth.policy.asking import grammar
+from sleuth.policy.prompts import grammar
 from sleuth.puzzles.canonical import SPLITS, digest, split_of
 from sleuth.puzzles.family import Family, PageText, Theory, family_names, get_family
 from sleuth.puzzles.generate import MIXED, Made, make_puzzle, write_puzzle
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.statements import Argument, Ref, Statement
-from sleuth.puzzles.targets import target
 
 COUNTS = {"1": 8, "2": 5, "3": 3, "4": 2}
 """Puzzles by level; one of every other level."""
@@ -165,7 +165,7 @@ def test_the_grammars_allow_what_a_right_completion_says(name: str, level: str) 
         for style in one.family.styles:
             puzzle = _rewritten(one, one.page.case, style)
             for mode in ("program", "answer"):
-                pattern, text = grammar(puzzle, mode), target(puzzle, mode)
+                pattern, text = grammar(puzzle, mode), gold_completion(puzzle, mode)
                 assert re.fullmatch(pattern, text)
                 assert not re.fullmatch(pattern, f"{text}\n") and not re.fullmatch(pattern, text[:-1])
 
@@ -314,7 +314,7 @@ def test_every_kind_has_words_and_a_meaning(name: str) -> None:
     assert set(family.templates) == set(family.question_templates) == set(family.styles)
     for style in family.styles:
         assert set(family.templates[style]) == set(family.kinds)
-    case, world = family.draw("3", Random(0))
+    case, world = family.sample_case("3", Random(0))
     theory, formal = family.theory(case), family.formal(case)
     lexicon = family.formal_lexicon(case)
     rng = Random(1)

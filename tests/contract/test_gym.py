@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from sleuth.datasets.files import read_puzzles, write_puzzles
-from sleuth.datasets.make import Order, first_level, make_puzzles
+from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
 from sleuth.grading.gym import GIVEN, RUN_BY_SCORERS, grade_task, harmless
 from sleuth.grading.score import Outcome
-from sleuth.policy.asking import ask
 from sleuth.policy.base import Sampling
 from sleuth.policy.baselines import solver
+from sleuth.policy.prompts import ask
 from sleuth.puzzles import gym
 from sleuth.puzzles.canonical import SPLITS, split_of
 from sleuth.puzzles.generate import Made
@@ -44,7 +44,7 @@ every_task = pytest.mark.parametrize("task", TASKS)
 @cache
 def made(task: str) -> list[Made]:
     name = gym.FOREIGN + task
-    return [Order(name, "default", split, 3, index).make(index) for index, split in enumerate(SPLITS)]
+    return [PuzzleSpec(name, "default", split, 3, index).make(index) for index, split in enumerate(SPLITS)]
 
 
 def own_item(puzzle: Puzzle, attempt: int) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def test_the_same_in_any_process() -> None:
 
 
 def test_all_of_a_file_are_different_though_the_task_has_few() -> None:
-    order = Order("reasoning-gym/tower_of_hanoi", first_level("reasoning-gym/tower_of_hanoi"), "train", 0, 12)
+    order = PuzzleSpec("reasoning-gym/tower_of_hanoi", first_level("reasoning-gym/tower_of_hanoi"), "train", 0, 12)
     puzzles = list(make_puzzles(order, workers=1))
     assert len({puzzle.prompt for puzzle in puzzles}) == 12
     single = {order.make(index).puzzle.prompt for index in range(12)}
@@ -144,7 +144,7 @@ def test_scorers_that_run_answers_are_known(tmp_path: Path, monkeypatch: pytest.
     known = {task for task, what in RUN_BY_SCORERS.items() if GIVEN in what}
     running = set()
     for task in sorted({*TASKS, *RUN_BY_SCORERS}):
-        puzzle = Order(gym.FOREIGN + task, "default", "train", 3, 0).make(0).puzzle
+        puzzle = PuzzleSpec(gym.FOREIGN + task, "default", "train", 3, 0).make(0).puzzle
         for payload in payloads:
             grade_task(puzzle, f"A. {payload}", "answer", False)
             assert not hit.exists(), (task, payload)
@@ -159,6 +159,6 @@ def test_scorers_that_run_answers_are_known(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("task", sorted(RUN_BY_SCORERS))
 def test_what_is_right_is_harmless(task: str) -> None:
     for index in range(5):
-        puzzle = Order(gym.FOREIGN + task, "default", "train", 5, index).make(index).puzzle
+        puzzle = PuzzleSpec(gym.FOREIGN + task, "default", "train", 5, index).make(index).puzzle
         assert harmless(puzzle.answers["A"]), puzzle.answers
         assert grade_task(puzzle, gym.written(puzzle.answers["A"]), "answer", False).correct

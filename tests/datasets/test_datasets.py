@@ -12,7 +12,7 @@ import sleuth
 from sleuth.datasets.audit import Finding, Remark, audit, audit_all, overview
 from sleuth.datasets.completions import grade_file
 from sleuth.datasets.files import read_puzzles, write_puzzles
-from sleuth.datasets.make import Order, make_puzzles, make_slots
+from sleuth.datasets.make import PuzzleSpec, make_puzzles, make_slots
 from sleuth.datasets.original import import_original
 from sleuth.errors import UserError
 from sleuth.logic.cpsat import CpModel
@@ -36,21 +36,21 @@ def test_round_trip(puzzles: list[Puzzle], tmp_path: Path, suffix: str) -> None:
 
 
 def test_workers_and_one_process_make_the_same() -> None:
-    order = Order("temporal-clue", "1", "val", 3, 24, "mixed")
+    order = PuzzleSpec("temporal-clue", "1", "val", 3, 24, "mixed")
     assert list(make_puzzles(order, 2)) == list(make_puzzles(order, 1))
 
 
 def test_a_file_holds_no_doubles_and_says_when_there_are_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sleuth.datasets.make.REDRAWS", 3)
-    order = Order("temporal-clue", "1", "train", 0, 10)
+    order = PuzzleSpec("temporal-clue", "1", "train", 0, 10)
     first = order.make(0)
-    monkeypatch.setattr(Order, "make", lambda self, index, attempt=0: first)
+    monkeypatch.setattr(PuzzleSpec, "make", lambda self, index, attempt=0: first)
     with pytest.raises(UserError, match="found 1 different puzzles"):
         list(make_puzzles(order, 1))
 
 
 def test_doubles_stay_where_they_are_wanted() -> None:
-    order = Order("temporal-clue", "1", "train", 0, 300)
+    order = PuzzleSpec("temporal-clue", "1", "train", 0, 300)
     as_they_come = [order.make(index) for index in range(order.count)]
     assert len({made.digest for made in as_they_come}) < order.count
     assert list(make_slots([(order, index) for index in range(order.count)], 1, different=False)) == [
@@ -199,7 +199,7 @@ def test_remarks_on_original_puzzles(number: int, letters: tuple[str, ...] | Non
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 def test_difficulty_is_stored_where_it_is_asked_for(tmp_path: Path, suffix: str) -> None:
-    order = Order("zebra", "1", "val", 3, 12)
+    order = PuzzleSpec("zebra", "1", "val", 3, 12)
     plain = list(make_puzzles(order, 1))
     rated = list(make_puzzles(replace(order, difficulty=True), 2))
     assert all("difficulty" not in puzzle.meta for puzzle in plain)

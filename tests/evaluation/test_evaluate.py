@@ -13,11 +13,11 @@ from sleuth.grading.score import Outcome
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.scripted import ScriptedPolicy
 from sleuth.puzzles.generate import make_puzzle
-from sleuth.puzzles.targets import target
+from sleuth.puzzles.gold import gold_completion
 from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
 
 PUZZLES = [make_puzzle("temporal-clue", "1", "test", 5, index).puzzle for index in range(4)]
-RIGHT = {puzzle.prompt: target(puzzle, "program") for puzzle in PUZZLES}
+RIGHT = {puzzle.prompt: gold_completion(puzzle, "program") for puzzle in PUZZLES}
 GREEDY = Sampling(8, temperature=0)
 
 

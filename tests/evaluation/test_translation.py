@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sleuth.evaluation.translation import Fault, told
 from sleuth.puzzles.generate import make_puzzle
-from sleuth.puzzles.targets import target
+from sleuth.puzzles.gold import gold_completion
 
 PUZZLE = make_puzzle("temporal-clue", "2", "val", 3, 3, "original").puzzle
-LINES = target(PUZZLE, "program").splitlines()
+LINES = gold_completion(PUZZLE, "program").splitlines()
 
 
 def faults(lines: list[str]) -> list[Fault | None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sleuth.datasets.make import Order
+from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError
 from sleuth.grading import gym as grading
 from sleuth.grading.grade import grade
@@ -21,7 +21,7 @@ needs_library = pytest.mark.skipif(importlib.util.find_spec("reasoning_gym") is 
 
 
 def puzzle(task: str) -> Puzzle:
-    return Order(f"reasoning-gym/{task}", "default", "train", 1, 0).make(0).puzzle
+    return PuzzleSpec(f"reasoning-gym/{task}", "default", "train", 1, 0).make(0).puzzle
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from sleuth.grading import Outcome, grade
 from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.solve import solve_text
-from sleuth.puzzles.targets import target
 
 PAGE = """Victim: Rex
 Suspects: Ada, Ben
@@ -121,7 +121,7 @@ def test_reward_only_for_right_answers(lines: list[str]) -> None:
 def test_targets_are_graded_correct(family: str, level: str, mode: str) -> None:
     for index in range(8):
         made = make_puzzle(family, level, "train", 5, index, "mixed").puzzle
-        score = grade(made, target(made, mode), mode)  # type: ignore[arg-type]
+        score = grade(made, gold_completion(made, mode), mode)  # type: ignore[arg-type]
         assert score.correct, (made.id, score)
 
 

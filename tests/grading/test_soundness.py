@@ -18,9 +18,9 @@ from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Not, World, holds
 from sleuth.puzzles.explain import explain, tell
 from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.statements import Statement
-from sleuth.puzzles.targets import target
 
 PAGE = """Victim: Rex
 Suspects: Ada, Mrs. Sage
@@ -206,7 +206,7 @@ def test_as_plain_enumeration_says(family: str, level: str, style: str, index: i
 def test_our_own_traces_are_sound(family: str, level: str) -> None:
     for index in range(3):
         puzzle = make_puzzle(family, level, "train", 6, index).puzzle
-        found = figures(puzzle, target(puzzle, "reason"))
+        found = figures(puzzle, gold_completion(puzzle, "reason"))
         assert found.unread == 0 and found.true == 1 and found.derived is not None and found.derived > 0.5
         for telling in ("full", "numbered"):
             text = "\n".join(tell(explain(puzzle), telling))  # type: ignore[arg-type]

@@ -20,11 +20,11 @@ from sleuth.grading import Outcome, grade
 from sleuth.grading.reading import read_puzzle
 from sleuth.grading.worker import Worker, grade_safely
 from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
-from sleuth.puzzles.targets import target
 
 SMALL, OTHER = (make_puzzle("temporal-clue", "1", "train", 3, index).puzzle for index in range(2))
-RIGHT = target(SMALL, "program")
+RIGHT = gold_completion(SMALL, "program")
 posix = pytest.mark.skipif(os.name != "posix", reason="processes and signals of POSIX")
 
 
@@ -66,9 +66,9 @@ def script(tmp_path: Path, body: str) -> list[str]:
         "import os, signal, sys, threading, time\n"
         "import sleuth\n"
         "from sleuth.grading import worker as w\n"
-        "from sleuth.puzzles.targets import target\n"
+        "from sleuth.puzzles.gold import gold_completion\n"
         "[puzzle] = sleuth.make('temporal-clue', count=1)\n"
-        "right = target(puzzle, 'program')\n" + body
+        "right = gold_completion(puzzle, 'program')\n" + body
     )
     return [sys.executable, str(path)]
 
@@ -76,7 +76,7 @@ def script(tmp_path: Path, body: str) -> list[str]:
 TEXTS = st.one_of(
     st.lists(st.sampled_from([*RIGHT.split("\n"), "in(", "x", "```"]), max_size=6).map("\n".join),
     st.text(max_size=40),
-    st.sampled_from([RIGHT, target(SMALL, "reason"), "\ud800", "\0\n" + RIGHT, '{"over": ""}\n', "A. \u2028"]),
+    st.sampled_from([RIGHT, gold_completion(SMALL, "reason"), "\ud800", "\0\n" + RIGHT, '{"over": ""}\n', "A. \u2028"]),
 )
 
 
@@ -88,7 +88,7 @@ def test_scores_are_the_same(text: str, mode: str, truncated: bool) -> None:
 
 def test_puzzles_are_not_mixed_up(worker: Worker) -> None:
     for puzzle in (SMALL, OTHER, SMALL, SMALL.model_copy(), OTHER):
-        assert worker.grade(puzzle, target(puzzle, "program"), "program").correct
+        assert worker.grade(puzzle, gold_completion(puzzle, "program"), "program").correct
 
 
 def test_time_is_bounded_and_the_next_completion_is_graded() -> None:

@@ -26,7 +26,7 @@ def compiled(variables: Space, rules: list[Formula]) -> Cnf:
     return cnf
 
 
-def teller(
+def clue_sampler(
     variables: Space, clues: list[Formula], world: World, rng: Random
 ) -> Callable[[World], tuple[Formula, Formula]]:
     """Tells a random clue that rules a world out, or where there is none a fact."""
@@ -58,7 +58,7 @@ def test_minimal_clues_leave_one_world_and_none_can_go(
     rng = Random(seed)
     cnf = compiled(variables, rules)
     before = [list(clause) for clause in cnf.clauses]
-    found = find_minimal(cnf, world, teller(variables, clues, world, rng), lambda clue: rng.random())
+    found = find_minimal(cnf, world, clue_sampler(variables, clues, world, rng), lambda clue: rng.random())
     assert cnf.clauses == before, "the compiled rules are not changed"
     assert true_worlds(variables, [*rules, *found]) == {world}
     for index in range(len(found)):
@@ -92,7 +92,7 @@ def test_clues_that_only_deletion_can_thin(seed: int) -> None:
     drawn: list[Formula] = [Iff(*rng.sample(atoms, 2)) for _ in range(150)]
     drawn += [Or(tuple(rng.sample(atoms, 3))) for _ in range(150)]
     found = find_minimal(
-        Cnf(variables), world, teller(variables, made_true(drawn, world), world, rng), lambda clue: rng.random()
+        Cnf(variables), world, clue_sampler(variables, made_true(drawn, world), world, rng), lambda clue: rng.random()
     )
     assert true_worlds(variables, found) == {world}
     for index in range(len(found)):

@@ -17,13 +17,13 @@ from sleuth.grading.answers import read_answers
 from sleuth.grading.program import read_program
 from sleuth.grading.reading import read_puzzle
 from sleuth.policy import nano
-from sleuth.policy.asking import ask, grammar
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason, Turn
 from sleuth.policy.constraint import Constraint, narrowed
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.models import end_token_id
+from sleuth.policy.prompts import ask, grammar
 from sleuth.puzzles.generate import make_puzzle
-from sleuth.puzzles.targets import target
+from sleuth.puzzles.gold import gold_completion
 from tests.devices import DEVICES
 from tests.tiny import END, VOCABULARY, tiny_llama, tiny_tokenizer
 
@@ -65,7 +65,7 @@ def encoded(tokenizer: Any, text: str) -> list[int]:
 def test_every_place_of_a_right_completion_against_a_search_over_all_tokens() -> None:
     """A byte may come where some text of the grammar goes on with it, which a matcher of prefixes tells."""
     puzzle = PUZZLES[0]
-    right = target(puzzle, "answer")
+    right = gold_completion(puzzle, "answer")
     others = re.compile(grammar(puzzle, "answer"))
     texts = [""]
     for question in puzzle.questions:
@@ -80,12 +80,12 @@ def test_every_place_of_a_right_completion_against_a_search_over_all_tokens() ->
 
 
 def test_tokenizers_that_put_a_space_before_every_line() -> None:
-    texts = [target(puzzle, mode) for puzzle in PUZZLES for mode in ("program", "answer")]
+    texts = [gold_completion(puzzle, mode) for puzzle in PUZZLES for mode in ("program", "answer")]
     tokenizer = nano.learn([puzzle.prompt for puzzle in PUZZLES] + texts, 600)
     constraint = Constraint(tokenizer, len(tokenizer) + 7, end_token_id(tokenizer))
     for puzzle in PUZZLES:
         for mode in ("program", "answer"):
-            tokens = encoded(tokenizer, target(puzzle, mode))
+            tokens = encoded(tokenizer, gold_completion(puzzle, mode))
             for mask, token in zip(constraint.along(grammar(puzzle, mode), tokens), tokens, strict=True):
                 allowed = tokens_of(mask)
                 assert token in allowed and max(allowed) < len(tokenizer)

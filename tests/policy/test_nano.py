@@ -19,8 +19,8 @@ from sleuth.policy.base import Request, Sampling
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.models import end_token_id, load_model, prompt_tokens
 from sleuth.runs.directory import INITIAL, RunDirectory
+from sleuth.training.preflight import start
 from sleuth.training.run import MODEL, train
-from sleuth.training.start import start
 
 SMALL = {"kind": "nano", "hidden": 32, "layers": 1, "heads": 2, "device": "cpu", "dtype": "float32", "threads": 1}
 

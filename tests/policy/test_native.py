@@ -19,9 +19,9 @@ from sleuth.policy.base import Request, Sampling
 from sleuth.policy.decoder import after_drop
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.fused import FusedDecoder
+from sleuth.policy.native import build as native_library
 from sleuth.policy.native import decoder as native
-from sleuth.policy.native import library as native_library
-from sleuth.policy.native.library import library
+from sleuth.policy.native.build import library
 from tests.policy.families import FAMILIES, tiny_family
 from tests.tiny import VOCABULARY, tiny_tokenizer
 
@@ -238,9 +238,9 @@ def fresh_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pat
     """Nothing is built yet, and the processor has what it takes. Gives the folder of the cache."""
     monkeypatch.setenv("SLEUTH_CACHE", str(tmp_path))
     monkeypatch.setattr(native_library, "_processor_flags", lambda: set(native_library.NEEDS))
-    library.cache_clear()
+    native_library.library.cache_clear()
     yield tmp_path
-    library.cache_clear()
+    native_library.library.cache_clear()
 
 
 def failing_compiler(folder: Path) -> str:

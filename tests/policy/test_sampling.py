@@ -1,4 +1,4 @@
-"""Drawing: worked-out draws, and frequencies against the softmax."""
+"""SamplingOptions: worked-out draws, and frequencies against the softmax."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers.generation import TopKLogitsWarper, TopPLogitsWarper
 from sleuth.errors import UserError
 from sleuth.policy import sampling
 from sleuth.policy.base import Sampling
-from sleuth.policy.native.library import library
+from sleuth.policy.native.build import library
 from sleuth.policy.sampling import CHUNK, Draws, draw, likeliest
 
 

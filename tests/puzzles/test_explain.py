@@ -27,8 +27,8 @@ from sleuth.logic.formulas import And, Formula, Not, holds
 from sleuth.puzzles.explain import Explanation, Goal, difficulty, explain, explain_page, tell
 from sleuth.puzzles.family import Theory, family_names, get_family
 from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.gold import trace
 from sleuth.puzzles.puzzle import Puzzle
-from sleuth.puzzles.targets import trace
 from tests.puzzles.test_import import ORIGINALS
 
 COUNTS = {"1": 6, "2": 3}

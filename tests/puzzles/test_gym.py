@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from sleuth.datasets.audit import audit
 from sleuth.errors import UserError
 from sleuth.play import play, show
-from sleuth.policy.asking import ask
 from sleuth.policy.base import Sampling
 from sleuth.policy.baselines import guessing
+from sleuth.policy.prompts import ask
 from sleuth.puzzles import gym
 from sleuth.puzzles.explain import explain
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle, Question
 from sleuth.puzzles.retell import retold
-from sleuth.puzzles.targets import target
 
 needs_library = pytest.mark.skipif(importlib.util.find_spec("reasoning_gym") is None, reason="needs the extra gym")
 
@@ -130,12 +130,12 @@ def test_guesses_are_right_answers_to_other_puzzles() -> None:
 
 
 def test_targets_are_answers_alone() -> None:
-    assert target(puzzle(3), "answer") == "A. 3"
-    assert target(puzzle(answers={"A": "1\n2"}), "answer") == "A.\n1\n2"
+    assert gold_completion(puzzle(3), "answer") == "A. 3"
+    assert gold_completion(puzzle(answers={"A": "1\n2"}), "answer") == "A.\n1\n2"
     with pytest.raises(UserError, match="no reasoning to show a model: sft"):
-        target(puzzle(3), "reason")
+        gold_completion(puzzle(3), "reason")
     with pytest.raises(UserError, match="no answers to show"):
-        target(puzzle(answers={}), "answer")
+        gold_completion(puzzle(answers={}), "answer")
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_puzzles_of_our_own_do_not_load_it() -> None:
     code = (
         "import sys, sleuth; [p] = sleuth.make('zebra'); sleuth.grade(p, 'A. x'); sleuth.solve(p.prompt)\n"
-        "import sleuth.cli, sleuth.workbench, sleuth.evaluation.evaluate, sleuth.datasets.completions\n"
+        "import sleuth.cli, sleuth.commands, sleuth.evaluation.evaluate, sleuth.datasets.completions\n"
         "print([name for name in sys.modules if name.startswith(('reasoning_gym', 'matplotlib'))])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

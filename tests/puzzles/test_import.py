@@ -19,10 +19,10 @@ from sleuth.errors import UserError
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import And
-from sleuth.policy.asking import grammar
+from sleuth.policy.prompts import grammar
 from sleuth.puzzles.family import PageText, get_family
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.statements import Ref, Statement
-from sleuth.puzzles.targets import target
 from tests.puzzles.temporal_clue.bridge import night_of, setting_of, solved
 from tests.puzzles.temporal_clue.truth import obeys, says
 
@@ -286,4 +286,4 @@ def test_a_page_cut_anywhere_is_read_or_refused(text: str) -> None:
 def test_the_grammars_allow_the_original_answers_and_programs() -> None:
     for puzzle in import_original(Path(os.environ["SLEUTH_DATA"]) / "temporal-clue-val.json"):
         for mode in ("program", "answer"):
-            assert re.fullmatch(grammar(puzzle, mode), target(puzzle, mode)), (puzzle.id, mode)
+            assert re.fullmatch(grammar(puzzle, mode), gold_completion(puzzle, mode)), (puzzle.id, mode)

@@ -16,8 +16,8 @@ from sleuth.puzzles.canonical import digest
 from sleuth.puzzles.explain import rated
 from sleuth.puzzles.family import get_family
 from sleuth.puzzles.generate import MIXED, Made, make_puzzle
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.retell import retold
-from sleuth.puzzles.targets import target
 from tests.puzzles.test_import import ORIGINALS
 
 SOURCES = [("temporal-clue", "1"), ("temporal-clue", "3"), ("temporal-clue", "reference"), ("zebra", "2")]
@@ -127,7 +127,8 @@ def test_an_original_puzzle_is_told_in_every_style(number: int, tmp_path: Path) 
             twin = retold(puzzle, style, names)
             assert family.read_page(twin.prompt).clues == page.clues
             assert names is not None or (
-                twin.answers == puzzle.answers and target(twin, "program") == target(puzzle, "program")
+                twin.answers == puzzle.answers
+                and gold_completion(twin, "program") == gold_completion(puzzle, "program")
             )
     assert retold(puzzle).clues == puzzle.clues, "words and all"
-    assert grade(twin, target(twin, "program"), "program").correct
+    assert grade(twin, gold_completion(twin, "program"), "program").correct

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sleuth.config import RunConfig
-from sleuth.datasets.make import Order, make_puzzles
+from sleuth.datasets.make import PuzzleSpec, make_puzzles
 from sleuth.errors import UserError
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.training.curriculum import Curriculum, is_of, suite_slots
@@ -28,7 +28,7 @@ def ids(puzzles: Any) -> list[str]:
 
 def test_one_source_is_one_stream_without_a_gap() -> None:
     curriculum = Curriculum(config())
-    wanted = ids(make_puzzles(Order("temporal-clue", "1", "train", 0, 6, "terse"), 1))
+    wanted = ids(make_puzzles(PuzzleSpec("temporal-clue", "1", "train", 0, 6, "terse"), 1))
     assert ids(curriculum.examples()) == wanted
     asked = [ids(curriculum.asked(step)) for step in (1, 2)]
     assert [key.rsplit("/", 1)[1] for step in asked for key in step] == [str(number) for number in range(6, 14)]

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from sleuth.policy.native import library
+from sleuth.policy.native import build
 from sleuth.training import kernels
 from sleuth.training.packing import Group, Packed, pack
 
 HEADS = H, K = 6, 2
 D = 32
 SCALE = 0.2
-BUILDS = {"tiles": library.TILE_NEEDS, "vectors": frozenset[str]()}
+BUILDS = {"tiles": build.TILE_NEEDS, "vectors": frozenset[str]()}
 
 
 def defined(packed: Packed, qkv_TND: Tensor) -> Tensor:
@@ -36,9 +36,9 @@ def defined(packed: Packed, qkv_TND: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("build", BUILDS)
 def test_attention_is_what_it_says(build: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not (library.NEEDS | BUILDS[build]).issubset(library._processor_flags()):
+    if not (build.NEEDS | BUILDS[build]).issubset(build._processor_flags()):
         pytest.skip("this processor has no such instructions")
-    loaded = library._load(tiles=build == "tiles")
+    loaded = build._load(tiles=build == "tiles")
     assert loaded is not None
     monkeypatch.setattr(kernels, "library", lambda: loaded)
     lengths = [(300, (1, 40, 291)), (5, (600,)), (256, (256, 33))]

@@ -12,8 +12,8 @@ from random import Random
 
 from sleuth.config import RunConfig
 from sleuth.runs.directory import RunDirectory
+from sleuth.training.preflight import start
 from sleuth.training.run import train
-from sleuth.training.start import start
 from tests.tiny import tiny_folder
 
 KILLS = 20

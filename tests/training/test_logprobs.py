@@ -13,8 +13,8 @@ from transformers import PreTrainedModel
 from sleuth.errors import UserError
 from sleuth.policy import architecture
 from sleuth.policy.constraint import Bits, Constraint
-from sleuth.policy.native.library import library
-from sleuth.training import attention, logprobs, stack
+from sleuth.policy.native.build import library
+from sleuth.training import attention, logprobs, packed_forward
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.packing import Group, micro_batches, pack
 from tests.devices import DEVICES
@@ -211,14 +211,14 @@ def test_constrained_in_bfloat16_is_as_near_to_float32_as_unpacked(entropy: bool
 def test_the_kernels_are_taken_where_they_fit(family: str) -> None:
     model = tiny_family(family)
     described = architecture.read(model)
-    assert described is not None and not stack.fits(described, pack(GROUPS))  # float32
+    assert described is not None and not packed_forward.fits(described, pack(GROUPS))  # float32
     described = architecture.read(model.to(torch.bfloat16))
     assert described is not None
     if library() is None:
         pytest.skip("THE C++ KERNELS ARE NOT TO BE HAD HERE: what they compute is not tested")
-    assert stack.fits(described, pack(GROUPS))
+    assert packed_forward.fits(described, pack(GROUPS))
     odd = architecture.read(tiny_family(family, intermediate_size=40).to(torch.bfloat16))
-    assert odd is not None and not stack.fits(odd, pack(GROUPS))
+    assert odd is not None and not packed_forward.fits(odd, pack(GROUPS))
 
 
 def test_the_models_own_attention_comes_back() -> None:

@@ -22,7 +22,7 @@ from sleuth.policy.engine import TorchPolicy
 from sleuth.training import checkpoints
 from sleuth.training.advantages import part_advantages
 from sleuth.training.batch import ScoredGroup, Task
-from sleuth.training.boundary import StepBoundary
+from sleuth.training.checkpoint_guard import CheckpointGuard
 from sleuth.training.grpo import kl_weight, train_grpo
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.optimizer import MasterAdamW
@@ -338,7 +338,7 @@ def test_an_interrupt_while_sampling_saves_the_last_whole_step(tmp_path: Path) -
 
 def test_an_interrupt_within_an_update_saves_nothing() -> None:
     saved: list[int] = []
-    with pytest.raises(KeyboardInterrupt), StepBoundary(0, 9, 9, saved.append) as boundary:
+    with pytest.raises(KeyboardInterrupt), CheckpointGuard(0, 9, 9, saved.append) as boundary:
         boundary.changing()
         boundary.finished(1)
         boundary.changing()
@@ -348,7 +348,7 @@ def test_an_interrupt_within_an_update_saves_nothing() -> None:
 
 def test_other_errors_save_nothing() -> None:
     saved: list[int] = []
-    with pytest.raises(RuntimeError), StepBoundary(0, 9, 9, saved.append) as boundary:
+    with pytest.raises(RuntimeError), CheckpointGuard(0, 9, 9, saved.append) as boundary:
         boundary.finished(1)
         raise RuntimeError
     assert saved == []

@@ -12,7 +12,7 @@ import torch
 
 from sleuth.config import RunConfig, WeightsConfig
 from sleuth.errors import UserError
-from sleuth.policy.native.library import library
+from sleuth.policy.native.build import library
 from sleuth.training import memory
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.memory import GB, Footprint, Lengths, fitted

@@ -9,8 +9,8 @@ import pytest
 
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
+from sleuth.training.preflight import start
 from sleuth.training.run import NOT_FINITE, train
-from sleuth.training.start import start
 from tests.tiny import tiny_folder
 
 

@@ -25,8 +25,8 @@ from sleuth.training.grpo import train_grpo
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.optimizer import MasterAdamW
 from sleuth.training.packing import Group, pack
+from sleuth.training.preflight import start
 from sleuth.training.reference import frozen_copy
-from sleuth.training.start import start
 from tests.tiny import tiny_folder, tiny_llama, tiny_tokenizer
 from tests.training.test_killed import files
 

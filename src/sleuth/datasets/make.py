@@ -35,7 +35,7 @@ def first_level(family: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PuzzleSpec:
     """Which puzzles to make."""
 
     family: str
@@ -68,11 +68,11 @@ class Order:
         return replace(made, puzzle=rated(made.puzzle)) if self.difficulty else made
 
 
-Slot = tuple[Order, int]
+Slot = tuple[PuzzleSpec, int]
 """A puzzle to make: of which order, and its index there."""
 
 
-def make_puzzles(order: Order, workers: int = 0) -> Iterator[Puzzle]:
+def make_puzzles(order: PuzzleSpec, workers: int = 0) -> Iterator[Puzzle]:
     """The puzzles of an order, all different, in order. `workers`: processes; 0 takes all cores.
 
     Raises `UserError` when the level has no more different puzzles.

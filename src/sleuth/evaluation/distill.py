@@ -9,8 +9,8 @@ from typing import Any
 from sleuth.config import Mode
 from sleuth.errors import UserError
 from sleuth.evaluation.evaluate import graded
-from sleuth.policy.asking import ask
 from sleuth.policy.base import Policy, Rollout, Sampling
+from sleuth.policy.prompts import ask
 from sleuth.puzzles.puzzle import Puzzle
 
 

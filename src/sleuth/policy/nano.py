@@ -17,11 +17,11 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from sleuth.config import RunConfig
-from sleuth.datasets.make import Order
-from sleuth.policy.asking import ask
+from sleuth.datasets.make import PuzzleSpec
+from sleuth.policy.prompts import ask
 from sleuth.puzzles.family import is_foreign
 from sleuth.puzzles.generate import rng_of
-from sleuth.puzzles.targets import target
+from sleuth.puzzles.gold import gold_completion
 
 PUZZLES = 256
 """The tokenizer is learned from so many of each source."""
@@ -98,10 +98,10 @@ def _texts(config: RunConfig) -> Iterator[str]:
     """What the model of a run will read and write."""
     puzzles = config.puzzles
     for source in puzzles.sources:
-        order = Order(source.family, source.level, "train", puzzles.seed, PUZZLES, source.style, source.names)
+        order = PuzzleSpec(source.family, source.level, "train", puzzles.seed, PUZZLES, source.style, source.names)
         for index in range(PUZZLES):
             puzzle = order.make(index).puzzle
             request = ask(puzzle, config.mode)
             yield from (request.system, request.user)
             if not is_foreign(source.family) or (config.sft.examples and not config.sft.file):
-                yield target(puzzle, config.mode)
+                yield gold_completion(puzzle, config.mode)

@@ -1,4 +1,4 @@
-"""Drawing tokens: one uniform number per row, looked up in the cumulative distribution.
+"""SamplingOptions tokens: one uniform number per row, looked up in the cumulative distribution.
 
 The number is a function of (seed, request key, sample, position) alone, so that a completion does not depend on what is
 computed beside it (in float32, up to a draw that falls within rounding of a boundary: about one in a hundred thousand
@@ -15,7 +15,7 @@ import hashlib
 import torch
 from torch.nn import functional
 
-from sleuth.policy.native.library import library
+from sleuth.policy.native.build import library
 
 CHUNK = 256
 """Tokens whose probabilities are summed first; the search looks at V / 256 sums, then inside one chunk."""
@@ -86,7 +86,7 @@ def draw(
 def _draw_natively(
     native: ctypes.CDLL, logits_BV: torch.Tensor, uniforms: list[float] | None, temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same in C++ (`draw.cpp`)."""
+    """The same in C++ (`sample.cpp`)."""
     rows, vocabulary = logits_BV.shape
     tokens_B, logprobs_B = torch.empty(rows, dtype=torch.long), torch.empty(rows)
     uniforms_B = torch.tensor(uniforms, dtype=torch.float64) if temperature > 0 else None

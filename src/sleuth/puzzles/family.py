@@ -88,7 +88,7 @@ class PageText:
 
 MARK = re.compile(r"(?:\d+[.)]|\(\d+\)|\[\d+\]|#\d+|[-*•+>]) ")
 """What may stand before an item of a list."""
-Teller = Callable[[World], tuple[Statement, Formula]]
+ClueSampler = Callable[[World], tuple[Statement, Formula]]
 """Other world to a clue that rules it out, with its formula."""
 CaseT = TypeVar("CaseT")
 TheoryT = TypeVar("TheoryT", bound=Theory)
@@ -137,7 +137,7 @@ class Family(ABC, Generic[CaseT, TheoryT]):
         return {kind: len(spec.slots) for kind, spec in self.kinds.items()}
 
     @abstractmethod
-    def draw(self, level: str, rng: Random) -> tuple[CaseT, World]:
+    def sample_case(self, level: str, rng: Random) -> tuple[CaseT, World]:
         """A new case of a level, and its true world."""
 
     @abstractmethod
@@ -145,7 +145,9 @@ class Family(ABC, Generic[CaseT, TheoryT]):
         """The logic of the case's shape."""
 
     @abstractmethod
-    def teller(self, case: CaseT, theory: TheoryT, world: World, level: str, style: str, rng: Random) -> Teller:
+    def clue_sampler(
+        self, case: CaseT, theory: TheoryT, world: World, level: str, style: str, rng: Random
+    ) -> ClueSampler:
         """What gives, for any other world, a random clue that is true in the true world and false in that one."""
 
     @abstractmethod

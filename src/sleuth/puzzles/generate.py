@@ -91,14 +91,14 @@ def _attempt(
     family: Family[Any, Any], level: str, split: str, seed: int, index: int, style: str, attempt: int, names: Names
 ) -> Made | None:
     rng = rng_of(family.name, family.version, level, split, seed, index, attempt)
-    case, world = family.draw(level, rng)
+    case, world = family.sample_case(level, rng)
     case = family.dressed(case, style, names, rng_of(family.name, level, split, seed, index, attempt, "names"))
     theory = family.theory(case)
     jitter = rng_of(family.name, level, split, seed, index, attempt, "order")
     clues = find_minimal(
         theory.cnf,
         world,
-        family.teller(case, theory, world, level, style, rng),
+        family.clue_sampler(case, theory, world, level, style, rng),
         lambda clue: family.kinds[clue.kind].direct + jitter.random(),
     )
     rng.shuffle(clues)

@@ -19,8 +19,8 @@ from sleuth.recipes import keys
 from sleuth.runs.directory import RunDirectory
 from sleuth.study.read import Study
 from sleuth.study.table import write_table
+from sleuth.training.preflight import start, start_from
 from sleuth.training.run import finished, train
-from sleuth.training.start import start, start_from
 
 POWER_Z = 1.96 + 0.84
 """A difference is found in 80 % of studies if it is so many standard errors (two-sided, 5 %)."""

@@ -12,15 +12,15 @@ from random import Random
 from typing import Any
 
 from sleuth.config import PuzzlesConfig, RunConfig, SourceConfig
-from sleuth.datasets.make import Order, Slot, make_slots
+from sleuth.datasets.make import PuzzleSpec, Slot, make_slots
 from sleuth.progress import track
 from sleuth.puzzles.generate import MIXED
 from sleuth.puzzles.puzzle import Puzzle
 
 
-def order_of(source: SourceConfig, split: str, seed: int, count: int) -> Order:
+def spec_of(source: SourceConfig, split: str, seed: int, count: int) -> PuzzleSpec:
     """The order for puzzles of a source."""
-    return Order(source.family, source.level, split, seed, count, source.style, source.names)
+    return PuzzleSpec(source.family, source.level, split, seed, count, source.style, source.names)
 
 
 def name_of(source: SourceConfig) -> str:
@@ -33,7 +33,7 @@ def suite_slots(puzzles: PuzzlesConfig, split: str, seed: int, count: int) -> li
     """The puzzles of an evaluation: of every source as many, taking turns. As in training, a puzzle's place in its
     source is its number here, so that no two have one id, whatever the sources have in common."""
     sources = puzzles.sources
-    orders = [order_of(source, split, seed, count) for source in sources]
+    orders = [spec_of(source, split, seed, count) for source in sources]
     return [(orders[number % len(sources)], number) for number in range(count)]
 
 
@@ -133,7 +133,7 @@ class Curriculum:
         if len(in_use) > 1:
             rng = Random(f"{self._puzzles.seed}/source/{number}")
             chosen = rng.choices(in_use, [self._sources[one].weight for one in in_use])[0]
-        return order_of(self._sources[chosen], "train", self._puzzles.seed, number + 1), number
+        return spec_of(self._sources[chosen], "train", self._puzzles.seed, number + 1), number
 
 
 def is_of(puzzle: Puzzle, source: SourceConfig) -> bool:

@@ -25,7 +25,7 @@ from sleuth.config import RunConfig
 from sleuth.policy.base import Policy, Rollout
 from sleuth.policy.constraint import Constraint
 from sleuth.training.batch import ScoredGroup, Task, TokenEnds, sample_batch, turns_by_prompt
-from sleuth.training.boundary import StepBoundary
+from sleuth.training.checkpoint_guard import CheckpointGuard
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import policy_loss, token_weight
 from sleuth.training.optimizer import MasterAdamW, scheduled_rate
@@ -65,7 +65,7 @@ def train_grpo(
     assert (constraint is not None) == config.sampling.constrain
     if start_step == 0 and config.eval.every:
         evaluate(0)
-    with StepBoundary(start_step, grpo.steps, config.checkpoint.every, save) as boundary:
+    with CheckpointGuard(start_step, grpo.steps, config.checkpoint.every, save) as guard:
         for step in range(start_step + 1, grpo.steps + 1):
             kl = kl_weight(config, step)
             groups, timings = sample_batch(policy, iter(tasks(step)), config, step, kl, reference, ends, constraint)
@@ -74,15 +74,15 @@ def train_grpo(
             rate = scheduled_rate(
                 step - 1, grpo.learning_rate, grpo.warmup_steps, grpo.steps, config.optimizer.schedule
             )
-            trained = _train(model, reference, optimizer, groups, config, rate, kl, boundary, constraint)
+            trained = _train(model, reference, optimizer, groups, config, rate, kl, guard, constraint)
 
             metrics = _sampling_metrics(groups) | trained.metrics() | {"learning_rate": rate}
             timings["train_s"] = time.perf_counter() - sampled_s
-            boundary.changing()
+            guard.changing()
             on_step(step, metrics, timings, groups)
             if config.eval.every and (step % config.eval.every == 0 or step == grpo.steps):
                 evaluate(step)
-            boundary.finished(step)
+            guard.finished(step)
 
 
 def kl_weight(config: RunConfig, step: int) -> float:
@@ -136,7 +136,7 @@ def _train(
     config: RunConfig,
     learning_rate: float,
     kl: float,
-    boundary: StepBoundary,
+    guard: CheckpointGuard,
     constraint: Constraint | None,
 ) -> _Trained:
     """Loss and step, once for each of `updates_per_batch` equal parts of the batch.
@@ -194,7 +194,7 @@ def _train(
             trained.tokens += len(logprobs_N)
             trained.entropy_sum += float(entropy_N.detach().sum())
 
-        boundary.changing()
+        guard.changing()
         update = optimizer.step(learning_rate) if plan else None
         trained.losses.append(loss_sum)
         trained.stats.append(stats_sum)

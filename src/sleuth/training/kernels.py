@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sleuth.policy.native.library import library
+from sleuth.policy.native.build import library
 from sleuth.training.packing import Packed
 
 

@@ -1,7 +1,7 @@
 """Log-probabilities of the completion tokens of a packed batch, with gradient.
 
 In bfloat16 on processors for which the C++ kernels are made, models that `sleuth.policy.architecture` describes go
-through `sleuth.training.stack`; all others, through transformers' own forward pass.
+through `sleuth.training.packed_forward`; all others, through transformers' own forward pass.
 
 Where completions were constrained to a grammar, the distributions are those over what it allowed: only the logits of
 tokens that it allowed somewhere in the batch are computed, for they are few.
@@ -23,7 +23,7 @@ from transformers import PreTrainedModel
 from sleuth.errors import UserError
 from sleuth.policy import architecture
 from sleuth.policy.constraint import columns
-from sleuth.training import kernels, stack
+from sleuth.training import kernels, packed_forward
 from sleuth.training.attention import checkpointed_layers, packed_attention
 from sleuth.training.packing import Packed
 
@@ -142,8 +142,8 @@ def completion_logprobs(
         if getattr(model.config, key, None) not in (None, 1.0):
             raise UserError(f"training does not know {key!r} of {type(model).__name__}; take another model")
     described = architecture.read(model)
-    if described is not None and stack.fits(described, packed):
-        hidden_TE = stack.hidden_states(described, packed, checkpointing)
+    if described is not None and packed_forward.fits(described, packed):
+        hidden_TE = packed_forward.hidden_states(described, packed, checkpointing)
     else:
         with packed_attention(model), checkpointed_layers(model) if checkpointing else nullcontext():
             hidden_TE = model.base_model(

@@ -26,7 +26,7 @@ from sleuth.config import RunConfig, WeightsConfig
 from sleuth.errors import UserError
 from sleuth.policy import architecture
 from sleuth.policy.native import decoder as native
-from sleuth.policy.native.library import library
+from sleuth.policy.native.build import library
 from sleuth.training.logprobs import CHUNK_TOKENS
 from sleuth.training.lowrank import trained
 from sleuth.training.optimizer import ALL

@@ -30,22 +30,23 @@ from sleuth.evaluation.evaluate import (
     said_before,
 )
 from sleuth.evaluation.summary import summarise
-from sleuth.policy.asking import ask
 from sleuth.policy.base import Rollout, Sampling
 from sleuth.policy.constraint import Constraint
 from sleuth.policy.conversations import Conversation
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.models import Loaded, load_model
+from sleuth.policy.prompts import ask
 from sleuth.progress import bar, clock, say, track
 from sleuth.puzzles.generate import rng_of
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
-from sleuth.puzzles.targets import target
 from sleuth.runs.directory import INITIAL, REFERENCE, Phase, RunDirectory
 from sleuth.runs.mirrors import Mirrors
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 from sleuth.training import checkpoints
 from sleuth.training.alarms import alarms
 from sleuth.training.batch import ScoredGroup, Task, by_prompt
+from sleuth.training.corrupted_examples import SHARE, second_turn
 from sleuth.training.curriculum import Curriculum, is_of, name_of, suite_slots
 from sleuth.training.examples import read_examples
 from sleuth.training.grpo import train_grpo
@@ -55,7 +56,6 @@ from sleuth.training.optimizer import MasterAdamW
 from sleuth.training.packing import Group
 from sleuth.training.reference import divergence_from, fluency, frozen_copy, reference_logprobs
 from sleuth.training.sft import encode, train_sft
-from sleuth.training.slips import SHARE, second_turn
 
 MODEL = "model"
 """Folder of the finished model in a run."""
@@ -226,7 +226,7 @@ class _Training:
 
     def _example(self, number: int, puzzle: Puzzle) -> Group:
         """What the solver would write, some of it in a second turn, where GRPO has such turns."""
-        config, right = self.config, target(puzzle, self.config.mode)
+        config, right = self.config, gold_completion(puzzle, self.config.mode)
         rng = rng_of("slip", config.seed, number)
         again = config.grpo.retries > 0 and config.grpo.steps > 0 and rng.random() < SHARE
         request = second_turn(puzzle, right, rng) if again else ask(puzzle, config.mode)

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from sleuth.config import SftConfig
 from sleuth.policy.base import Request
 from sleuth.policy.models import end_token_id, prompt_tokens
-from sleuth.training.boundary import StepBoundary
+from sleuth.training.checkpoint_guard import CheckpointGuard
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import sft_loss
 from sleuth.training.optimizer import MasterAdamW, scheduled_rate
@@ -45,7 +45,7 @@ def train_sft(
     `save_every` steps, after the last, and on Ctrl-C between steps, `save(step)`.
     """
     total_steps = math.ceil(len(examples) / config.batch_size)
-    with StepBoundary(start_step, total_steps, save_every, save) as boundary:
+    with CheckpointGuard(start_step, total_steps, save_every, save) as guard:
         for step in range(start_step + 1, total_steps + 1):
             started_s = time.perf_counter()
             batch = examples[(step - 1) * config.batch_size : step * config.batch_size]
@@ -63,7 +63,7 @@ def train_sft(
             rate = scheduled_rate(
                 step - 1, config.learning_rate, config.warmup_steps, total_steps, optimizer.config.schedule
             )
-            boundary.changing()
+            guard.changing()
             update = optimizer.step(rate)
             train_s = time.perf_counter() - started_s
             metrics = {
@@ -74,4 +74,4 @@ def train_sft(
                 "not_finite": float(update.skipped),
             }
             on_step(step, metrics, {"train_s": train_s})
-            boundary.finished(step)
+            guard.finished(step)

@@ -8,7 +8,7 @@ from random import Random
 
 from sleuth.puzzles.statements import Argument, Ref, Statement
 from sleuth.puzzles.temporal_clue.case import Case
-from sleuth.puzzles.temporal_clue.words import KINDS
+from sleuth.puzzles.temporal_clue.wording import KINDS
 
 TWO = Case(
     victim="Rex",

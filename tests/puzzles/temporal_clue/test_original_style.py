@@ -13,12 +13,12 @@ from sleuth.grading.grade import grade
 from sleuth.grading.soundness import Verdict
 from sleuth.puzzles.family import get_family
 from sleuth.puzzles.generate import MIXED, make_puzzle
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.prose import ReadError
 from sleuth.puzzles.retell import retold
 from sleuth.puzzles.statements import Ref, Statement
-from sleuth.puzzles.targets import target
 from sleuth.puzzles.temporal_clue import names
-from sleuth.puzzles.temporal_clue.draw import dress, in_full
+from sleuth.puzzles.temporal_clue.sampler import dress, in_full
 from tests.puzzles.temporal_clue.examples import EACH, SHARED, TWO
 from tests.puzzles.test_import import ORIGINALS
 
@@ -135,13 +135,13 @@ def test_made_puzzles_are_sound_and_keep_to_the_kinds_of_2025(level: str, count:
         assert set(puzzle.meta["kinds"]) <= KINDS_OF_2025
         assert not any(clue.endswith(".") for clue in puzzle.clues)
         assert audit(puzzle, minimal=True).problems == ()
-        assert grade(puzzle, target(puzzle, "program"), "program").correct
+        assert grade(puzzle, gold_completion(puzzle, "program"), "program").correct
 
 
 def test_a_trace_is_read_sentence_by_sentence() -> None:
     for index in range(6):
         puzzle = make_puzzle("temporal-clue", "1", "train", 8, index, "original").puzzle
-        parts = grade(puzzle, target(puzzle, "reason"), "reason").parts
+        parts = grade(puzzle, gold_completion(puzzle, "reason"), "reason").parts
         assert parts and not {Verdict.UNREAD, Verdict.FALSE} & {part.verdict for part in parts}
 
 
@@ -188,7 +188,7 @@ def test_coined_names_are_read_back(style: str) -> None:
         listed = make_puzzle("temporal-clue", level, "train", 6, index, style, names="pool").puzzle
         page = FAMILY.read_page(puzzle.prompt)
         assert page.clues == FAMILY.read_page(listed.prompt).clues, "nothing but names differs"
-        assert audit(puzzle).problems == () and grade(puzzle, target(puzzle, "program"), "program").correct
+        assert audit(puzzle).problems == () and grade(puzzle, gold_completion(puzzle, "program"), "program").correct
         words += [word for name in (*page.case.weapons, *page.case.motives) for word in name.split()]
     known = {word for name in (*names.WEAPONS, *names.MOTIVES) for word in name.split()}
     made_up = [word for word in words if word not in known]

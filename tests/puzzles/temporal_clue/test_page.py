@@ -14,7 +14,7 @@ from sleuth.puzzles.family import PageText, get_family
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue import original, page
 from sleuth.puzzles.temporal_clue.case import Case
-from sleuth.puzzles.temporal_clue.draw import LEVELS, REFERENCE, draw_case
+from sleuth.puzzles.temporal_clue.sampler import LEVELS, REFERENCE, sample_case
 from tests.puzzles.temporal_clue.examples import CASES, SHARED, arguments, kinds_for, statements
 
 FAMILY = get_family("temporal-clue")
@@ -52,7 +52,7 @@ def as_read(case: Case, found: Case) -> Case:
 @given(st.sampled_from([*sorted(CASES), *LEVELS, REFERENCE]), st.sampled_from(FAMILY.styles), st.integers(0, 10**6))
 def test_pages_are_read_back(source: str, style: str, seed: int) -> None:
     rng = Random(seed)
-    case = CASES[source] if source in CASES else draw_case(source, rng)
+    case = CASES[source] if source in CASES else sample_case(source, rng)
     text, clues, sentences, questions = page_of(case, style, rng)
     assert FAMILY.recognises(text)
     found = FAMILY.read_page(text)
@@ -240,7 +240,7 @@ def damage(text: str, rng: Random) -> str:
 @given(st.sampled_from([*sorted(CASES), "1", "2", "3"]), st.sampled_from(FAMILY.styles), st.integers(0, 10**9))
 def test_damaged_pages_are_read_or_refused(source: str, style: str, seed: int) -> None:
     rng = Random(seed)
-    case = CASES[source] if source in CASES else draw_case(source, rng)
+    case = CASES[source] if source in CASES else sample_case(source, rng)
     found = read_or_refuse(damage(page_of(case, style, rng)[0], rng))
     if found is not None:
         theory = FAMILY.theory(found.case)

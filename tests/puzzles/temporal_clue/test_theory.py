@@ -15,9 +15,9 @@ from sleuth.logic.formulas import Not, World, holds
 from sleuth.puzzles.family import get_family
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue.case import Case
-from sleuth.puzzles.temporal_clue.draw import LEVELS, REFERENCE
+from sleuth.puzzles.temporal_clue.sampler import LEVELS, REFERENCE
 from sleuth.puzzles.temporal_clue.theory import Shape, TemporalTheory
-from sleuth.puzzles.temporal_clue.words import KINDS
+from sleuth.puzzles.temporal_clue.wording import KINDS
 from tests.puzzles.temporal_clue.bridge import night_of, setting_of, world_of
 from tests.puzzles.temporal_clue.examples import EACH, kinds_for, statements
 from tests.puzzles.temporal_clue.truth import Night, all_nights, lawful_nights, obeys, random_nights, says
@@ -152,7 +152,7 @@ def test_drawn_nights_obey_the_rules(level: str) -> None:
     family = get_family("temporal-clue")
     hours: set[int] = set()
     for seed in range(40 if level == "5" else 150):
-        case, world = family.draw(level, Random(seed))
+        case, world = family.sample_case(level, Random(seed))
         theory = family.theory(case)
         night = night_of(theory, world)
         assert world_of(theory, night) == world

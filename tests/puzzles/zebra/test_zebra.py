@@ -12,8 +12,8 @@ from sleuth.logic.formulas import holds
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.statements import Argument, Ref, Statement
 from sleuth.puzzles.zebra import Zebra
-from sleuth.puzzles.zebra.draw import LEVELS, draw_case, draw_world
-from sleuth.puzzles.zebra.tell import Teller
+from sleuth.puzzles.zebra.clue_sampler import ClueSampler
+from sleuth.puzzles.zebra.sampler import LEVELS, sample_case, sample_world
 from tests.puzzles.zebra.truth import truth
 
 ZEBRA = Zebra()
@@ -124,13 +124,13 @@ def test_what_is_told_is_true_and_rules_the_other_world_out(level: str) -> None:
     shape = LEVELS[level].shape
     kinds: set[str] = set()
     for _ in range(8):
-        theory, world = ZEBRA.theory(draw_case(level, rng)), draw_world(shape, rng)
-        teller = Teller(theory, world, level, rng)
+        theory, world = ZEBRA.theory(sample_case(level, rng)), sample_world(shape, rng)
+        clue_sampler = ClueSampler(theory, world, level, rng)
         where = {Ref("value", value): house + 1 for value, house in enumerate(world)}
         for _ in range(60):
-            other = draw_world(shape, rng)
+            other = sample_world(shape, rng)
             if other != world:
-                statement, formula = teller.tell(other)
+                statement, formula = clue_sampler.tell(other)
                 assert truth(statement, where) and holds(formula, world) and not holds(formula, other)
                 kinds.add(statement.kind)
     assert kinds == set(LEVELS[level].kinds)

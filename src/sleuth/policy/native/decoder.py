@@ -23,7 +23,7 @@ import torch
 
 from sleuth.policy.architecture import Architecture, Layer
 from sleuth.policy.decoder import after_drop
-from sleuth.policy.native.library import BatchArguments, BlockArguments, LayerArguments, ModelArguments, library
+from sleuth.policy.native.build import BatchArguments, BlockArguments, LayerArguments, ModelArguments, library
 
 UNIT = 32
 """Caches hold a multiple of so many tokens, and operands of products are padded to so many values."""

@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 
 from sleuth.config import Names
 from sleuth.logic.formulas import Formula, World
-from sleuth.puzzles.family import Family, PageText, Teller
+from sleuth.puzzles.family import ClueSampler, Family, PageText
 from sleuth.puzzles.formal import FormalLexicon
 from sleuth.puzzles.prose import Lexicon, Templates
 from sleuth.puzzles.statements import Ref, Statement
-from sleuth.puzzles.temporal_clue import board, draw, original, page, tell, words
+from sleuth.puzzles.temporal_clue import board, clue_sampler, original, page, sampler, wording
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.theory import Shape, TemporalTheory
 
@@ -44,36 +44,41 @@ class TemporalClue(Family[Case, TemporalTheory]):
         "5": "7-10 suspects, 6-8 weapons, 10-17 rooms, 6-12 times, all statement kinds",
         "reference": "sizes and statement kinds of the puzzles of 2025",
     }
-    styles = ("plain", "terse", "witness", words.VARIED, original.STYLE)
+    styles = ("plain", "terse", "witness", wording.VARIED, original.STYLE)
     mixed = ("plain", "terse", "witness")
     apart = (original.STYLE,)
-    free = (words.VARIED,)
+    free = (wording.VARIED,)
     pooled = True
     stops: ClassVar[Mapping[str, str]] = {original.STYLE: ""}
-    kinds = words.KINDS
-    groups = words.GROUPED_KINDS
-    templates: ClassVar[Templates] = {**words.TEMPLATES, original.STYLE: words.ORIGINAL}
-    denials = words.DENIALS
-    denial_templates: ClassVar[Templates] = {**words.DENIAL_TEMPLATES, original.STYLE: words.ORIGINAL_DENIALS}
-    question_templates: ClassVar[Templates] = {**words.QUESTION_TEMPLATES, original.STYLE: words.ORIGINAL_QUESTIONS}
+    kinds = wording.KINDS
+    groups = wording.GROUPED_KINDS
+    templates: ClassVar[Templates] = {**wording.TEMPLATES, original.STYLE: wording.ORIGINAL}
+    denials = wording.DENIALS
+    denial_templates: ClassVar[Templates] = {**wording.DENIAL_TEMPLATES, original.STYLE: wording.ORIGINAL_DENIALS}
+    question_templates: ClassVar[Templates] = {
+        **wording.QUESTION_TEMPLATES,
+        original.STYLE: wording.ORIGINAL_QUESTIONS,
+    }
     roles: ClassVar[Mapping[str, str]] = {"holder": "motive"}
 
-    def draw(self, level: str, rng: Random) -> tuple[Case, World]:
-        case = draw.draw_case(level, rng)
-        return case, draw.draw_world(self.theory(case), rng)
+    def sample_case(self, level: str, rng: Random) -> tuple[Case, World]:
+        case = sampler.sample_case(level, rng)
+        return case, sampler.sample_world(self.theory(case), rng)
 
     def theory(self, case: Case) -> TemporalTheory:
         return _theory(case.shape)
 
     def dressed(self, case: Case, style: str, names: Names, rng: Random) -> Case:
         if names != "themed" or style == original.STYLE:
-            case = draw.dress(case, rng)
+            case = sampler.dress(case, rng)
         if names == "coined":
-            case = draw.coin(case, rng)
-        return draw.in_full(case) if style == original.STYLE else case
+            case = sampler.coin(case, rng)
+        return sampler.in_full(case) if style == original.STYLE else case
 
-    def teller(self, case: Case, theory: TemporalTheory, world: World, level: str, style: str, rng: Random) -> Teller:
-        return tell.Teller(case, theory, world, draw.kinds_of(level, style), rng).tell
+    def clue_sampler(
+        self, case: Case, theory: TemporalTheory, world: World, level: str, style: str, rng: Random
+    ) -> ClueSampler:
+        return clue_sampler.ClueSampler(case, theory, world, sampler.kinds_of(level, style), rng).tell
 
     def stated(self, theory: TemporalTheory, statement: Statement) -> Sequence[Statement]:
         match statement.kind, statement.args:
@@ -134,7 +139,7 @@ class TemporalClue(Family[Case, TemporalTheory]):
 
     @staticmethod
     def _askable(case: Case, theory: TemporalTheory) -> list[Ref]:
-        things = [tell.thing_ref(theory, thing) for thing in range(theory.things)]
+        things = [clue_sampler.thing_ref(theory, thing) for thing in range(theory.things)]
         return things + [Ref("holder", m) for m in range(len(case.motives)) if case.unique_motive(m)]
 
     def choices(self, case: Case, question: Statement) -> Sequence[Ref]:
@@ -155,13 +160,13 @@ class TemporalClue(Family[Case, TemporalTheory]):
         return case.name(choice)
 
     def fact(self, theory: TemporalTheory, index: int, value: int) -> Statement:
-        return tell.plain_fact(theory, index, value)
+        return clue_sampler.plain_fact(theory, index, value)
 
     def lexicon(self, case: Case) -> Lexicon:
-        return words.lexicon(case)
+        return wording.lexicon(case)
 
     def formal_lexicon(self, case: Case) -> FormalLexicon:
-        return words.formal_lexicon(case)
+        return wording.formal_lexicon(case)
 
     def renamable_entities(self, case: Case) -> Sequence[tuple[Ref, Any]]:
         counts = case.motive_counts or (1,) * len(case.motives)
@@ -209,4 +214,4 @@ class TemporalClue(Family[Case, TemporalTheory]):
         return board.draw(case, self.theory(case), world)
 
     def rename_case(self, case: Case, rng: Random) -> Case:
-        return draw.rename(case, rng)
+        return sampler.rename(case, rng)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sleuth.logic.formulas import World
 from sleuth.puzzles.temporal_clue.case import Case
-from sleuth.puzzles.temporal_clue.tell import thing_ref
+from sleuth.puzzles.temporal_clue.clue_sampler import thing_ref
 from sleuth.puzzles.temporal_clue.theory import TemporalTheory
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from sleuth.puzzles.family import PageText
 from sleuth.puzzles.prose import Grammar, ReadError
 from sleuth.puzzles.statements import Statement
-from sleuth.puzzles.temporal_clue import words
+from sleuth.puzzles.temporal_clue import wording
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.page import ARITY, motives_with_numbers, preposition
 from sleuth.puzzles.temporal_clue.theory import Grid
@@ -69,7 +69,7 @@ def write(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]]
         f"{case.victim} stayed there afterwards, and what is said of {case.victim} holds dead or alive."
     )
     sections += [[murder], [_CLUES], [f"- {clue}" for clue in clues]]
-    asking = Grammar(words.lexicon(case), words.GROUPED_KINDS, {STYLE: words.ORIGINAL_QUESTIONS}, ARITY)
+    asking = Grammar(wording.lexicon(case), wording.GROUPED_KINDS, {STYLE: wording.ORIGINAL_QUESTIONS}, ARITY)
     asked = [asking.read(text) for _, text in questions]
     lines = [f"{letter}. {text}" for letter, text in questions]
     main = next((number for number, question in enumerate(asked) if question.kind not in _SOUGHT), len(asked))
@@ -177,9 +177,9 @@ def read(text: str) -> PageText:
         motives=tuple(found[1] for found in motives if found) if shared else tuple(sections["motives"]),
         motive_counts=tuple(int(found[2]) for found in motives if found) if shared else None,
     )
-    vocabulary = words.lexicon(case)
-    grammar = Grammar(vocabulary, words.GROUPED_KINDS, {STYLE: words.ORIGINAL}, ARITY)
-    asking = Grammar(vocabulary, words.GROUPED_KINDS, {STYLE: words.ORIGINAL_QUESTIONS}, ARITY)
+    vocabulary = wording.lexicon(case)
+    grammar = Grammar(vocabulary, wording.GROUPED_KINDS, {STYLE: wording.ORIGINAL}, ARITY)
+    asking = Grammar(vocabulary, wording.GROUPED_KINDS, {STYLE: wording.ORIGINAL_QUESTIONS}, ARITY)
     questions = [found for line in sections["questions"] if (found := _QUESTION.fullmatch(line))]
     return PageText(
         case=case,

@@ -27,11 +27,11 @@ from random import Random
 
 from sleuth.puzzles.family import MARK, PageText
 from sleuth.puzzles.prose import Grammar, ReadError
-from sleuth.puzzles.temporal_clue import words
+from sleuth.puzzles.temporal_clue import wording
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.theory import Grid
 
-ARITY = {kind: len(spec.slots) for kind, spec in words.KINDS.items()}
+ARITY = {kind: len(spec.slots) for kind, spec in wording.KINDS.items()}
 LABELS = {
     "Victim": ("Victim", "The dead", "Found dead", "Murdered", "The body is that of"),
     "Suspects": ("Suspects", "Under suspicion", "People", "Guests", "Who may have done it", "In the house were"),
@@ -53,7 +53,7 @@ _QUESTION = re.compile(r"([A-Z])\. (.+)")
 
 def write(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
     """A puzzle's text."""
-    writers = {"terse": _write_terse, words.VARIED: _write_varied}
+    writers = {"terse": _write_terse, wording.VARIED: _write_varied}
     return writers.get(style, _write_full)(case, clues, questions)
 
 
@@ -251,9 +251,9 @@ def read(text: str) -> PageText:
     if not all(questions):
         bad = fields["Questions"][questions.index(None)]
         raise ReadError(f"no question: {bad!r}")
-    vocabulary = words.lexicon(case)
-    grammar = Grammar(vocabulary, words.GROUPED_KINDS, words.TEMPLATES, ARITY)
-    asking = Grammar(vocabulary, words.GROUPED_KINDS, words.QUESTION_TEMPLATES, ARITY)
+    vocabulary = wording.lexicon(case)
+    grammar = Grammar(vocabulary, wording.GROUPED_KINDS, wording.TEMPLATES, ARITY)
+    asking = Grammar(vocabulary, wording.GROUPED_KINDS, wording.QUESTION_TEMPLATES, ARITY)
     return PageText(
         case=case,
         clues=tuple(grammar.read(clue) for clue in clue_texts),

@@ -11,11 +11,11 @@ from random import Random
 from typing import Any, ClassVar
 
 from sleuth.logic.formulas import World
-from sleuth.puzzles.family import Family, PageText, Teller
+from sleuth.puzzles.family import ClueSampler, Family, PageText
 from sleuth.puzzles.formal import FormalLexicon
 from sleuth.puzzles.prose import Grammar, Lexicon
 from sleuth.puzzles.statements import Ref, Statement
-from sleuth.puzzles.zebra import draw, page, tell, words
+from sleuth.puzzles.zebra import clue_sampler, page, sampler, wording
 from sleuth.puzzles.zebra.case import Case
 from sleuth.puzzles.zebra.theory import Shape, ZebraTheory
 
@@ -38,21 +38,23 @@ class Zebra(Family[Case, ZebraTheory]):
         "5": "7 houses, 6 attributes, all statement kinds",
     }
     styles = mixed = ("plain", "terse", "witness")
-    kinds = words.KINDS
-    groups = words.GROUPED_KINDS
-    templates = words.TEMPLATES
-    denials = words.DENIALS
-    question_templates = words.QUESTION_TEMPLATES
+    kinds = wording.KINDS
+    groups = wording.GROUPED_KINDS
+    templates = wording.TEMPLATES
+    denials = wording.DENIALS
+    question_templates = wording.QUESTION_TEMPLATES
 
-    def draw(self, level: str, rng: Random) -> tuple[Case, World]:
-        case = draw.draw_case(level, rng)
-        return case, draw.draw_world(case.shape, rng)
+    def sample_case(self, level: str, rng: Random) -> tuple[Case, World]:
+        case = sampler.sample_case(level, rng)
+        return case, sampler.sample_world(case.shape, rng)
 
     def theory(self, case: Case) -> ZebraTheory:
         return _theory(case.shape)
 
-    def teller(self, case: Case, theory: ZebraTheory, world: World, level: str, style: str, rng: Random) -> Teller:
-        return tell.Teller(theory, world, level, rng).tell
+    def clue_sampler(
+        self, case: Case, theory: ZebraTheory, world: World, level: str, style: str, rng: Random
+    ) -> ClueSampler:
+        return clue_sampler.ClueSampler(theory, world, level, rng).tell
 
     def stated(self, theory: ZebraTheory, statement: Statement) -> Sequence[Statement]:
         def what(owner: Ref, value: Ref) -> Statement:
@@ -91,7 +93,7 @@ class Zebra(Family[Case, ZebraTheory]):
             rng.shuffle(pool)
         said = set(taken)
         asked: list[Statement] = []
-        most = rng.randint(*draw.LEVELS[level].questions)
+        most = rng.randint(*sampler.LEVELS[level].questions)
         while len(asked) < most and any(pools):
             question = rng.choice([pool for pool in pools if pool]).pop()
             right = self.true_choice(case, theory, world, question)
@@ -126,13 +128,15 @@ class Zebra(Family[Case, ZebraTheory]):
         return Statement("at", (Ref("value", index), Ref("house", value)))
 
     def lexicon(self, case: Case) -> Lexicon:
-        return words.lexicon(case)
+        return wording.lexicon(case)
 
     def formal_lexicon(self, case: Case) -> FormalLexicon:
-        return words.formal_lexicon(case)
+        return wording.formal_lexicon(case)
 
     def question_grammar(self, case: Case, style: str = "") -> Grammar:
-        return Grammar(self.lexicon(case), self.groups, self.question_templates, {**self.arity, **words.QUESTION_KINDS})
+        return Grammar(
+            self.lexicon(case), self.groups, self.question_templates, {**self.arity, **wording.QUESTION_KINDS}
+        )
 
     def renamable_entities(self, case: Case) -> Sequence[tuple[Ref, Any]]:
         return [
@@ -166,4 +170,4 @@ class Zebra(Family[Case, ZebraTheory]):
         return page.draw_board(case, world)
 
     def rename_case(self, case: Case, rng: Random) -> Case:
-        return draw.rename(case, rng)
+        return sampler.rename(case, rng)

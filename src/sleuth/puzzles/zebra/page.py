@@ -21,10 +21,10 @@ from sleuth.logic.formulas import World
 from sleuth.puzzles.family import PageText
 from sleuth.puzzles.prose import Grammar, ReadError
 from sleuth.puzzles.statements import Ref
-from sleuth.puzzles.zebra import words
+from sleuth.puzzles.zebra import wording
 from sleuth.puzzles.zebra.case import Case
 
-ARITY = {kind: len(spec.slots) for kind, spec in words.KINDS.items()}
+ARITY = {kind: len(spec.slots) for kind, spec in wording.KINDS.items()}
 _LABEL = re.compile(r"([A-Z][a-z]*): *(\S[^(]*)(?:\(.*\))?")
 _NUMBERED = re.compile(r"\d+\. ")
 _QUESTION = re.compile(r"([A-Z])\. (.+)")
@@ -32,7 +32,7 @@ _QUESTION = re.compile(r"([A-Z])\. (.+)")
 
 def write(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
     """A puzzle's text."""
-    place = words.PLACES[case.place]
+    place = wording.PLACES[case.place]
     houses = ", ".join(case.name(Ref("house", i)) for i in range(case.shape.houses))
     lists = [f"{label}: {', '.join(names)}" for label, names in zip(case.attributes, case.values, strict=True)]
     asked = [f"{letter}. {text}" for letter, text in questions]
@@ -57,7 +57,7 @@ def write(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]]
 
 def recognises(text: str) -> bool:
     """Whether a text has this page's labels."""
-    return bool(re.search(rf"^({'|'.join(words.PLACES)}): *1, *2\b", text, re.MULTILINE)) and "\nClues:" in text
+    return bool(re.search(rf"^({'|'.join(wording.PLACES)}): *1, *2\b", text, re.MULTILINE)) and "\nClues:" in text
 
 
 def clue_lines(text: str) -> list[int]:
@@ -75,9 +75,9 @@ def read(text: str) -> PageText:
     """A page of any style, read back. Raises `ReadError` or the case's own `UserError`."""
     case, lists = _read_lines(text.splitlines())
     clue_texts = tuple(_NUMBERED.sub("", line, count=1) for line in lists["Clues"])
-    vocabulary = words.lexicon(case)
-    grammar = Grammar(vocabulary, words.GROUPED_KINDS, words.TEMPLATES, ARITY)
-    asking = Grammar(vocabulary, words.GROUPED_KINDS, words.QUESTION_TEMPLATES, {**ARITY, **words.QUESTION_KINDS})
+    vocabulary = wording.lexicon(case)
+    grammar = Grammar(vocabulary, wording.GROUPED_KINDS, wording.TEMPLATES, ARITY)
+    asking = Grammar(vocabulary, wording.GROUPED_KINDS, wording.QUESTION_TEMPLATES, {**ARITY, **wording.QUESTION_KINDS})
     found = [_QUESTION.fullmatch(line) for line in lists["Questions"]]
     if None in found:
         raise ReadError(f"no question: {lists['Questions'][found.index(None)]!r}")
@@ -105,17 +105,17 @@ def _read_lines(lines: Sequence[str]) -> tuple[Case, dict[str, list[str]]]:
             lists[label].append(line)
         elif found := _LABEL.fullmatch(line):
             names = tuple(name.strip() for name in found[2].split(","))
-            if found[1] in values or (place and found[1] in words.PLACES):
+            if found[1] in values or (place and found[1] in wording.PLACES):
                 raise ReadError(f"two lines are labelled {found[1]!r}")
-            if found[1] in words.PLACES:
+            if found[1] in wording.PLACES:
                 place, houses = found[1], len(names)
-            elif found[1] in words.ATTRIBUTES:
+            elif found[1] in wording.ATTRIBUTES:
                 values[found[1]] = names
             else:
-                raise ReadError(f"no known attribute: {found[1]!r}; {nearest(found[1], list(words.ATTRIBUTES))}")
+                raise ReadError(f"no known attribute: {found[1]!r}; {nearest(found[1], list(wording.ATTRIBUTES))}")
     missing = [label for label in ("Clues", "Questions") if label not in lists]
     if not place:
-        missing.insert(0, " or ".join(words.PLACES))
+        missing.insert(0, " or ".join(wording.PLACES))
     if missing:
         raise ReadError(f"the page has no line {missing[0]!r}")
     case = Case(place, tuple(values), tuple(values.values()))
@@ -127,7 +127,7 @@ def _read_lines(lines: Sequence[str]) -> tuple[Case, dict[str, list[str]]]:
 def draw_board(case: Case, world: World | None) -> str:
     """Houses by attributes as a table, empty or filled."""
     houses = range(case.shape.houses)
-    rows = [[words.PLACES[case.place].singular.capitalize(), *(case.name(Ref("house", house)) for house in houses)]]
+    rows = [[wording.PLACES[case.place].singular.capitalize(), *(case.name(Ref("house", house)) for house in houses)]]
     for attribute, label in enumerate(case.attributes):
         first = attribute * len(houses)
         cells = [""] * len(houses)

@@ -8,12 +8,12 @@ from sleuth.errors import UserError
 from sleuth.evaluation.evaluate import evaluate
 from sleuth.grading.score import Outcome
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason
-from sleuth.policy.parts import PartByPart, check_parts, in_parts
+from sleuth.policy.chunks import ChunkedPolicy, check_chunks, in_chunks
 from sleuth.policy.scripted import ScriptedPolicy
 from sleuth.puzzles.family import family_names, get_family
 from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
-from sleuth.puzzles.targets import target
 
 PUZZLES = [
     make_puzzle(name, level, "val", 5, index, style).puzzle
@@ -28,7 +28,7 @@ NAMES = [f"{puzzle.family} {puzzle.meta['style']} {len(puzzle.clues)} clues" for
 @pytest.mark.parametrize("most", [1, 4, 1000])
 def test_parts_are_pages_of_the_case(puzzle: Puzzle, most: int) -> None:
     family = get_family(puzzle.family)
-    whole, pages = family.read_page(puzzle.prompt), in_parts(puzzle, most)
+    whole, pages = family.read_page(puzzle.prompt), in_chunks(puzzle, most)
     parts = [family.read_page(page) for page in pages]
     assert [text for part in parts for text in part.clue_texts] == list(whole.clue_texts)
     assert all(len(part.clues) == most for part in parts[:-1]) and len(parts) == -(-len(whole.clues) // most)
@@ -41,7 +41,7 @@ def test_parts_are_pages_of_the_case(puzzle: Puzzle, most: int) -> None:
 
 def test_numbers_begin_anew() -> None:
     puzzle = next(puzzle for puzzle in PUZZLES if "\n5. " in puzzle.prompt)
-    assert "\n1. " in (second := in_parts(puzzle, 4)[1]) and "\n5. " not in second
+    assert "\n1. " in (second := in_chunks(puzzle, 4)[1]) and "\n5. " not in second
 
 
 @pytest.mark.parametrize("first", range(0, len(PUZZLES), 3))
@@ -52,10 +52,10 @@ def test_programs_of_the_parts_are_the_program(first: int) -> None:
     def translate(request: Request, sample: int) -> str:
         asked.append(f"{request.key}, sample {sample}")
         shown = next(puzzle for puzzle in puzzles if request.key.partition(", ")[0] == puzzle.id)
-        return target(shown.model_copy(update={"prompt": request.user}), "program")
+        return gold_completion(shown.model_copy(update={"prompt": request.user}), "program")
 
     done: list[int] = []
-    policy = PartByPart(ScriptedPolicy(translate), puzzles, 3)
+    policy = ChunkedPolicy(ScriptedPolicy(translate), puzzles, 3)
     rows = evaluate(policy, puzzles, "program", Sampling(8), 2, done.append)
     assert [row.outcome for row in rows] == [Outcome.CORRECT] * 2 * len(puzzles)
     assert [row.prompt for row in rows[::2]] == [puzzle.prompt for puzzle in puzzles]
@@ -72,7 +72,7 @@ def test_a_part_that_is_cut_off_cuts_the_whole() -> None:
             ]
 
     puzzle = next(puzzle for puzzle in PUZZLES if len(puzzle.clues) == 14)
-    [[joined]] = PartByPart(Halting(), [puzzle], 5).rollout([Request(puzzle.id, "", puzzle.prompt)], 1, Sampling(8))
+    [[joined]] = ChunkedPolicy(Halting(), [puzzle], 5).rollout([Request(puzzle.id, "", puzzle.prompt)], 1, Sampling(8))
     assert joined == Rollout((1, 1, 1), (0, 1, 2), (-0.5, -0.5, -0.5), StopReason.LENGTH, "0\n1\n2")
 
 
@@ -82,4 +82,4 @@ def test_a_part_that_is_cut_off_cuts_the_whole() -> None:
 )
 def test_refused(mode: str, most: int, retries: int, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        check_parts(mode, most, retries, PUZZLES)  # type: ignore[arg-type]
+        check_chunks(mode, most, retries, PUZZLES)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Drawing Temporal Clue cases: sizes by level, a map, and a night in which people walk about and one kills."""
+"""SamplingOptions Temporal Clue cases: sizes by level, a map, and a night in which people walk about and one kills."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from sleuth.logic.formulas import World
-from sleuth.puzzles.temporal_clue import names, original, words
+from sleuth.puzzles.temporal_clue import names, original, wording
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.themes import THEMES, Theme
 from sleuth.puzzles.temporal_clue.theory import STEPS, Grid, TemporalTheory
@@ -68,10 +68,10 @@ def kinds_of(level: str, style: str) -> Mapping[str, float]:
     if style == original.STYLE:
         return SMALL_STYLE_KINDS if level in ("1", "2", "3") else STYLE_KINDS
     kinds = ORIGINAL_KINDS if level == REFERENCE else LEVELS[level].kinds
-    return {**kinds, **RARE_KINDS} if style == words.VARIED else kinds
+    return {**kinds, **RARE_KINDS} if style == wording.VARIED else kinds
 
 
-def draw_case(level: str, rng: Random) -> Case:
+def sample_case(level: str, rng: Random) -> Case:
     """Sizes, map and names of a new case."""
     if level == REFERENCE:
         players = rng.randint(1, 6)
@@ -218,7 +218,7 @@ def _connected(cells: list[tuple[int, int]]) -> bool:
     return not left
 
 
-def draw_world(theory: TemporalTheory, rng: Random) -> World:
+def sample_world(theory: TemporalTheory, rng: Random) -> World:
     """A night: people walk, carry weapons, and one of them kills."""
     shape = theory.shape
     while True:

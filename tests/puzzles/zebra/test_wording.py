@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.zebra import Zebra
 from sleuth.puzzles.zebra.case import Case
-from sleuth.puzzles.zebra.draw import LEVELS, draw_case
+from sleuth.puzzles.zebra.sampler import LEVELS, sample_case
 from sleuth.puzzles.zebra.themes import THEMES, Theme
-from sleuth.puzzles.zebra.words import ATTRIBUTES, KINDS, PLACES
+from sleuth.puzzles.zebra.wording import ATTRIBUTES, KINDS, PLACES
 
 ZEBRA = Zebra()
 CASE = Case(
@@ -51,7 +51,7 @@ def statements(draw: st.DrawFn, case: Case, kind: str) -> Statement:
 @given(seed=st.integers(0, 10_000), level=st.sampled_from(list(LEVELS)), data=st.data())
 @settings(max_examples=30, deadline=None)
 def test_clues_are_read_as_written(seed: int, level: str, data: st.DataObject) -> None:
-    case = draw_case(level, Random(seed))
+    case = sample_case(level, Random(seed))
     grammar, formal = ZEBRA.grammar(case), ZEBRA.formal(case)
     for kind in KINDS:
         statement = data.draw(statements(case, kind))
@@ -62,7 +62,7 @@ def test_clues_are_read_as_written(seed: int, level: str, data: st.DataObject) -
 
 @pytest.mark.parametrize("seed", range(8))
 def test_questions_are_read_as_written(seed: int) -> None:
-    case = draw_case("2", Random(seed))
+    case = sample_case("2", Random(seed))
     shape, asking = case.shape, ZEBRA.question_grammar(case)
     values = [Ref("value", i) for i in range(shape.values)]
     asked = [Statement("at", (value, None)) for value in values]

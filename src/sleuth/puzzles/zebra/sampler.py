@@ -1,4 +1,4 @@
-"""Drawing zebra cases: sizes and statement kinds by level, names, and who lives where."""
+"""SamplingOptions zebra cases: sizes and statement kinds by level, names, and who lives where."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LEVELS = {
 }
 
 
-def draw_case(level: str, rng: Random) -> Case:
+def sample_case(level: str, rng: Random) -> Case:
     """Names for a new case."""
     return _name(rng.choice(THEMES), LEVELS[level].shape, rng)
 
@@ -44,7 +44,7 @@ def rename(case: Case, rng: Random) -> Case:
     return _name(rng.choice([theme for theme in THEMES if theme.place != case.place]), case.shape, rng)
 
 
-def draw_world(shape: Shape, rng: Random) -> World:
+def sample_world(shape: Shape, rng: Random) -> World:
     """For each attribute, its values in any order along the row."""
     return tuple(house for _ in range(shape.attributes) for house in rng.sample(range(shape.houses), shape.houses))
 

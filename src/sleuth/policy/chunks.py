@@ -18,7 +18,7 @@ from sleuth.puzzles.family import MARK, get_family, is_foreign
 from sleuth.puzzles.puzzle import Puzzle
 
 
-def check_parts(mode: Mode, most: int, retries: int, puzzles: Iterable[Puzzle]) -> None:
+def check_chunks(mode: Mode, most: int, retries: int, puzzles: Iterable[Puzzle]) -> None:
     """Raises `UserError` where cases cannot be shown in parts of at most `most` clues (0: they are shown whole)."""
     if most < 0:
         raise UserError(f"--clues-at-a-time {most}: 1 or more, or 0 for all at once")
@@ -30,7 +30,7 @@ def check_parts(mode: Mode, most: int, retries: int, puzzles: Iterable[Puzzle]) 
         raise UserError("--clues-at-a-time: tasks of reasoning-gym have no clues")
 
 
-def in_parts(puzzle: Puzzle, most: int) -> list[str]:
+def in_chunks(puzzle: Puzzle, most: int) -> list[str]:
     """The puzzle's page, once for each run of at most `most` clues, with no other clue on it, in order. Numbers and
     marks of the list begin anew on each."""
     lines = puzzle.prompt.splitlines()
@@ -46,12 +46,12 @@ def in_parts(puzzle: Puzzle, most: int) -> list[str]:
     return pages or [puzzle.prompt]
 
 
-class PartByPart:
+class ChunkedPolicy:
     """Has `policy` complete each page in parts of at most `most` clues, and joins what it writes."""
 
     def __init__(self, policy: Policy, puzzles: Iterable[Puzzle], most: int) -> None:
         self._policy = policy
-        self._pages = {puzzle.id: in_parts(puzzle, most) for puzzle in puzzles}
+        self._pages = {puzzle.id: in_chunks(puzzle, most) for puzzle in puzzles}
 
     def rollout(
         self,

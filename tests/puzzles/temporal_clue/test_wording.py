@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sleuth.puzzles.family import get_family
 from sleuth.puzzles.prose import Grammar, ReadError
 from sleuth.puzzles.statements import Ref, Statement
-from sleuth.puzzles.temporal_clue import words
+from sleuth.puzzles.temporal_clue import wording
 from sleuth.puzzles.temporal_clue.case import Case
-from sleuth.puzzles.temporal_clue.draw import LEVELS, ORIGINAL_KINDS, REFERENCE, draw_case
-from sleuth.puzzles.temporal_clue.words import KINDS
+from sleuth.puzzles.temporal_clue.sampler import LEVELS, ORIGINAL_KINDS, REFERENCE, sample_case
+from sleuth.puzzles.temporal_clue.wording import KINDS
 from tests.puzzles.temporal_clue.examples import (
     ALL_SHARE,
     CASES,
@@ -28,14 +28,14 @@ from tests.puzzles.temporal_clue.examples import (
 )
 
 FAMILY = get_family("temporal-clue")
-STYLES = sorted(words.TEMPLATES)
+STYLES = sorted(wording.TEMPLATES)
 ALL_STYLES = [*STYLES, "original"]
 
 
 def grammar_of(case: Case, style: str) -> Grammar:
     """A style's grammar: Sleuth's styles are read together, the words of 2025 by themselves."""
     if style == "original":
-        return Grammar(words.lexicon(case), words.GROUPED_KINDS, {style: words.ORIGINAL}, FAMILY.arity)
+        return Grammar(wording.lexicon(case), wording.GROUPED_KINDS, {style: wording.ORIGINAL}, FAMILY.arity)
     return FAMILY.grammar(case)
 
 
@@ -45,7 +45,7 @@ def cases_and_statements(draw: st.DrawFn) -> tuple[Case, Statement]:
     if draw(st.booleans()):
         case = CASES[draw(st.sampled_from(sorted(CASES)))]
     else:
-        case = draw_case(draw(st.sampled_from([*LEVELS, REFERENCE])), Random(draw(st.integers(0, 10**6))))
+        case = sample_case(draw(st.sampled_from([*LEVELS, REFERENCE])), Random(draw(st.integers(0, 10**6))))
     kind = draw(st.sampled_from(kinds_for(case)))
     return case, Statement(kind, tuple(draw(st.sampled_from(list(arguments(case, s)))) for s in KINDS[kind].slots))
 
@@ -54,7 +54,7 @@ def cases_and_statements(draw: st.DrawFn) -> tuple[Case, Statement]:
 @given(cases_and_statements(), st.sampled_from(ALL_STYLES))
 def test_what_is_written_is_read(drawn: tuple[Case, Statement], style: str) -> None:
     case, statement = drawn
-    if style == "original" and statement.kind not in words.ORIGINAL:
+    if style == "original" and statement.kind not in wording.ORIGINAL:
         return
     grammar = grammar_of(case, style)
     sentence = grammar.sentence(statement, style)
@@ -70,7 +70,7 @@ def test_every_kind_is_read_back(name: str, style: str) -> None:
     case = CASES[name]
     grammar = grammar_of(case, style)
     for kind in kinds_for(case):
-        if style == "original" and kind not in words.ORIGINAL:
+        if style == "original" and kind not in wording.ORIGINAL:
             continue
         for statement in statements(case, kind, 12):
             assert grammar.read(grammar.sentence(statement, style)) == statement
@@ -78,7 +78,7 @@ def test_every_kind_is_read_back(name: str, style: str) -> None:
 
 def test_styles_word_every_kind() -> None:
     for style in STYLES:
-        assert set(words.TEMPLATES[style]) == set(KINDS)
+        assert set(wording.TEMPLATES[style]) == set(KINDS)
 
 
 @pytest.mark.parametrize("style", ALL_STYLES)
@@ -88,35 +88,35 @@ def test_no_two_statements_have_the_same_sentence(name: str, style: str) -> None
     grammar = grammar_of(case, style)
     told: dict[str, Statement] = {}
     for kind in kinds_for(case):
-        if style == "original" and kind not in words.ORIGINAL:
+        if style == "original" and kind not in wording.ORIGINAL:
             continue
         for statement in statements(case, kind, 1200):
             sentence = grammar.sentence(statement, style).casefold()
             assert told.setdefault(sentence, statement) == statement, sentence
 
 
-@pytest.mark.parametrize("style", [words.VARIED, "witness"])
+@pytest.mark.parametrize("style", [wording.VARIED, "witness"])
 def test_a_model_can_learn_the_words_without_a_sentence_of_2025(style: str) -> None:
     """What recipes/varied.toml trains on: no wording of 2025's, not where there is but one time, either."""
 
     def without_time(template: str) -> str:
         return re.sub(r"\{\d:(when|opening)\}", "", template)
 
-    for kind, templates in words.ORIGINAL.items():
+    for kind, templates in wording.ORIGINAL.items():
         if kind in ORIGINAL_KINDS:
             theirs = {without_time(template) for template in templates}
-            assert theirs.isdisjoint(map(without_time, words.TEMPLATES[style][kind])), kind
+            assert theirs.isdisjoint(map(without_time, wording.TEMPLATES[style][kind])), kind
 
 
-@pytest.mark.parametrize("number", range(max(map(len, words.TEMPLATES[words.VARIED].values()))))
+@pytest.mark.parametrize("number", range(max(map(len, wording.TEMPLATES[wording.VARIED].values()))))
 def test_each_of_the_varied_wordings_is_read_back(number: int) -> None:
     """One of them at a time, where it is put first, read among those of all styles."""
     turned = {
         kind: (*templates[number % len(templates) :], *templates[: number % len(templates)])
-        for kind, templates in words.TEMPLATES[words.VARIED].items()
+        for kind, templates in wording.TEMPLATES[wording.VARIED].items()
     }
     for case in CASES.values():
-        writing = Grammar(words.lexicon(case), words.GROUPED_KINDS, {"turned": turned}, FAMILY.arity)
+        writing = Grammar(wording.lexicon(case), wording.GROUPED_KINDS, {"turned": turned}, FAMILY.arity)
         for kind in kinds_for(case):
             for statement in statements(case, kind, 8):
                 assert FAMILY.grammar(case).read(writing.sentence(statement, "turned")) == statement
@@ -171,9 +171,9 @@ def test_an_if_sentence_keeps_its_direction_in_every_style() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_questions_are_read_back(name: str, style: str) -> None:
     case = CASES[name]
-    templates = words.ORIGINAL_QUESTIONS if style == "original" else words.QUESTION_TEMPLATES[style]
+    templates = wording.ORIGINAL_QUESTIONS if style == "original" else wording.QUESTION_TEMPLATES[style]
     asking = (
-        Grammar(words.lexicon(case), words.GROUPED_KINDS, {style: templates}, FAMILY.arity)
+        Grammar(wording.lexicon(case), wording.GROUPED_KINDS, {style: templates}, FAMILY.arity)
         if style == "original"
         else FAMILY.question_grammar(case)
     )

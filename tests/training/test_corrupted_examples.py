@@ -9,11 +9,11 @@ import pytest
 
 from sleuth.grading.grade import grade
 from sleuth.grading.score import ANSWERED
-from sleuth.policy.asking import ask
+from sleuth.policy.prompts import ask
 from sleuth.puzzles.generate import make_puzzle, rng_of
-from sleuth.puzzles.targets import target
+from sleuth.puzzles.gold import gold_completion
+from sleuth.training.corrupted_examples import second_turn, slipped
 from sleuth.training.sft import encode
-from sleuth.training.slips import second_turn, slipped
 from tests.tiny import END, tiny_tokenizer
 
 PUZZLES = [
@@ -25,7 +25,7 @@ PUZZLES = [
 def test_what_is_shown_is_a_program_without_answers_and_what_is_said_of_it(puzzle) -> None:  # type: ignore[no-untyped-def]
     outcomes = Counter[str]()
     for number in range(40):
-        request = second_turn(puzzle, target(puzzle, "program"), rng_of("test", number))
+        request = second_turn(puzzle, gold_completion(puzzle, "program"), rng_of("test", number))
         [turn] = request.turns
         score = grade(puzzle, turn.completion, "program")
         assert score.outcome not in ANSWERED
@@ -55,7 +55,7 @@ def test_one_line_differs() -> None:
 
 def test_only_the_right_program_is_learned() -> None:
     puzzle, tokenizer = PUZZLES[0], tiny_tokenizer()
-    right = target(puzzle, "program")
+    right = gold_completion(puzzle, "program")
     request = second_turn(puzzle, right, rng_of("test", 0))
     example = encode(tokenizer, request, right)
     [completion] = example.completions

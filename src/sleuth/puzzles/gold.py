@@ -16,7 +16,7 @@ from sleuth.puzzles.gym import LETTER, written
 from sleuth.puzzles.puzzle import Puzzle
 
 
-def target(puzzle: Puzzle, mode: Mode) -> str:
+def gold_completion(puzzle: Puzzle, mode: Mode) -> str:
     """A completion of the puzzle that is right in the mode. Raises `UserError` where there is none to show: tasks of
     another library have answers only, some not even these."""
     if is_foreign(puzzle.family):

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from types import TracebackType
 
 
-class StepBoundary:
+class CheckpointGuard:
     """Saves every `every` steps and after the last, and, when the loop is left by Ctrl-C, the last finished step.
 
-    Around the loop: `with StepBoundary(...) as boundary`. A step calls `changing()` before it touches the weights and
+    Around the loop: `with CheckpointGuard(...) as guard`. A step calls `changing()` before it touches the weights and
     `finished(step)` when it is over and logged; an interrupt in between saves nothing, since the state is of no step.
     """
 
@@ -18,7 +18,7 @@ class StepBoundary:
         self._total, self._every, self._save = total_steps, every, save
         self._whole = True
 
-    def __enter__(self) -> StepBoundary:
+    def __enter__(self) -> CheckpointGuard:
         return self
 
     def changing(self) -> None:

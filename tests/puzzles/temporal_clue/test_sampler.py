@@ -11,7 +11,7 @@ import pytest
 from sleuth.puzzles.family import get_family
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.temporal_clue.case import Case
-from sleuth.puzzles.temporal_clue.draw import REFERENCE, clock, draw_case
+from sleuth.puzzles.temporal_clue.sampler import REFERENCE, clock, sample_case
 from tests.puzzles.temporal_clue.truth import Setting
 
 FAMILY = get_family("temporal-clue")
@@ -42,7 +42,7 @@ def is_one_map(case: Case) -> bool:
 
 @pytest.mark.parametrize("level", SIZES)
 def test_sizes_are_those_of_the_level(level: str) -> None:
-    cases = [draw_case(level, Random(seed)) for seed in range(300)]
+    cases = [sample_case(level, Random(seed)) for seed in range(300)]
     drawn = [
         {len(names) for names in column}
         for column in zip(*((case.suspects, case.weapons, case.rooms, case.times) for case in cases), strict=True)
@@ -65,7 +65,7 @@ def test_reference_sizes_are_those_of_2025() -> None:
                 for r in range(max(0, suspects - 2) + 1):
                     rooms = min(suspects + r, 3 * p, 17)
                     allowed |= {(weapons, suspects, rooms, times) for times in range(1, 2 * p + 1)}
-    cases = [draw_case(REFERENCE, Random(seed)) for seed in range(300)]
+    cases = [sample_case(REFERENCE, Random(seed)) for seed in range(300)]
     sizes = {(len(c.weapons), len(c.suspects), len(c.rooms), len(c.times)) for c in cases}
     assert sizes <= allowed
     assert len(sizes) > 100

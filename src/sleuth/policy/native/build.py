@@ -21,7 +21,7 @@ from sleuth.policy.models import cache_folder
 from sleuth.progress import say
 
 FOLDER = Path(__file__).parent
-SOURCES = ("decode.cpp", "draw.cpp", "train.cpp", "attention.cpp")
+SOURCES = ("decode.cpp", "sample.cpp", "train.cpp", "attention.cpp")
 HEADERS = ("tiles.h", "turn.h", "vector.h")
 FLAGS = (
     *("-O3", "-std=c++17", "-fPIC", "-shared", "-fopenmp"),

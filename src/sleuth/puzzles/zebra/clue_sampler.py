@@ -1,4 +1,4 @@
-"""Drawing statements that are true in a world: the clues that a zebra puzzle may give."""
+"""SamplingOptions statements that are true in a world: the clues that a zebra puzzle may give."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from random import Random
 
 from sleuth.logic.formulas import Formula, World, holds
 from sleuth.puzzles.statements import Ref, Statement
-from sleuth.puzzles.zebra.draw import LEVELS
+from sleuth.puzzles.zebra.sampler import LEVELS
 from sleuth.puzzles.zebra.theory import ZebraTheory
-from sleuth.puzzles.zebra.words import GROUPED_KINDS
+from sleuth.puzzles.zebra.wording import GROUPED_KINDS
 
 DRAWS = 40
 """So many draws that rule nothing out are followed by a plain fact."""
 
 
-class Teller:
+class ClueSampler:
     """Draws statements that are true in a world and false in another one.
 
     A draw speaks of a given value, whose house differs in the other world, is true by construction, and gives None

@@ -15,9 +15,9 @@ from sleuth.config import Mode, ModelConfig, RunConfig, demo_config
 from sleuth.datasets.audit import audit
 from sleuth.errors import UserError
 from sleuth.play import show
-from sleuth.policy.asking import ask, ask_again, check_constrain, check_retries
 from sleuth.policy.base import Policy, Sampling
-from sleuth.policy.parts import PartByPart, check_parts
+from sleuth.policy.chunks import ChunkedPolicy, check_chunks
+from sleuth.policy.prompts import ask, ask_again, check_constrain, check_retries
 from sleuth.progress import bar, say
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
@@ -40,7 +40,7 @@ def _need_extra() -> None:
 def start_run(config: RunConfig, path: Path) -> None:
     """Trains from a configuration in a new folder, and writes the report."""
     _need_extra()
-    from sleuth.training.start import start
+    from sleuth.training.preflight import start
 
     start(config, path)
     resume_run(path)
@@ -69,7 +69,7 @@ def fork_run(parent: Path, step: str, path: Path, overrides: Mapping[str, str]) 
     _need_extra()
     from sleuth.runs.directory import RunDirectory
     from sleuth.runs.fork import forked
-    from sleuth.training.start import start_from
+    from sleuth.training.preflight import start_from
 
     run = RunDirectory.open(parent)
     start_from(run, step, path, forked(run, overrides), overrides)
@@ -153,7 +153,7 @@ def evaluate_model(
     _need_extra()
     check_retries(mode, retries)
     check_constrain(mode, sampling.constrain)
-    check_parts(mode, clues_at_a_time, retries, puzzles)
+    check_chunks(mode, clues_at_a_time, retries, puzzles)
     if out is not None and out.suffix != ".parquet":
         raise UserError(f"{out}: completions are kept as .parquet")
     from rich.console import Console
@@ -170,7 +170,7 @@ def evaluate_model(
     with bar(f"asking {model}", len(puzzles) * samples * (1 + retries)) as advance:
         policy: Policy = TorchPolicy(loaded.model, loaded.tokenizer)
         if clues_at_a_time:
-            policy = PartByPart(policy, puzzles, clues_at_a_time)
+            policy = ChunkedPolicy(policy, puzzles, clues_at_a_time)
         rows = evaluate(policy, puzzles, mode, sampling, samples, advance, retries)
     name = f"{model} ({loaded.quantisation})" if loaded.quantisation else model
     results[f"{name}, mode {mode}"] = rows

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sleuth.config import Names, RunConfig
-from sleuth.datasets.make import Order, first_level, make_puzzles
+from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
 from sleuth.puzzles.puzzle import Puzzle
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def make(
     `if __name__ == "__main__"`, as `multiprocessing` does. Raises `UserError` for a family, level, split or style that
     does not exist, or when a level has no more puzzles.
     """
-    order = Order(family, level or first_level(family), split, seed, count, style, names, difficulty)
-    return list(make_puzzles(order, workers))
+    spec = PuzzleSpec(family, level or first_level(family), split, seed, count, style, names, difficulty)
+    return list(make_puzzles(spec, workers))
 
 
 def train(config: RunConfig, path: str | Path) -> RunDirectory:
@@ -45,7 +45,7 @@ def train(config: RunConfig, path: str | Path) -> RunDirectory:
     """
     from sleuth.runs.directory import RunDirectory
     from sleuth.training import run as training
-    from sleuth.training.start import start
+    from sleuth.training.preflight import start
 
     path = Path(path)
     run = RunDirectory.open(path) if (path / "config.json").exists() else start(config, path)

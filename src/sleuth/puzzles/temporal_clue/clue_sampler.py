@@ -1,4 +1,4 @@
-"""Drawing statements that are true in a world: the clues that a Temporal Clue puzzle may give."""
+"""SamplingOptions statements that are true in a world: the clues that a Temporal Clue puzzle may give."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TIMED_KINDS = frozenset(
 """Kinds that say nothing where there is one time."""
 
 
-class Teller:
+class ClueSampler:
     """Draws statements that are true in a world and false in another one."""
 
     def __init__(

@@ -1,8 +1,8 @@
 """What is said before the first step."""
 
 from sleuth.config import RunConfig
+from sleuth.training.estimate import estimate
 from sleuth.training.memory import Lengths
-from sleuth.training.outlook import outlook
 
 CONFIG = RunConfig.model_validate(
     {
@@ -15,7 +15,7 @@ CONFIG = RunConfig.model_validate(
 
 
 def said(free: int) -> list[str]:
-    return outlook(CONFIG, parameters=10**9, lengths=Lengths(100, 50), rate=1e12, free=free)
+    return estimate(CONFIG, parameters=10**9, lengths=Lengths(100, 50), rate=1e12, free=free)
 
 
 def test_expected_figures() -> None:

@@ -14,8 +14,8 @@ from random import Random
 
 from sleuth.grading.grade import grade
 from sleuth.grading.score import ANSWERED
-from sleuth.policy.asking import ask, ask_again
 from sleuth.policy.base import Request, Rollout, StopReason
+from sleuth.policy.prompts import ask, ask_again
 from sleuth.puzzles.puzzle import Puzzle
 
 SHARE = 0.25

@@ -15,7 +15,7 @@ TRAINING_SHARE, SAMPLING_SHARE = 0.6, 0.5
 (benchmarks/efficiency.py)."""
 
 
-def outlook(config: RunConfig, parameters: int, lengths: Lengths, rate: float, free: int) -> list[str]:
+def estimate(config: RunConfig, parameters: int, lengths: Lengths, rate: float, free: int) -> list[str]:
     """Lines for people: tokens, updates, expected time and disk. `config` is settled; parameters: the model's; lengths
     of a prompt and of a warm-start completion; rate: operations a second (`measured_rate`); free: bytes of the disk."""
     sft, grpo, new = config.sft, config.grpo, config.sampling.max_new_tokens

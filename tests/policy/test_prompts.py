@@ -6,8 +6,8 @@ import pytest
 
 from sleuth.errors import UserError
 from sleuth.grading.score import Outcome, Score
-from sleuth.policy.asking import ask_again, check_retries
 from sleuth.policy.base import Request, Rollout, StopReason, Turn
+from sleuth.policy.prompts import ask_again, check_retries
 
 
 def failed(detail: str) -> Score:

@@ -14,7 +14,7 @@ from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.statements import Statement
 
 
-def sentence_parts(puzzle: Puzzle, completion: str) -> tuple[Part, ...]:
+def sentence_spans(puzzle: Puzzle, completion: str) -> tuple[Part, ...]:
     """The sentences of a completion; none where the puzzle is no page that can be read."""
     try:
         judgements = judge(puzzle, completion)
@@ -23,7 +23,7 @@ def sentence_parts(puzzle: Puzzle, completion: str) -> tuple[Part, ...]:
     return tuple(Part(one.start, one.end, one.verdict) for one in judgements)
 
 
-def line_parts(puzzle: Puzzle, completion: str) -> tuple[Part, ...]:
+def line_spans(puzzle: Puzzle, completion: str) -> tuple[Part, ...]:
     """The lines of a program, each with its line break, compared with the clues by their meaning; none where the puzzle
     has no world."""
     try:

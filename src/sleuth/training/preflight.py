@@ -12,21 +12,21 @@ from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.files import free_disk_bytes
 from sleuth.policy import nano
-from sleuth.policy.asking import ask
 from sleuth.policy.machine import choose_device, fast_dtype, fast_threads
 from sleuth.policy.models import load_shape, longest_said
+from sleuth.policy.prompts import ask
 from sleuth.progress import say
 from sleuth.puzzles.family import is_foreign
-from sleuth.puzzles.targets import target
+from sleuth.puzzles.gold import gold_completion
 from sleuth.runs.directory import INITIAL, RunDirectory
 from sleuth.runs.fork import branch, origin
 from sleuth.runs.mirrors import check_mirrors
 from sleuth.training import checkpoints
-from sleuth.training.curriculum import order_of
+from sleuth.training.curriculum import spec_of
+from sleuth.training.estimate import estimate, measured_rate
 from sleuth.training.examples import read_examples
 from sleuth.training.lowrank import trained
 from sleuth.training.memory import Lengths, fitted
-from sleuth.training.outlook import measured_rate, outlook
 from sleuth.training.run import dress
 from sleuth.training.sft import encode
 
@@ -84,7 +84,7 @@ def _dtype(config: RunConfig) -> torch.dtype:
 def _checked(config: RunConfig) -> RunConfig:
     """The configuration, settled, after all that can be said without a model."""
     for source in config.puzzles.sources:
-        order_of(source, "train", config.puzzles.seed, 1).check()
+        spec_of(source, "train", config.puzzles.seed, 1).check()
         if config.sampling.constrain and is_foreign(source.family):
             raise UserError(f"sampling.constrain: {source.family} has no grammar to hold answers to; leave it out")
     check_mirrors(config)
@@ -99,7 +99,7 @@ def _outlined(config: RunConfig, path: Path, model: Any, tokenizer: Any) -> RunC
     config, said = fitted(config, model, lengths)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     rate = measured_rate(config.model.device, _dtype(config))
-    for line in [*said, *outlook(config, parameters, lengths, rate, free_disk_bytes(path))]:
+    for line in [*said, *estimate(config, parameters, lengths, rate, free_disk_bytes(path))]:
         say(line)
     return config
 
@@ -108,8 +108,8 @@ def _lengths(config: RunConfig, tokenizer: Any) -> Lengths:
     """Judged from the first puzzle of each source, with something to spare: others are longer."""
     examples = []
     for source in config.puzzles.sources:
-        puzzle = order_of(source, "train", config.puzzles.seed, 1).make(0).puzzle
-        shown = target(puzzle, config.mode) if config.sft.examples and not config.sft.file else ""
+        puzzle = spec_of(source, "train", config.puzzles.seed, 1).make(0).puzzle
+        shown = gold_completion(puzzle, config.mode) if config.sft.examples and not config.sft.file else ""
         examples.append(encode(tokenizer, ask(puzzle, config.mode), shown))
     if config.sft.file:
         try:
