@@ -1,0 +1,193 @@
+"""Verbs that ask or grade: ask, distill, eval, grade."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sleuth.cli.app import GREEDY, SAMPLED, SamplingOptions, app
+from sleuth.config import Mode
+from sleuth.progress import say, track
+
+
+@app.command
+def ask(
+    file: Path,
+    /,
+    *,
+    model: str = "smollm2-135m",
+    number: int = 0,
+    mode: Mode = "answer",
+    retries: int = 0,
+    seed: int = 0,
+    drawing: SamplingOptions = GREEDY,
+) -> None:
+    """Ask a model one case; its answer is shown as it writes, then marked.
+
+    Parameters
+    ----------
+    file
+        A file of puzzles.
+    model
+        `smollm2-135m`, a Hugging Face id, a local folder, or a run's `model` folder.
+    number
+        Which puzzle of the file, from 0.
+    mode
+        `answer`, `reason` or `program`.
+    retries
+        Mode `program`: how often a program that gives no answer is asked for again.
+    seed
+        Seed of the draws.
+    """
+    from sleuth.commands import ask_model
+    from sleuth.datasets.files import read_puzzle
+
+    sampling = drawing.sampling(seed)
+    ask_model(read_puzzle(file, number), model, mode, sampling, drawing.device, retries)
+
+
+@app.command
+def distill(
+    *,
+    model: str = "smollm2-135m",
+    family: str = "temporal-clue",
+    level: str | None = None,
+    style: str = "terse",
+    count: int = 100,
+    seed: int = 0,
+    file: Path | None = None,
+    mode: Mode = "reason",
+    samples: int = 8,
+    keep: int = 1,
+    drawing: SamplingOptions = SAMPLED,
+    out: Path,
+) -> None:
+    """Sample a model and keep its right completions, different ones only: examples for a warm start (`sft.file`).
+
+    Parameters
+    ----------
+    model
+        `smollm2-135m`, a Hugging Face id, a local folder, or a run's `model` folder.
+    family
+        Puzzle family.
+    level
+        How hard.
+    style
+        Sentence style.
+    count
+        How many puzzles, of split `train`.
+    seed
+        Seed of the puzzles and of the draws.
+    file
+        Take the puzzles from a file instead.
+    mode
+        `answer`, `reason` or `program`.
+    samples
+        Completions per puzzle.
+    keep
+        Right ones kept of each puzzle: the likeliest for the model.
+    out
+        File for them: .jsonl.
+    """
+    from sleuth.commands import distill_model
+    from sleuth.datasets.files import read_puzzles
+    from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
+
+    sampling = drawing.sampling(seed)
+    if file is not None:
+        puzzles = read_puzzles(file)
+    else:
+        order = PuzzleSpec(family, level or first_level(family), "train", seed, count, style)
+        order.check()
+        puzzles = list(track(make_puzzles(order), "making puzzles", count))
+    distill_model(puzzles, model, mode, samples, keep, sampling, drawing.device, out)
+
+
+@app.command(name="eval")
+def eval_command(
+    *,
+    model: str = "smollm2-135m",
+    family: str = "temporal-clue",
+    level: str | None = None,
+    split: str = "test",
+    style: str = "plain",
+    count: int = 100,
+    seed: int = 0,
+    file: Path | None = None,
+    mode: Mode = "answer",
+    retries: int = 0,
+    clues_at_a_time: int = 0,
+    samples: int = 1,
+    drawing: SamplingOptions = GREEDY,
+    out: Path | None = None,
+) -> None:
+    """Evaluate a model, with guessing and the solver beside it.
+
+    Parameters
+    ----------
+    model
+        `smollm2-135m`, a Hugging Face id, a local folder, or a run's `model` folder.
+    family
+        Puzzle family.
+    level
+        How hard.
+    split
+        `train`, `val` or `test`.
+    style
+        Sentence style.
+    count
+        How many puzzles.
+    seed
+        Seed of the puzzles and of the draws.
+    file
+        Take the puzzles from a file instead.
+    mode
+        `answer`, `reason` or `program`.
+    retries
+        Mode `program`: how often a program that gives no answer is asked for again, before it counts as abstaining.
+    clues_at_a_time
+        Mode `program`: show a long case in parts, each with at most so many of its clues; what is written of all parts
+        is the program. 0: whole.
+    samples
+        Completions per puzzle.
+    out
+        File for every completion: .parquet.
+    """
+    from sleuth.commands import evaluate_model
+    from sleuth.datasets.files import read_puzzles
+    from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
+
+    sampling = drawing.sampling(seed)
+    if file is not None:
+        puzzles = read_puzzles(file)
+    else:
+        order = PuzzleSpec(family, level or first_level(family), split, seed, count, style)
+        order.check()
+        puzzles = list(track(make_puzzles(order), "making puzzles", count))
+    evaluate_model(puzzles, model, mode, samples, sampling, drawing.device, out, retries, clues_at_a_time)
+
+
+@app.command
+def grade(file: Path, completions: Path, /, *, mode: Mode = "answer", original: bool = False) -> None:
+    """Grade completions; one line of JSON for each, and a summary.
+
+    Parameters
+    ----------
+    file
+        A file of puzzles.
+    completions
+        JSONL with `id` (a puzzle's) and `completion`.
+    mode
+        How the model was asked: `answer`, `reason` or `program`. Of a program's lines and a reasoning's sentences,
+        `parts` tells what each is worth.
+    original
+        Grade answers as the grader of 2025 did, to compare with its figures: times are never right.
+    """
+    from sleuth.datasets.completions import grade_file
+
+    scores = list(grade_file(file, completions, mode, original))
+    for line in scores:
+        print(json.dumps(line, ensure_ascii=False))
+    share = sum(line["reward"] for line in scores) / len(scores)
+    strict = sum(line["correct"] for line in scores) / len(scores)
+    say(f"{len(scores)} completions: {share:.1%} of answers right, {strict:.1%} of puzzles wholly right")

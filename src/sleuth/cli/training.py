@@ -1,0 +1,149 @@
+"""Verbs about runs: train, fork, average, study, report, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from sleuth.cli.app import app
+from sleuth.errors import UserError
+from sleuth.recipes import keys, load_recipe, parse_overrides
+
+KEY_TABLE = "Keys of a recipe, each also an option here:\n\n" + "\n\n".join(
+    f"`--{name}` ({kind}, default {default}): {text}" for name, kind, default, text in keys()
+)
+
+
+@app.command(help_epilogue=KEY_TABLE)
+def train(
+    recipe: Path | None = None,
+    /,
+    *key_values: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    out: Path | None = None,
+    resume: Path | None = None,
+    device: str | None = None,
+) -> None:
+    """Train a model: warm start, GRPO (Group Relative Policy Optimization), evaluations, report.
+
+    Parameters
+    ----------
+    recipe
+        A recipe (.toml); see recipes/.
+    key_values
+        Any key of the recipe, as `--section.key value`.
+    out
+        Folder of the run; by default runs/NAME.
+    resume
+        Go on with a run that was stopped.
+    device
+        Short for `--model.device`.
+    """
+    from sleuth.commands import resume_run, start_run
+
+    if resume is not None:
+        if recipe is not None or key_values or out is not None or device is not None:
+            raise UserError("--resume takes the run's own settings; give it alone")
+        resume_run(resume)
+        return
+    if recipe is None:
+        raise UserError("name a recipe, e.g. sleuth train recipes/demo.toml, or a run to go on with: --resume RUN")
+    overrides = parse_overrides(key_values)
+    config = load_recipe(recipe, overrides if device is None else overrides | {"model.device": device})
+    start_run(config, out or Path("runs") / config.name)
+
+
+@app.command(help_epilogue=KEY_TABLE)
+def fork(
+    run: Path,
+    /,
+    *key_values: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    step: str = "last",
+    out: Path,
+) -> None:
+    """Start a new run from a checkpoint of another one, with other settings; it knows its parent.
+
+    Parameters
+    ----------
+    run
+        Folder of the run to go on from.
+    key_values
+        Any key that is to change, as `--section.key value`.
+    step
+        `last`, `best` (by the run's `checkpoint.best`), or the number of a checkpoint that is kept.
+    out
+        Folder of the new run.
+    """
+    from sleuth.commands import fork_run
+
+    fork_run(run, step, out, parse_overrides(key_values))
+
+
+@app.command
+def average(*model: str, out: Path) -> None:
+    """Write the model whose weights are the mean of several: runs that went on from one another, or from the same.
+
+    Parameters
+    ----------
+    model
+        Two or more, each a local folder, a Hugging Face id, or a run's `model` folder.
+    out
+        Folder for it.
+    """
+    from sleuth.commands import average_models
+
+    average_models(model, out)
+
+
+@app.command
+def study(
+    file: Path, /, *, seed: list[int] | None = None, out: Path | None = None, results: Path | None = None
+) -> None:
+    """Run a controlled comparison: every arm with every seed, one after the other, and a table with intervals.
+
+    Parameters
+    ----------
+    file
+        A study (.toml); see recipes/studies/.
+    seed
+        Only the runs of this seed, so that several processes can share a study; may be given more than once. The table
+        comes with the last run.
+    out
+        Folder of its runs; by default runs/NAME. What is there already is not run again.
+    results
+        Folder for the table and the plots; by default the folder of its runs.
+    """
+    from sleuth.commands import run_study
+
+    run_study(file, out, results, seed or ())
+
+
+@app.command
+def report(run: Path, /) -> None:
+    """Write a run's report.html.
+
+    Parameters
+    ----------
+    run
+        Folder of a run.
+    """
+    from sleuth.commands import report_run
+
+    print(report_run(run))
+
+
+@app.command
+def demo(*, out: Path = Path("runs/demo"), device: str = "auto") -> None:
+    """The main job, whole: puzzles, a real model failing at them, its training, and what it can do then.
+
+    Parameters
+    ----------
+    out
+        Folder of the run. If it was interrupted, it goes on.
+    device
+        `cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one.
+    """
+    from sleuth.commands import run_demo
+
+    run_demo(out, device)
