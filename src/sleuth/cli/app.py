@@ -23,7 +23,7 @@ app = App(
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingOptions:
-    """How a model's completions are drawn: the options that the verbs which ask a model share."""
+    """How completions are sampled: the options that the verbs which ask a model share."""
 
     temperature: float = 0.0
     """0 is greedy."""

@@ -4,7 +4,7 @@ Each prompt is computed once for its whole group. Rows decode together, up to `r
 row that ends is dropped and the next one waiting takes its place at once, so a long completion holds nobody up. The
 arithmetic is a decoder's, in the model's own number format: `sleuth.policy.native` for bfloat16 on processors that have
 what it needs, `sleuth.policy.fused` for other models of the Llama family and its kin, else `sleuth.policy.decoder`.
-SamplingOptions is `sleuth.policy.sampling`'s, from what a grammar allows `sleuth.policy.constraint`'s.
+Sampling is `sleuth.policy.sampling`'s, from what a grammar allows `sleuth.policy.constraint`'s.
 """
 
 from __future__ import annotations

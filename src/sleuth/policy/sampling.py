@@ -1,4 +1,4 @@
-"""SamplingOptions tokens: one uniform number per row, looked up in the cumulative distribution.
+"""Sampling tokens: one uniform number per row, looked up in the cumulative distribution.
 
 The number is a function of (seed, request key, sample, position) alone, so that a completion does not depend on what is
 computed beside it (in float32, up to a draw that falls within rounding of a boundary: about one in a hundred thousand

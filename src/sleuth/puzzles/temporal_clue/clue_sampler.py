@@ -1,4 +1,4 @@
-"""SamplingOptions statements that are true in a world: the clues that a Temporal Clue puzzle may give."""
+"""Sampling statements that are true in a world: the clues that a Temporal Clue puzzle may give."""
 
 from __future__ import annotations
 

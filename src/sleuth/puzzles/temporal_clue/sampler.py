@@ -1,4 +1,4 @@
-"""SamplingOptions Temporal Clue cases: sizes by level, a map, and a night in which people walk about and one kills."""
+"""Sampling Temporal Clue cases: sizes by level, a map, and a night in which people walk about and one kills."""
 
 from __future__ import annotations
 

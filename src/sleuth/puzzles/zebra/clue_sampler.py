@@ -1,4 +1,4 @@
-"""SamplingOptions statements that are true in a world: the clues that a zebra puzzle may give."""
+"""Sampling statements that are true in a world: the clues that a zebra puzzle may give."""
 
 from __future__ import annotations
 

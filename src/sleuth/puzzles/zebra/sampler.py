@@ -1,4 +1,4 @@
-"""SamplingOptions zebra cases: sizes and statement kinds by level, names, and who lives where."""
+"""Sampling zebra cases: sizes and statement kinds by level, names, and who lives where."""
 
 from __future__ import annotations
 
