@@ -8,7 +8,7 @@ thousand, deep nesting, numbers of thousands of digits, odd Unicode, control cha
 and evaluation, in a process that is killed at its bounds, with a fifth of the memory that it has there; the bounds on
 work must be met first, so it is never killed.
 
-Every answer that is credited, in completions that are wholly right and in others, must be right when CP-SAT finds the
+Every answer that is credited, in completions that are solved and in others, must be right when CP-SAT finds the
 program's world again (mode `program`) or on the last line with its letter (the other modes).
 """
 

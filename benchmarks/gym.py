@@ -3,7 +3,7 @@
 Some of them give a share of the reward for any answer, or all of it. For every task this asks its scorer, through our
 grader, about constant answers (`0`, `1`, `yes`, `[]`, `A`), about the answer that is right most often among as many
 other puzzles, and, past the grader (which reads no empty answer), about the empty text. Puzzles are of split `train`. A
-cell is the mean reward; in brackets the share of puzzles wholly right.
+cell is the mean reward; in brackets the share of puzzles solved.
 
     python benchmarks/gym.py --out benchmarks/results
 """

@@ -1,4 +1,4 @@
-"""Reasoning in text against answers alone, for as much computing: docs/results/reason.md, by one command.
+"""Reasoning in text against bare answers, at equal compute: makes docs/results/reason.md.
 
     python benchmarks/reason.py [--reason runs/reason] [--answer runs/answer] [--out docs/results]
 
@@ -67,12 +67,12 @@ def main() -> None:
     runs = {"reason": RunDirectory.open(options.reason), "answer": RunDirectory.open(options.answer)}
     config = runs["reason"].config
     lines = [
-        "# Reasoning in text, and answers alone, for as much computing",
+        "# Reasoning in text against bare answers, at equal compute",
         "",
-        f"{config.model.name} (4-bit weights, Q4_1, to begin with), one run of each mode, seed {config.seed}, greedy. "
-        f"{machine()}. In brackets 95 % intervals over puzzles. Made by `python benchmarks/reason.py`.",
+        f"{config.model.name} (training starts from 4-bit weights, Q4_1). One run per mode, seed {config.seed}, "
+        f"greedy. {machine()}. Brackets hold 95 % intervals over puzzles. Made by `python benchmarks/reason.py`.",
         "",
-        "| mode | supervised examples | GRPO steps | operations a parameter, warm start + GRPO |",
+        "| mode | supervised examples | GRPO steps | operations per parameter, warm start + GRPO |",
         "| --- | --- | --- | --- |",
     ]
     for mode, run in runs.items():
@@ -81,7 +81,7 @@ def main() -> None:
         steps = f"{own.grpo.steps} of {own.grpo.puzzles_per_step} × {own.grpo.samples}"
         lines.append(f"| {mode} | {own.sft.examples} | {steps} | {warm:.2f} + {grpo:.2f} million |")
     for level in [source.level for source in config.puzzles.sources]:
-        head = ["", "puzzles wholly right", "answers right", "sentences true", "derived", "without a false sentence"]
+        head = ["", "puzzles solved", "answers right", "sentences true", "derived", "no false sentence"]
         lines += ["", f"## Level {level}", "", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
         guesses = summarise(of_level(runs["reason"].read_evaluation("guessing"), level))
         count = guesses.strict.n
@@ -94,9 +94,9 @@ def main() -> None:
         lines.append("")
         for mode, run in runs.items():
             pair = [of_level(run.read_evaluation(name), level) for name in ("after-sft", "after-grpo")]
-            lines.append(f"GRPO against the warm start, mode {mode}: {shown(compare(*pair).strict)} wholly right.")
+            lines.append(f"GRPO against the warm start, mode {mode}: {shown(compare(*pair).strict)} solved.")
         pair = [of_level(runs[mode].read_evaluation("after-grpo"), level) for mode in ("answer", "reason")]
-        lines += ["", f"Mode reason against mode answer, after GRPO: {shown(compare(*pair).strict)} wholly right."]
+        lines += ["", f"Mode reason against mode answer, after GRPO: {shown(compare(*pair).strict)} solved."]
     atomic_write(options.out / "reason.md", ("\n".join(lines) + "\n").encode())
     say(f"{options.out / 'reason.md'}")
 

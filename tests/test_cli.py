@@ -489,7 +489,7 @@ def test_eval_of_pages_of_2025_with_difficulty(model: Path, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     told = " ".join(done.stdout.split())
     assert "4 pages of the format of 2025, as its grader held the answers" in told
-    assert "puzzles wholly right, by difficulty" in told
+    assert "puzzles solved, by difficulty" in told
     done = sleuth("eval", *options, "--mode", "program")
     assert done.returncode == 0 and "2025" not in done.stdout and "by difficulty" in done.stdout
 
@@ -501,7 +501,7 @@ def test_eval_and_ask_again(puzzles: Path, model: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "2 retries at most" in done.stdout and "0.0% [0.0%, 24.2%]" in done.stdout  # Wilson's interval of 0 of 12
     assert "asked again            │ 100.0% [75.8%, 100.0%]" in done.stdout
-    assert "wholly right by turn 3 │ 0.0% [0.0%, 24.2%]" in done.stdout and "by turn 4" not in done.stdout
+    assert "solved by turn 3 │ 0.0% [0.0%, 24.2%]" in done.stdout and "by turn 4" not in done.stdout
     rows = read_parquet(EvaluationRow, out)
     assert [len(row.turns) for row in rows] == [2] * 12 and all(row.length_tokens > 4 for row in rows)
     done = sleuth("ask", puzzles, *options)

@@ -175,7 +175,7 @@ def evaluate_model(
     name = f"{model} ({loaded.quantisation})" if loaded.quantisation else model
     results[f"{name}, mode {mode}"] = rows
 
-    table = Table("", "answers right", "puzzles wholly right", "readable", "tokens", title=f"{len(puzzles)} puzzles")
+    table = Table("", "answers right", "puzzles solved", "readable", "tokens", title=f"{len(puzzles)} puzzles")
     for label, found in results.items():
         summary = summarise(found)
         tokens = f"{summary.length_tokens.mean:.0f}" if summary.length_tokens.mean else "-"
@@ -183,7 +183,7 @@ def evaluate_model(
     Console().print(table, *_breakdowns(results, puzzles, mode))
     if mode == "program":
         answers = answering(rows)
-        programs = Table("answered", "wholly right, of those", "errors among them", title=f"{retries} retries at most")
+        programs = Table("answered", "solved, of those", "errors among them", title=f"{retries} retries at most")
         programs.add_row(_shown(answers.answered), _shown(answers.right), str(answers.errors))
         Console().print(programs)
     if retries:
@@ -212,7 +212,7 @@ def _breakdowns(results: Mapping[str, list[EvaluationRow]], puzzles: Sequence[Pu
     if again and all(again.values()):
         count = len({row.puzzle_id for rows in again.values() for row in rows})
         title = f"{count} pages of the format of 2025, as its grader held the answers (times never for right)"
-        table = Table("", "answers right", "puzzles wholly right", title=title)
+        table = Table("", "answers right", "puzzles solved", title=title)
         for label, rows in again.items():
             summary = summarise(rows)
             table.add_row(label, _shown(summary.share), _shown(summary.strict))
@@ -220,7 +220,7 @@ def _breakdowns(results: Mapping[str, list[EvaluationRow]], puzzles: Sequence[Pu
     thirds = {label: by_difficulty(rows, puzzles) for label, rows in results.items()}
     first = next(iter(thirds.values()))
     if first:
-        table = Table("steps to explain", "puzzles", *thirds, title="puzzles wholly right, by difficulty")
+        table = Table("steps to explain", "puzzles", *thirds, title="puzzles solved, by difficulty")
         for place, third in enumerate(first):
             found = (_shown(some[place].strict) for some in thirds.values())
             table.add_row(f"{third.low} to {third.high}", str(third.strict.n), *found)

@@ -107,7 +107,7 @@ class PuzzlesConfig(Section):
     `weight`, `begins` and `ends`. Evaluation asks as many puzzles of each."""
     enter: float = Field(0.0, ge=0, le=1)
     """Curriculum by success: GRPO begins with the first source of the mixture, and the next comes into use when the
-    running mean of puzzles wholly right, of the last source in use, is at least this. 0: all are used from the
+    running mean of puzzles solved, of the last source in use, is at least this. 0: all are used from the
     start."""
     leave: float = Field(1.0, gt=0, le=1)
     """… and a source goes out of use, while a later one is in use, when its mean is above this."""

@@ -314,6 +314,6 @@ def test_turns_are_shown_and_measured(tmp_path: Path) -> None:
     assert "at(Bo, the Hall)⟨U+202E⟩" in page.text("pre") and f"Said to that: Line 1: {SCRIPT}" in page.text("p")
     assert page.tags["script"] == 0 and "turns" in page.values("id")
     heads = page.text("th")
-    assert "Asked again" in heads and "Wholly right by turn 2" in heads and "Wholly right by turn 3" not in heads
-    figures = zip(("asked again", "wholly right by turn 1", "wholly right by turn 2"), (0.25, 0.5, 0.75), strict=True)
+    assert "Asked again" in heads and "Solved by turn 2" in heads and "Solved by turn 3" not in heads
+    figures = zip(("asked again", "solved by turn 1", "solved by turn 2"), (0.25, 0.5, 0.75), strict=True)
     assert "At the last step: " + ", ".join(f"{name} {percent(share)}" for name, share in figures) in html

@@ -190,4 +190,4 @@ def grade(file: Path, completions: Path, /, *, mode: Mode = "answer", original: 
         print(json.dumps(line, ensure_ascii=False))
     share = sum(line["reward"] for line in scores) / len(scores)
     strict = sum(line["correct"] for line in scores) / len(scores)
-    say(f"{len(scores)} completions: {share:.1%} of answers right, {strict:.1%} of puzzles wholly right")
+    say(f"{len(scores)} completions: {share:.1%} of answers right, {strict:.1%} of puzzles solved")

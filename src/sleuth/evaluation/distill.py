@@ -23,7 +23,7 @@ def distill(
     keep: int,
     progress: Callable[[int], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """The rows that `sleuth.training.examples` reads: of each puzzle's wholly right completions, different ones only,
+    """The rows that `sleuth.training.examples` reads: of each puzzle's solved completions, different ones only,
     the `keep` likeliest (by mean log-probability a token).
 
     Raises `UserError` for puzzles of a split that models are measured on, and where nothing is right.

@@ -23,7 +23,7 @@ from sleuth.runs.rows import EvaluationRow, RolloutRow
 PARTS = {
     "lines_right": "Lines of the program that say what a clue says",
     "answered": "Programs that answer: one world obeys them",
-    "right_if_answered": "Programs wholly right, of those that answer",
+    "right_if_answered": "Programs that are solved, of those that answer",
     "sentences_true": "Sentences that are true",
     "sentences_derived": "Sentences that follow from few clues and what was derived before",
     "nothing_false": "Completions without a false sentence",
@@ -39,7 +39,7 @@ UNREAD = frozenset({Outcome.UNREADABLE, Outcome.TRUNCATED})
 
 def turn_label(name: str) -> str:
     """What a figure of `EvaluationSummary.turns` is, in words."""
-    return "Asked again" if name == "again" else f"Wholly right by turn {name.removeprefix('right_by_')}"
+    return "Asked again" if name == "again" else f"Solved by turn {name.removeprefix('right_by_')}"
 
 
 Rows = Sequence[EvaluationRow] | Sequence[RolloutRow] | Sequence[EvaluationRow | RolloutRow]
@@ -52,7 +52,7 @@ class EvaluationSummary:
     share: Interval
     """Questions answered right: the mean of the rewards."""
     strict: Interval
-    """Puzzles with every question right."""
+    """Puzzles solved: every question right."""
     readable: Interval
     """Completions of which something could be read."""
     length_tokens: Interval
@@ -65,7 +65,7 @@ class EvaluationSummary:
     """Language, compression and repetition of the completions, as `sleuth.grading.legibility` measures them."""
     turns: dict[str, Interval]
     """Where completions may be asked for again: `again`, those that were, and for n = 1, 2, … `right_by_n`, those that
-    were wholly right after at most n turns."""
+    were solved after at most n turns."""
 
     def as_metrics(self) -> dict[str, float]:
         """The means under the names of metrics.jsonl."""
@@ -109,9 +109,9 @@ class Answering:
     answered: Interval
     """Completions that answer."""
     right: Interval | None
-    """Those that are wholly right, of those that answer; None if none does."""
+    """Those that are solved, of those that answer; None if none answers."""
     errors: int
-    """Completions that answer and are not wholly right."""
+    """Completions that answer and are not solved."""
 
 
 def answering(rows: Rows) -> Answering:

@@ -179,7 +179,7 @@ def _turns_figure(facts: Facts) -> Figure | None:
     ]
     legend = [(one.name, one.colour, one.kind) for one in series]
     label = "At the last step: " + ", ".join(f"{one.name} {text.percent(one.points[-1][1])}" for one in series)
-    caption = "Conversations that needed a second turn, and those that were wholly right after at most so many turns."
+    caption = "Conversations that needed a second turn, and conversations solved after at most so many turns."
     svg = charts.curves(series, percent=True, x_title="GRPO step")
     return Figure("turns", "Turns", caption, label, legend, Markup(svg))
 

@@ -15,9 +15,9 @@
 A line of metrics is `{"phase": "grpo", "step": 3, "reward": 0.61, ...}`. The names that the report knows:
 
     every phase      loss, grad_norm, learning_rate
-    grpo and eval    reward (share of questions right), strict (share of puzzles wholly right), readable,
+    grpo and eval    reward (share of questions right), strict (share of puzzles solved), readable,
                      length_tokens, outcome/<outcome> (share of completions); with grpo.retries turns/again and
-                     turns/right_by_<n> (share asked again, share wholly right after at most n turns)
+                     turns/right_by_<n> (share asked again, share solved after at most n turns)
     grpo             entropy_sampled (nats per token, estimated from all completions), entropy (of those trained on),
                      mismatch and mismatch_max (mean and largest |log-probability sampled - recomputed|, nats)
 

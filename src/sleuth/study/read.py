@@ -35,7 +35,7 @@ from sleuth.errors import UserError, nearest
 from sleuth.recipes import load_recipe
 
 MEASURES = {
-    "strict": "puzzles wholly right",
+    "strict": "puzzles solved",
     "share": "answers right",
     "readable": "readable",
     "length_tokens": "length, tokens",

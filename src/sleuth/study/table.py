@@ -83,7 +83,7 @@ def _heading(study: Study, run: RunDirectory, least: float) -> list[str]:
     config, machine = run.config, run.environment
     model = config.model
     named = (
-        f"a nano model (a Llama trained from nothing: {model.layers} layers, hidden size {model.hidden})"
+        f"a nano model (a Llama trained from scratch: {model.layers} layers, hidden size {model.hidden})"
         if model.kind == "nano"
         else model.name
     )
@@ -91,27 +91,27 @@ def _heading(study: Study, run: RunDirectory, least: float) -> list[str]:
     return [
         f"# {study.name}: {study.question}",
         "",
-        f"Model: {named}. Mode {config.mode}, {asked}; {config.sft.examples} supervised examples, {config.grpo.steps} "
-        f"steps of GRPO (Group Relative Policy Optimization) with {config.grpo.puzzles_per_step} x "
-        f"{config.grpo.samples} completions, unless an arm says otherwise. {_seeds(study)}, "
-        f"{config.eval.count} puzzles that training never sees, the same for all, answered greedily. Stated before the "
-        f"runs: a difference of {least:.1%} of puzzles would be found four times in five, as far as chance in the "
-        f"puzzles goes. {_cell(study)} {machine.processor}, {model.threads} "
-        "of its threads a run; minutes are of the clock, with whatever else the machine did.",
+        f"Model: {named}. Mode {config.mode}, {asked}. Unless an arm changes it, training uses {config.sft.examples} "
+        f"supervised examples and {config.grpo.steps} steps of GRPO (Group Relative Policy Optimization) with "
+        f"{config.grpo.puzzles_per_step} x {config.grpo.samples} completions. {_seeds(study)}. All runs answer the "
+        f"same {config.eval.count} puzzles, which training never sees, with greedy decoding. We stated before the runs "
+        f"that a difference of {least:.1%} of puzzles would be detected with 80 % power, counting only chance in the "
+        f"puzzles. {_cell(study)} {machine.processor}, threads per run: {model.threads}; minutes are wall-clock time "
+        "and include whatever else the machine did.",
         "",
-        f"Made by `sleuth study {study.path.name}`. For all arms: {_told(study.common) or 'the recipe as it is'}.",
+        f"Made by `sleuth study {study.path.name}`. Keys set for all arms: {_told(study.common) or 'none'}.",
     ]
 
 
 def _seeds(study: Study) -> str:
     count = len(study.seeds)
-    return f"{count} seeds an arm" if count > 1 else "One seed an arm (probes, not findings)"
+    return f"{count} seeds per arm" if count > 1 else "One seed per arm (a probe, not a finding)"
 
 
 def _cell(study: Study) -> str:
     if len(study.seeds) > 1:
-        return "A cell is the mean over the seeds, with each seed's own."
-    return "Intervals are over the puzzles, 95 %."
+        return "A cell is the mean over the seeds; each seed's value is in brackets."
+    return "Brackets hold 95 % intervals over puzzles."
 
 
 def _warm_starts(runs: Runs) -> list[tuple[list[str], Sequence[RunDirectory]]]:

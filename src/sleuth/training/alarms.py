@@ -80,7 +80,7 @@ def _entropy_explosion(c: _Course) -> str | None:
 
 def _hollow_reward(c: _Course) -> str | None:
     if c.now("earned") > c.first("earned") + 0.02 and c.now("strict") < c.first("strict") - 0.05:
-        return f"reward {c.change('earned')}; wholly right {c.change('strict', '.1%')}"
+        return f"reward {c.change('earned')}; solved {c.change('strict', '.1%')}"
     return None
 
 

@@ -82,7 +82,7 @@ class Curriculum:
                 yield order.make(index).puzzle
 
     def learn(self, outcomes: Sequence[tuple[Puzzle, bool]]) -> dict[str, float]:
-        """Takes in how a step went, (puzzle, wholly right) of every completion, and says where the curriculum stands as
+        """Takes in how a step went, (puzzle, solved) of every completion, and says where the curriculum stands as
         metrics; nothing where there is one source."""
         if len(self._sources) == 1:
             return {}

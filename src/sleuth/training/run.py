@@ -195,7 +195,7 @@ class _Training:
         share, strict = summary.share, summary.strict
         say(
             f"{name}: {share.mean:.1%} of answers right [{share.low:.1%}, {share.high:.1%}], {strict.mean:.1%} of "
-            f"puzzles wholly right [{strict.low:.1%}, {strict.high:.1%}], readable {summary.readable.mean:.1%}"
+            f"puzzles solved [{strict.low:.1%}, {strict.high:.1%}], readable {summary.readable.mean:.1%}"
         )
 
     def _evaluate_baselines(self) -> None:
