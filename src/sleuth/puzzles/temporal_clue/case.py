@@ -16,7 +16,11 @@ RESERVED = ("victim", "murderer", "weapon")
 
 @dataclass(frozen=True)
 class Case:
-    """Who, what, where and when, by name. Names are distinct (whatever their capitals) and hold none of `,()|:;`."""
+    """Who, what, where and when, by name.
+
+    Of suspects, weapons and victim together, of rooms, of times and of motives no two names are alike, whatever their
+    capitals. No name is blank, is in `RESERVED`, or holds one of `,()|;`.
+    """
 
     victim: str
     suspects: tuple[str, ...]
