@@ -64,8 +64,8 @@ class EndlessDecoder:
 class EndlessPolicy(TorchPolicy):
     """The engine, whose completions all reach the limit."""
 
-    def _decoder(self, rows: int, prompt: int, new: int, samples: int) -> Decoder[Any]:
-        return EndlessDecoder(super()._decoder(rows, prompt, new, samples), end_token_id(self._tokenizer))
+    def decoder(self, rows: int, prompt: int, new: int, samples: int) -> Decoder[Any]:
+        return EndlessDecoder(super().decoder(rows, prompt, new, samples), end_token_id(self._tokenizer))
 
 
 class Clock:

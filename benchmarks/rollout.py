@@ -180,8 +180,8 @@ class PlannedPolicy(TorchPolicy):
         super().__init__(loaded.model, loaded.tokenizer, rows=MIXED_ROWS)
         self._plan = lengths, end_token_id(loaded.tokenizer), refill, drops
 
-    def _decoder(self, rows: int, prompt: int, new: int, samples: int) -> Decoder[Any]:
-        return PlannedDecoder(super()._decoder(rows, prompt, new, samples), *self._plan)
+    def decoder(self, rows: int, prompt: int, new: int, samples: int) -> Decoder[Any]:
+        return PlannedDecoder(super().decoder(rows, prompt, new, samples), *self._plan)
 
 
 def mixed_lengths(loaded: Loaded, repeats: int) -> dict[str, float]:

@@ -71,7 +71,7 @@ def forward_logprobs(model: Any, rollout: Rollout, temperature: float) -> torch.
 
 
 def decoder_of(model: Any, new: int = 40) -> type:
-    return type(TorchPolicy(model, TOKENIZER)._decoder(2, LONGEST, new, 2))
+    return type(TorchPolicy(model, TOKENIZER).decoder(2, LONGEST, new, 2))
 
 
 @pytest.mark.parametrize("kind", KINDS)

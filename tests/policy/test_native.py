@@ -196,7 +196,7 @@ def test_more_threads_than_there_is_workspace_for() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_same_seed_same_rollouts_bit_for_bit(family: str) -> None:
     model = bfloat16(family)
-    assert isinstance(TorchPolicy(model, TOKENIZER)._decoder(4, 100, 50, 2), native.NativeDecoder)
+    assert isinstance(TorchPolicy(model, TOKENIZER).decoder(4, 100, 50, 2), native.NativeDecoder)
     sampling = Sampling(50, temperature=0.9, seed=(5, 1))
     many = TorchPolicy(model, TOKENIZER, rows=64).rollout(REQUESTS, 6, sampling)
     assert TorchPolicy(model, TOKENIZER, rows=4).rollout(REQUESTS, 6, sampling) == many
@@ -270,7 +270,7 @@ def test_failing_compiler_is_told_once_and_the_policy_works(
     policy = TorchPolicy(bfloat16("Llama"), TOKENIZER)
     for _ in range(2):
         assert [len(group) for group in policy.rollout(REQUESTS, 2, Sampling(5))] == [2] * len(REQUESTS)
-    assert isinstance(policy._decoder(2, 20, 5, 2), FusedDecoder)
+    assert isinstance(policy.decoder(2, 20, 5, 2), FusedDecoder)
     assert library() is None
     written = capfd.readouterr()
     [line] = written.err.splitlines()

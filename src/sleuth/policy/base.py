@@ -24,6 +24,8 @@ class StopReason(StrEnum):
     """The limit of new tokens was reached."""
     ANSWERED = "answered"
     """All questions were answered, and `Sampling.until` says that this is enough."""
+    STOP_STRING = "stop string"
+    """One of `Sampling.stop` appeared; the text ends before it."""
     GIVEN_UP = "given up"
     """Its last tokens were too unlikely for `Sampling.give_up`."""
 
@@ -88,6 +90,9 @@ class Sampling:
     A group's being begun hangs on the groups before it and never on its own length, so no group is biased. 0: none."""
     give_up: float | None = None
     """A completion ends when the mean log-probability (nats) of its last `GIVE_UP_TOKENS` tokens is below this."""
+    stop: tuple[str, ...] = ()
+    """A completion ends where one of these texts appears, and its text ends before it. Not for training: the tokens of
+    the text are sampled, and kept."""
     constrain: bool = False
     """Only tokens are drawn that go on towards a text of `Request.grammar`, and the end token only where the text is
     one; log-probabilities are those of the distribution over these tokens. A policy without tokens is not held to
@@ -97,6 +102,8 @@ class Sampling:
         """Raises `UserError` for what cannot be drawn."""
         if self.max_new_tokens < 1:
             raise UserError("a completion has at least one token")
+        if not all(self.stop):
+            raise UserError("a stop string has at least one character")
         if self.token_budget < 0:
             raise UserError("a token budget is 0 (none) or more")
         if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:

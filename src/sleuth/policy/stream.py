@@ -29,7 +29,7 @@ def stream(loaded: Loaded, request: Request, sampling: Sampling, write: Callable
     model's context."""
     writer = _Writer(loaded.tokenizer, write)
     policy = TorchPolicy(
-        loaded.model, loaded.tokenizer, rows=1, on_token=lambda token: writer.put(torch.tensor([token]))
+        loaded.model, loaded.tokenizer, rows=1, on_token=lambda sample, token: writer.put(torch.tensor([token]))
     )
     [rollouts] = policy.rollout([request], 1, sampling)
     writer.end()
