@@ -21,9 +21,14 @@ Schedule = Literal["linear", "cosine", "constant"]
 Names = Literal["themed", "pool", "coined"]
 Goal = Literal["world", "questions"]
 """What a chain of steps must reach: every variable's value, or what makes all answers certain."""
-Telling = Literal["short", "full", "numbered"]
-"""How steps are worded: a line for each, the clue and "So: …"; sentences that name everything a step uses; numbered
-steps that refer to clues and to one another by number."""
+StepTelling = Literal["short", "full", "numbered"]
+RoundTelling = Literal["page-order", "spelled", "state"]
+Telling = Literal[StepTelling, RoundTelling]
+"""How reasoning is worded. In the explainer's order: `short`, a line for each step, the clue and "So: …"; `full`,
+sentences that name everything a step uses; `numbered`, steps that refer to clues and to one another by number. In the
+order of the page, again and again: `page-order`, each clue with what now follows, or "Nothing yet."; `spelled`, the
+same with premises and small operations written out; `state`, each clue with what may still be of all that it
+changes."""
 
 
 class Section(BaseModel):
@@ -130,6 +135,11 @@ class SftConfig(Section):
     file: str = ""
     """Completions to show instead of the solver's: the JSONL that `sleuth distill` writes. Read again and again until
     `examples` are shown."""
+    telling: Telling = "short"
+    """Mode `reason`: how the solver's reasoning is told. `short`, `full`, `numbered`: in the explainer's order, by
+    steps of few premises. `page-order`: each clue in the order of the page, again and again, with what now follows, so
+    the next line is always determined. `spelled`: the same, with known facts and small operations written out, for
+    small models. `state`: each clue with what may still be of all that it changes."""
     learning_rate: float = Field(3e-4, gt=0)
     """Highest learning rate; `optimizer.schedule` says how it falls."""
     warmup_steps: int = Field(5, ge=0)

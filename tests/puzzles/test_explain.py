@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from sleuth.config import Telling
+from sleuth.config import StepTelling
 from sleuth.datasets.original import import_original
 from sleuth.errors import UserError
 from sleuth.grading import soundness
@@ -27,8 +27,8 @@ from sleuth.logic.formulas import And, Formula, Not, holds
 from sleuth.puzzles.explain import Explanation, Goal, difficulty, explain, explain_page, tell
 from sleuth.puzzles.family import Theory, family_names, get_family
 from sleuth.puzzles.generate import make_puzzle
-from sleuth.puzzles.gold import trace
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.tellings import reasoning
 from tests.puzzles.test_import import ORIGINALS
 
 COUNTS = {"1": 6, "2": 3}
@@ -227,7 +227,7 @@ The Oar was not in the Bar.
 Ben was in the same room as the murder weapon.
 Questions:
 A. Murderer?"""
-TOLD: dict[Telling, list[str]] = {
+TOLD: dict[StepTelling, list[str]] = {
     "short": [
         "Ada was in the Hall.",
         "So: Ben was in the Bar.",
@@ -303,7 +303,7 @@ def test_a_supposition_within_another_is_told_further_in() -> None:
 
 
 @pytest.mark.parametrize(("telling", "said"), TOLD.items())
-def test_by_hand(telling: Telling, said: list[str]) -> None:
+def test_by_hand(telling: StepTelling, said: list[str]) -> None:
     puzzle = make_puzzle("temporal-clue", "1", "train", 1, 0).puzzle
     puzzle = puzzle.model_copy(update={"prompt": PAGE})
     assert tell(explain(puzzle), telling) == said
@@ -323,7 +323,7 @@ def test_trace_sentences_are_true() -> None:
         explanation = explain(puzzle)
         family, case = explanation.family, explanation.page.case
         theory, grammar = family.theory(case), family.fact_grammar(case)
-        for line in trace(puzzle).splitlines():
+        for line in "\n".join(reasoning(puzzle)).splitlines():
             for sentence in line.replace("So: ", "").split(". "):
                 try:
                     statement = grammar.read(sentence)

@@ -147,7 +147,8 @@ def explain(
     number
         Which puzzle, from 0.
     telling
-        `numbered` steps that refer to clues and steps, `full` sentences, or `short` lines as a model is shown.
+        `numbered` steps that refer to clues and steps, `full` sentences, or `short` lines; `page-order`, `spelled` and
+        `state` go through the clues in the order of the page instead.
     goal
         Where the steps lead: the whole `world`, or what settles the `questions`.
     optimal
@@ -156,10 +157,15 @@ def explain(
     from sleuth.datasets.files import read_puzzle
     from sleuth.puzzles.explain import difficulty, tell
     from sleuth.puzzles.explain import explain as explained
+    from sleuth.puzzles.tellings import reasoning
 
     puzzle = read_puzzle(file, number)
     explanation = explained(puzzle, goal, optimal)
-    print("\n".join(tell(explanation, telling, str(puzzle.meta.get("style", "plain")))))
+    if telling == "page-order" or telling == "spelled" or telling == "state":
+        lines = reasoning(puzzle, telling, explanation.page, goal)
+    else:
+        lines = tell(explanation, telling, str(puzzle.meta.get("style", "plain")))
+    print("\n".join(lines))
     found = difficulty(explanation)
     print(
         f"\nsteps: {found.steps}; most clues in a step: {found.largest}; steps with two clues or more: "

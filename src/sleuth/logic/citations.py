@@ -142,7 +142,7 @@ class _Alone:
         self._solver.delete()
 
     def impossible(self, domain: int) -> int | None:
-        """As `_Chain._impossible`."""
+        """As `Chain.impossible`."""
         outside = ~domain
         open_ = domain & self._scope
         some = False

@@ -46,7 +46,7 @@ class Entry:
     proof: tuple[Citation, Supposition | None] | None = None
 
 
-class _Chain:
+class Chain:
     """The forward half. Worlds, domains, rules and clues are sets of bits: atom k is bit k - 1."""
 
     def __init__(
@@ -87,7 +87,7 @@ class _Chain:
             if self.depth == 0 and self.domain.bit_count() == len(self.spans):
                 return
             if not self._small():
-                self._several()
+                self.several()
 
     def facts(self) -> list[Fact]:
         """What is known so far."""
@@ -121,7 +121,7 @@ class _Chain:
         self.worlds.append((world, holding))
         return world
 
-    def _impossible(self, rules: tuple[int, ...], clues: tuple[int, ...], scope: int | None = None) -> int | None:
+    def impossible(self, rules: tuple[int, ...], clues: tuple[int, ...], scope: int | None = None) -> int | None:
         """The atoms of `scope` (None: all) still in the domains that no world of the premises has; None if there is no
         world at all."""
         need = self._bits(clues, rules)
@@ -154,7 +154,7 @@ class _Chain:
 
         What one group of rules gives, all of them give, too; so single groups are asked only about what all gave.
         """
-        by_rules = self._impossible(self.rules, ()) if self.rules else 0
+        by_rules = self.impossible(self.rules, ()) if self.rules else 0
         if by_rules != 0:
             groups = [((rule,), ()) for rule in self.rules] if by_rules and len(self.rules) > 1 else []
             return any(self._take(*one, by_rules or 0) for one in groups) or self._take(self.rules, ())
@@ -162,7 +162,7 @@ class _Chain:
         return alone or (bool(self.rules) and any(self._take(self.rules, (clue,)) for clue in self.clues))
 
     def _take(self, rules: tuple[int, ...], clues: tuple[int, ...], scope: int | None = None) -> bool:
-        return self._record(self._impossible(rules, clues, scope), rules, clues)
+        return self._record(self.impossible(rules, clues, scope), rules, clues)
 
     def _record(self, gone: int | None, rules: tuple[int, ...], clues: tuple[int, ...]) -> bool:
         """Logs what premises rule out (None: everything), and says whether that is anything."""
@@ -170,10 +170,10 @@ class _Chain:
             self.contradiction = True
             self.log.append(Entry(None, self.batches, rules, clues))
         elif gone:
-            self._exclude(gone, rules, clues)
+            self.exclude(gone, rules, clues)
         return gone != 0
 
-    def _exclude(
+    def exclude(
         self,
         gone: int,
         rules: tuple[int, ...],
@@ -206,7 +206,7 @@ class _Chain:
         self._solver.append_formula([[self.premises.literal(fact)] for fact in settled + ruled_out])
         self.batches += 1
 
-    def _several(self) -> None:
+    def several(self) -> None:
         """One batch from as few clues as can be, by supposition if that is more than `MOST_DIRECT`."""
         targets = self._targets()
         small = min(targets, key=lambda target: len(target[1]))[1]
@@ -293,7 +293,7 @@ class _Chain:
         if not tried:
             return False
         _, atom, cited, supposition = min(tried, key=lambda one: one[:2])
-        self._exclude(1 << (atom - 1), (), (), (cited, supposition))
+        self.exclude(1 << (atom - 1), (), (), (cited, supposition))
         return True
 
 
@@ -326,7 +326,7 @@ def _hit(sets: list[int], size: int) -> int | None:
 
 def chain(citer: Citer, cited: Citation, supposed: Fact, depth: int) -> tuple[Step, ...]:
     """Steps from a supposed fact to a contradiction, with nothing but what is cited."""
-    forward = _Chain(citer, cited.rules, cited.clues, [*cited.known, supposed], depth)
+    forward = Chain(citer, cited.rules, cited.clues, [*cited.known, supposed], depth)
     try:
         forward.run()
         assert forward.contradiction
@@ -343,7 +343,7 @@ def solve_in_steps(
     Without `prune`, facts that no later step needs are kept.
     """
     citer = Citer(premises)
-    forward = _Chain(citer, tuple(range(len(premises.rules))), tuple(range(len(premises.clues))))
+    forward = Chain(citer, tuple(range(len(premises.rules))), tuple(range(len(premises.clues))))
     try:
         forward.run()
         assert not forward.contradiction
@@ -353,6 +353,15 @@ def solve_in_steps(
     finally:
         forward.close()
         citer.close()
+
+
+def further_steps(chain: Chain) -> tuple[Step, ...]:
+    """What a chain finds next from several clues or by supposition, where no single clue gives anything; each step
+    with what it cites."""
+    known, start = chain.facts(), len(chain.log)
+    chain.several()
+    log = chain.log[start:]
+    return cite_back(chain.citer, log, known, {entry.fact for entry in log if entry.fact is not None}, prune=True)
 
 
 def whole_world(premises: Premises, world: World) -> set[Fact]:

@@ -104,4 +104,4 @@ def _texts(config: RunConfig) -> Iterator[str]:
             request = ask(puzzle, config.mode)
             yield from (request.system, request.user)
             if not is_foreign(source.family) or (config.sft.examples and not config.sft.file):
-                yield gold_completion(puzzle, config.mode)
+                yield gold_completion(puzzle, config.mode, config.sft.telling)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sleuth.config import Goal, Telling
+from sleuth.config import Goal, StepTelling
 from sleuth.errors import UserError
 from sleuth.logic.citations import Fact, Premises, Step
 from sleuth.logic.clues import is_world
@@ -119,7 +119,7 @@ def rated(puzzle: Puzzle) -> Puzzle:
     return puzzle.model_copy(update={"meta": {**puzzle.meta, DIFFICULTY: asdict(difficulty(explain(puzzle)))}})
 
 
-def tell(explanation: Explanation, telling: Telling = "full", style: str = "plain") -> list[str]:
+def tell(explanation: Explanation, telling: StepTelling = "full", style: str = "plain") -> list[str]:
     """The steps in words, a text for each, in the family's sentences of a style. A step that supposes something takes
     several lines."""
     return list({"short": _short, "full": _full, "numbered": _numbered}[telling](_Words(explanation, style)))

@@ -109,7 +109,11 @@ def _lengths(config: RunConfig, tokenizer: Any) -> Lengths:
     examples = []
     for source in config.puzzles.sources:
         puzzle = spec_of(source, "train", config.puzzles.seed, 1).make(0).puzzle
-        shown = gold_completion(puzzle, config.mode) if config.sft.examples and not config.sft.file else ""
+        shown = (
+            gold_completion(puzzle, config.mode, config.sft.telling)
+            if config.sft.examples and not config.sft.file
+            else ""
+        )
         examples.append(encode(tokenizer, ask(puzzle, config.mode), shown))
     if config.sft.file:
         try:

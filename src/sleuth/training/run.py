@@ -226,7 +226,7 @@ class _Training:
 
     def _example(self, number: int, puzzle: Puzzle) -> Group:
         """What the solver would write, some of it in a second turn, where GRPO has such turns."""
-        config, right = self.config, gold_completion(puzzle, self.config.mode)
+        config, right = self.config, gold_completion(puzzle, self.config.mode, self.config.sft.telling)
         rng = rng_of("slip", config.seed, number)
         again = config.grpo.retries > 0 and config.grpo.steps > 0 and rng.random() < SHARE
         request = second_turn(puzzle, right, rng) if again else ask(puzzle, config.mode)

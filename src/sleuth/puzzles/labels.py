@@ -1,0 +1,73 @@
+"""Short names for what reasoning counts up: entities, and the variables of a case ("Faye, 9 PM: Hall, Attic").
+
+They are made of the names in the case's formal language, so every family has them. An entity's name is the same in all
+sentences; a variable's label is the names of what its facts have in common, or their kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sleuth.puzzles.family import Family, Theory
+from sleuth.puzzles.statements import Ref, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A variable in words."""
+
+    text: str
+    """`Faye, 9 PM`."""
+    facts: tuple[Statement, ...]
+    """By value: what says that the variable has it."""
+    values: tuple[Ref, ...]
+    """By value: what it is."""
+    value_names: tuple[str, ...]
+    subjects: tuple[Ref, ...]
+    """What all the facts have in common."""
+
+
+class Labels:
+    """The names of a case."""
+
+    def __init__(self, family: Family[Any, Any], case: Any, theory: Theory) -> None:
+        self.names: dict[Ref, str] = {}
+        """An entity to its name."""
+        for entries in family.formal_lexicon(case).values():
+            for ref, name in entries:
+                if isinstance(ref, Ref) and name:
+                    self.names.setdefault(ref, name)
+        self.sorts: dict[str, list[Ref]] = {}
+        """A sort to all its entities, in order."""
+        for ref in sorted(self.names):
+            self.sorts.setdefault(ref.sort, []).append(ref)
+        self.variables = [self._label(family, theory, variable.index, variable.size) for variable in theory.space]
+        """By variable's index; None for those that there is nothing to say of, or no short way to say it."""
+        self.by_text: dict[str, list[Label]] = {}
+        for label in self.variables:
+            if label is not None:
+                self.by_text.setdefault(label.text, []).append(label)
+
+    def _label(self, family: Family[Any, Any], theory: Theory, index: int, size: int) -> Label | None:
+        facts = [family.fact(theory, index, value) for value in range(size)]
+        told = [fact for fact in facts if fact is not None]
+        if size < 2 or len(told) < size or len({(fact.kind, len(fact.args)) for fact in told}) > 1:
+            return None
+        first, second = told[:2]
+        differing = [place for place, arg in enumerate(first.args) if arg != second.args[place]]
+        if len(differing) != 1:
+            return None
+        place = differing[0]
+        values = [arg for fact in told if isinstance(arg := fact.args[place], Ref) and arg in self.names]
+        if len(set(values)) < size:
+            return None
+        subjects = [arg for other, arg in enumerate(first.args) if other != place and isinstance(arg, Ref)]
+        named = [self.names[ref] for ref in subjects if ref in self.names]
+        text = ", ".join(named) or first.kind.replace("_", " ").capitalize()
+        return Label(text, tuple(told), tuple(values), tuple(self.names[value] for value in values), tuple(subjects))
+
+    def listed(self, refs: Sequence[Ref]) -> str:
+        """Entities by name, in a list."""
+        return ", ".join(self.names[ref] for ref in refs)

@@ -1,0 +1,153 @@
+"""Page order, with everything written out that a small model otherwise stalls on.
+
+For each conclusion: the clue, the known facts that it meets, the small operations between these and it (comparing two
+values, "not this, so the other"), then the conclusion. At the end each question with the facts that answer it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sleuth.logic.reasoners import bits
+from sleuth.logic.rounds import Inference, Known
+from sleuth.puzzles.labels import Label
+from sleuth.puzzles.statements import Ref, Statement
+from sleuth.puzzles.tellings.page_order import domains_after, together
+from sleuth.puzzles.tellings.rounds import NOTHING, Looked, spoken_of
+
+MOST_OTHERS = 3
+"""Values that are listed as ruled out."""
+
+
+def spelled(looked: Looked, questions: Sequence[str]) -> list[str]:
+    """The lines; `questions` are the texts of the page's questions."""
+    return [*_preamble(looked), *_looks(looked), *_answered(looked, questions)]
+
+
+def _preamble(looked: Looked) -> Iterator[str]:
+    """The other of two, for every sort that has just two entities among the values."""
+    sorts = {label.values[0].sort: label for label in looked.labels.variables if label and len(label.values) == 2}
+    for label in sorts.values():
+        first, second = label.value_names
+        yield f"Not {first}: {second}. Not {second}: {first}."
+
+
+def _looks(looked: Looked) -> Iterator[str]:
+    domains = [(1 << variable.size) - 1 for variable in looked.theory.space]
+    for look in looked.looks:
+        if look.step is not None and look.step.suppose is not None:
+            yield looked.supposed(look)
+            domains_after(look, domains)
+            continue
+        clues = [looked.clues[clue] for clue in look.clues]
+        lines: list[str] = []
+        """What this look adds to its clues."""
+        for inference in look.inferences:
+            for line in _inference(looked, inference, domains):
+                if line not in lines and line not in clues:
+                    lines.append(line)
+            for index, domain in inference.found:
+                domains[index] = domain
+        if clues:
+            nothing = not look.inferences and not look.used_up
+            yield f"{together(clues)} {NOTHING}" if nothing else together(clues)
+        yield from lines
+
+
+def _inference(looked: Looked, inference: Inference, domains: Sequence[int]) -> Iterator[str]:
+    for known in inference.premises:
+        yield from looked.known(known)
+    operations = _Operations(looked, inference)
+    for index, domain in inference.found:
+        if domain.bit_count() > 1:
+            yield from looked.known((index, domain))
+            continue
+        told = looked.fact(index, domain)
+        if told is None or told in [looked.clues[clue] for clue in inference.clues]:
+            if told is not None:
+                yield told
+            continue
+        yield from operations.towards(index, domain, domains[index])
+        yield f"So: {told}"
+
+
+class _Operations:
+    """What lies between the premises of an inference and its conclusions."""
+
+    def __init__(self, looked: Looked, inference: Inference) -> None:
+        self._looked, self._labels = looked, looked.labels
+        self._premises = inference.premises
+        self._clues = [looked.page.clues[clue] for clue in inference.clues]
+        self._parts = [part for clue in self._clues for part in _parts(clue)]
+        """What the clues are made of."""
+        self._met = {ref for part in self._parts for ref in part.args if isinstance(ref, Ref)}
+        """Entities that clues and premises name."""
+        for index, domain in inference.premises:
+            if (label := self._labels.variables[index]) is not None:
+                self._met.update(label.subjects, (label.values[value] for value in bits(domain)))
+
+    def towards(self, index: int, domain: int, before: int) -> Iterator[str]:
+        """The operations towards a variable's one value."""
+        label = self._labels.variables[index]
+        if label is None:
+            return
+        value = label.values[domain.bit_length() - 1]
+        yield from self._compared(index, value)
+        for subject in label.subjects:
+            sort = self._labels.sorts.get(subject.sort, [])
+            named = subject.sort in self._looked.interchangeable
+            if named and len(sort) == 2 and subject not in self._met:
+                yield self._rest(subject, sort)
+        ruled_out = [part for part in self._parts if self._names_another(part, index, value)]
+        if value not in self._met or ruled_out:
+            own = any(known[0] == index for known in self._premises)
+            if len(label.values) == 2 or (not own and len(label.values) <= MOST_OTHERS + 1):
+                yield self._rest(value, label.values)
+
+    def _rest(self, left: Ref, every: Sequence[Ref]) -> str:
+        others = [ref for ref in every if ref != left]
+        return f"Not {self._labels.listed(others)}: {self._labels.names[left]}."
+
+    def _names_another(self, part: Statement, index: int, value: Ref) -> bool:
+        """Whether a part of a clue speaks of the variable with another value."""
+        named = [ref for ref in part.args if isinstance(ref, Ref) and ref.sort == value.sort]
+        return bool(named) and value not in named and index in spoken_of(self._looked.theory.formula(part))
+
+    def _compared(self, index: int, value: Ref) -> Iterator[str]:
+        """Two premises' values, or a premise's and that of a part of a clue which decides that part."""
+        told = [one for known in self._premises if (one := self._settled(known)) is not None]
+        if not self._clues:
+            if len(told) == 2 and told[0].sort == told[1].sort != value.sort:
+                yield self._comparison(*told)
+            return
+        if len(self._parts) < 2:
+            return
+        for part in self._parts:
+            if index in spoken_of(self._looked.theory.formula(part)):
+                continue
+            named = [ref for ref in part.args if isinstance(ref, Ref)]
+            for ref in told:
+                if same := [other for other in named if other.sort == ref.sort]:
+                    yield self._comparison(ref, same[-1])
+
+    def _settled(self, known: Known) -> Ref | None:
+        index, domain = known
+        label: Label | None = self._labels.variables[index]
+        return label.values[domain.bit_length() - 1] if label and domain.bit_count() == 1 else None
+
+    def _comparison(self, first: Ref, second: Ref) -> str:
+        names = self._labels.names
+        return f"{names[first]}, {names[second]}: {'same' if first == second else 'differ'}."
+
+
+def _parts(statement: Statement) -> list[Statement]:
+    """The statements that a statement is made of, or itself."""
+    inner = [part for arg in statement.args if isinstance(arg, Statement) for part in _parts(arg)]
+    return inner or [statement]
+
+
+def _answered(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
+    for one, text in zip(looked.answered, questions, strict=False):
+        yield f"{one.letter}. {text}"
+        for known in one.known:
+            yield from looked.known(known)

@@ -1,0 +1,95 @@
+"""How reasoning is told, by hand and over all families."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from sleuth.config import RoundTelling, Telling
+from sleuth.errors import UserError
+from sleuth.grading import grade
+from sleuth.puzzles.family import family_names
+from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.gold import gold_completion
+from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.tellings import reasoning
+
+PAGE = """Victim: Rex
+Suspects: Ada, Ben
+Weapons: Rope, Oar
+Map: Hall | Bar
+At the murder, only the murderer was with the victim, and the murder weapon was there.
+Clues:
+The Oar was in the same room as Ben.
+Ada was in the Hall.
+Either Rex was in the Bar or the Oar was in the Hall, but not both.
+The murder was committed with the Rope.
+Questions:
+A. Murderer?
+B. Where was Rex?"""
+
+
+def puzzle_of(page: str) -> Puzzle:
+    made = make_puzzle("temporal-clue", "1", "train", 1, 0).puzzle
+    texts = [line.partition(". ")[2] for line in page.split("Questions:\n")[1].split("\n")]
+    questions = tuple(
+        made.questions[0].model_copy(update={"letter": "ABC"[place], "text": text}) for place, text in enumerate(texts)
+    )
+    return made.model_copy(update={"prompt": page, "questions": questions, "meta": {"style": "terse"}})
+
+
+OTHERS = ["Not Ada: Ben. Not Ben: Ada.", "Not Rope: Oar. Not Oar: Rope.", "Not Hall: Bar. Not Bar: Hall."]
+EITHER = "Either Rex was in the Bar or the Oar was in the Hall, but not both."
+TOLD: dict[RoundTelling, list[str]] = {
+    "page-order": [
+        "The Oar was in the same room as Ben. Nothing yet.",
+        "Ada was in the Hall. So: Ben was in the Bar.",
+        f"{EITHER} Nothing yet.",
+        "The murder was committed with the Rope.",
+        "The Oar was in the same room as Ben. So: The Oar was in the Bar.",
+        f"{EITHER} So: Rex was in the Bar. Ben committed the murder. The murder was committed in the Bar. The Rope was "
+        "in the Bar.",
+    ],
+    "spelled": [
+        *OTHERS,
+        "The Oar was in the same room as Ben. Nothing yet.",
+        *("Ada was in the Hall.", "Not Ada: Ben.", "Not Hall: Bar.", "So: Ben was in the Bar."),
+        f"{EITHER} Nothing yet.",
+        "The murder was committed with the Rope.",
+        *("The Oar was in the same room as Ben.", "Ben was in the Bar.", "So: The Oar was in the Bar."),
+        *(EITHER, "The Oar was in the Bar.", "Bar, Hall: differ.", "So: Rex was in the Bar."),
+        *("Ada was in the Hall.", "Rex was in the Bar.", "Hall, Bar: differ.", "Not Ada: Ben."),
+        "So: Ben committed the murder.",
+        "So: The murder was committed in the Bar.",
+        *("The murder was committed with the Rope.", "So: The Rope was in the Bar."),
+        *("A. Murderer?", "Ben committed the murder.", "B. Where was Rex?", "Rex was in the Bar."),
+    ],
+    "state": [
+        "The Oar was in the same room as Ben. Nothing yet.",
+        "Ada was in the Hall. Ada: Hall. Ben: Bar.",
+        f"{EITHER} Nothing yet.",
+        "The murder was committed with the Rope. Weapon: Rope.",
+        "The Oar was in the same room as Ben. Oar: Bar.",
+        f"{EITHER} Rex: Bar. Murderer: Ben. Scene: Bar. Rope: Bar.",
+    ],
+}
+
+
+@pytest.mark.parametrize(("telling", "said"), TOLD.items())
+def test_by_hand(telling: RoundTelling, said: list[str]) -> None:
+    assert reasoning(puzzle_of(PAGE), telling) == said
+
+
+def test_clues_that_leave_several_worlds_are_refused() -> None:
+    with pytest.raises(UserError, match="several worlds"):
+        reasoning(puzzle_of(PAGE.replace("with the Rope", "with the Oar")), "page-order")
+
+
+@pytest.mark.parametrize("telling", get_args(Telling))
+@pytest.mark.parametrize("family", family_names())
+def test_every_telling_leads_to_the_answers(family: str, telling: Telling) -> None:
+    for level, count in (("1", 4), ("2", 2), ("3", 1)):
+        for index in range(count):
+            puzzle = make_puzzle(family, level, "train", 11, index, "mixed").puzzle
+            assert grade(puzzle, gold_completion(puzzle, "reason", telling), "reason").correct
