@@ -10,20 +10,26 @@ from sleuth.policy import machine
 from sleuth.policy.machine import choose_device, fast_dtype, fast_threads, rounds_s
 
 
-def test_devices() -> None:
-    assert choose_device("cpu") == "cpu"
-    assert choose_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+@pytest.mark.parametrize(
+    ("gpus", "name", "chosen"),
+    [(0, "auto", "cpu"), (2, "auto", "cuda"), (2, "cpu", "cpu"), (2, "cuda", "cuda"), (2, "cuda:1", "cuda:1")],
+)
+def test_devices(gpus: int, name: str, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert choose_device(name) == chosen
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
         ("gpu", "unknown device 'gpu'"),
-        ("cuda:99", "not to be had"),
+        ("cuda:2", "CUDA sees 2"),
         ("meta", "not supported"),
     ],
 )
-def test_devices_that_are_not_there_are_refused(name: str, said: str) -> None:
+def test_devices_that_are_not_there_are_refused(name: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(UserError, match=said) as refused:
         choose_device(name)
     assert "\n" not in str(refused.value)
