@@ -28,9 +28,8 @@ def make(
     """Puzzles, all different, each with one answer. The same arguments give the same puzzles, whatever `workers`.
     `difficulty` explains each and stores how hard it is under `meta` (`sleuth.puzzles.explain.Difficulty`).
 
-    `level`: None takes the family's first. More than one worker process needs a script guarded by
-    `if __name__ == "__main__"`, as `multiprocessing` does. Raises `UserError` for a family, level, split or style that
-    does not exist, or when a level has no more puzzles.
+    `level`: None takes the family's first. `workers`: processes; 0 takes all cores. Raises `UserError` for a family,
+    level, split or style that does not exist, or when a level has no more puzzles.
     """
     spec = PuzzleSpec(family, level or first_level(family), split, seed, count, style, names, difficulty)
     return list(make_puzzles(spec, workers))
@@ -39,9 +38,7 @@ def make(
 def train(config: RunConfig, path: str | Path) -> RunDirectory:
     """Trains from a configuration into the folder `path`; a run that is there and was stopped goes on.
 
-    Puzzles are made by several processes: a script that calls this needs to be guarded by
-    `if __name__ == "__main__"`, as `multiprocessing` does. Raises `UserError` if the folder holds something else or the
-    model can't be loaded. Needs the extra `train`.
+    Raises `UserError` if the folder holds something else or the model can't be loaded. Needs the extra `train`.
     """
     from sleuth.runs.directory import RunDirectory
     from sleuth.training import run as training

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sleuth.datasets.make import processes
 from sleuth.errors import UserError
 from sleuth.logic.clues import droppable
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import Not, World
 from sleuth.puzzles.family import Family, PageText, get_family, is_foreign
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.workers import in_order, processes
 
 SECONDS = 300.0
 """Most time for one verdict of CP-SAT."""
@@ -111,14 +111,11 @@ def _remarks(family: Family[Any, Any], page: PageText, world: World) -> Iterator
 
 def audit_all(puzzles: Iterable[Puzzle], minimal: bool = False, workers: int = 0) -> Iterator[Finding]:
     """Audits puzzles on `workers` processes (0: all cores), in order."""
-    import multiprocessing
-
     workers = processes(workers)
     if workers == 1:
         yield from (audit(puzzle, minimal) for puzzle in puzzles)
         return
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(partial(audit, minimal=minimal), puzzles, chunksize=4)
+    yield from in_order(partial(audit, minimal=minimal), puzzles, workers, chunk=4)
 
 
 def overview(findings: Sequence[Finding]) -> list[str]:

@@ -6,9 +6,6 @@ puzzles are put in order, and drawn again there.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +16,7 @@ from sleuth.puzzles.family import Orderable, check_level, get_family, is_foreign
 from sleuth.puzzles.generate import Made, check_names, check_split, check_style, make_puzzle
 from sleuth.puzzles.gym import get_task, make_task_puzzle
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.workers import in_order, processes
 
 REDRAWS = 2000
 """A puzzle that is a double so many times in a row means that there are hardly any others left."""
@@ -102,28 +100,14 @@ def make_slots(slots: Sequence[Slot], workers: int = 0, different: bool = True) 
         yield made.puzzle
 
 
-def processes(workers: int) -> int:
-    """How many processes `workers` asks for: 0 is all cores. Raises `UserError` below that."""
-    if workers < 0:
-        raise UserError(f"--workers {workers}: 0 takes all cores, 1 or more so many processes")
-    return workers or os.cpu_count() or 1
-
-
 def _made(slots: Sequence[Slot], workers: int) -> Iterator[Made]:
     if workers == 1 or len(slots) < 4:
         yield from map(_make, slots)
         return
     chunk = max(1, min(64, len(slots) // (workers * 4)))
-    # Spawned workers start clean: no threads or locks of the parent.
-    with multiprocessing.get_context("spawn").Pool(workers, _ignore_interrupt) as pool:
-        yield from pool.imap(_make, slots, chunk)
+    yield from in_order(_make, slots, workers, chunk=chunk)
 
 
 def _make(slot: Slot) -> Made:
     order, index = slot
     return order.make(index)
-
-
-def _ignore_interrupt() -> None:
-    """Ctrl-C is the parent's to handle."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

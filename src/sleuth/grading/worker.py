@@ -31,6 +31,7 @@ from sleuth.grading.grade import failed, grade
 from sleuth.grading.score import Outcome, Part, Score
 from sleuth.puzzles.family import is_foreign
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.workers import start_interpreter
 
 SECONDS = 20.0
 """Wall-clock time of one completion. The bounds on work are met within about two seconds, at the largest levels."""
@@ -135,17 +136,11 @@ class Worker:
 
     def _start(self) -> None:
         code = (
-            f"import sys; sys.path[:] = {sys.path!r}; from sleuth.grading.worker import serve; "
+            "from sleuth.grading.worker import serve; "
             f"serve({self._seconds + ALARM_MARGIN_S}, {self._memory_bytes}, {self._module!r})"
         )
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            # Address space is limited, and OpenBLAS takes some for every thread that it might use.
-            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
-        )
+        # Address space is limited, and OpenBLAS takes some for every thread that it might use.
+        self._process = start_interpreter(code, {"OPENBLAS_NUM_THREADS": "1"})
         self._lines = queue.SimpleQueue()
         threading.Thread(target=_pass_on, args=(self._process.stdout, self._lines), daemon=True).start()
         ready = b""
