@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sleuth.datasets.files import read_puzzles
+from sleuth.policy.base import Sampling
 from sleuth.recipes import keys as recipe_keys
 from sleuth.recipes import load_recipe
 from sleuth.runs.directory import RunDirectory
@@ -436,6 +437,18 @@ def test_average_writes_a_model_that_loads(puzzles: Path, model: Path, tmp_path:
     assert refused.returncode == 2 and "there already" in refused.stderr
     refused = sleuth("average", model, tmp_path / "none", "--out", tmp_path / "other")
     assert refused.returncode == 2 and "no model folder" in refused.stderr and not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("more", [(), ("--top-k", "5")])
+def test_distill_samples_at_temperature_one(more: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another option of sampling beside it does not make it greedy."""
+    from sleuth import commands
+    from sleuth.cli import app
+
+    found: list[Sampling] = []
+    monkeypatch.setattr(commands, "distill_model", lambda puzzles, model, mode, samples, keep, how, *_: found.append(how))
+    app(["distill", "--count", "1", "--out", "unused.jsonl", *more], result_action="return_value")
+    assert [how.temperature for how in found] == [1.0]
 
 
 def test_distill_keeps_what_is_right(puzzles: Path, model: Path, tmp_path: Path) -> None:

@@ -28,20 +28,20 @@ class SamplingOptions:
     temperature: float = 0.0
     """0 is greedy."""
     top_k: int = 0
-    """Draw only from so many of the likeliest tokens; 0 from all."""
+    """Sample only from so many of the likeliest tokens; 0: from all."""
     top_p: float = 1.0
-    """Draw only from the likeliest tokens that have this probability together."""
+    """Sample only from the likeliest tokens that together have this probability."""
     max_new_tokens: int = 256
     """Longest completion."""
     until: Until = "end"
     """What ends a completion: the model's `end` token only, or also complete `answers`."""
     constrain: bool = False
-    """Draw only what a grammar of the puzzle's own names can read (modes `program` and `answer`)."""
+    """Sample only what a grammar of the puzzle's own names can read (modes `program` and `answer`)."""
     device: str = "auto"
     """`cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one."""
 
     def sampling(self, seed: int) -> Sampling:
-        """Raises `UserError` for what cannot be drawn."""
+        """Raises `UserError` for settings that cannot be sampled with."""
         from sleuth.policy.base import Sampling
 
         return Sampling(
@@ -55,5 +55,14 @@ class SamplingOptions:
         )
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomSamplingOptions(SamplingOptions):
+    """The same for verbs that need different completions of a puzzle."""
+
+    temperature: float = 1.0
+    """0 is greedy."""
+
+
 GREEDY = SamplingOptions()
-SAMPLED = SamplingOptions(temperature=1.0)
+RANDOM = RandomSamplingOptions()

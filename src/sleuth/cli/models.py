@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sleuth.cli.app import GREEDY, SAMPLED, SamplingOptions, app
+from sleuth.cli.app import GREEDY, RANDOM, RandomSamplingOptions, SamplingOptions, app
 from sleuth.config import Mode
 from sleuth.progress import say, track
 
@@ -59,7 +59,7 @@ def distill(
     mode: Mode = "reason",
     samples: int = 8,
     keep: int = 1,
-    drawing: SamplingOptions = SAMPLED,
+    drawing: RandomSamplingOptions = RANDOM,
     out: Path,
 ) -> None:
     """Sample a model and keep its right completions, different ones only: examples for a warm start (`sft.file`).
