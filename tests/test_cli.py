@@ -446,7 +446,7 @@ def test_distill_samples_at_temperature_one(more: tuple[str, ...], monkeypatch: 
     from sleuth.cli import app
 
     found: list[Sampling] = []
-    monkeypatch.setattr(commands, "distill_model", lambda puzzles, model, mode, samples, keep, how, *_: found.append(how))
+    monkeypatch.setattr(commands, "distill_model", lambda *given: found.append(given[5]))
     app(["distill", "--count", "1", "--out", "unused.jsonl", *more], result_action="return_value")
     assert [how.temperature for how in found] == [1.0]
 
