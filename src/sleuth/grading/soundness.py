@@ -2,18 +2,22 @@
 
 Every true sentence follows from all clues together, so truth alone proves no reasoning. A sentence is *derived* when it
 follows from at most `CLUES_AT_ONCE` clues, the rules and the derived sentences before it, and is neither a clue nor
-said before. Which clues: a search over sets of clues that branches on those that a counterexample violates, one of
-which must be in any set that works (hitting sets: Reiter, "A theory of diagnosis from first principles", 1987).
+said before. Small operations ("Hall, Attic: differ.") say nothing of the puzzle; they are derived if the next new
+sentence is, so writing them out pays only where they lead somewhere. Which clues: a search over sets of clues that
+branches on those that a counterexample violates, one of which must be in any set that works (hitting sets: Reiter, "A
+theory of diagnosis from first principles", 1987).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from sleuth.errors import UserError
+from sleuth.grading.novelty import Facts, Novelty, facts_of
+from sleuth.grading.operations import COMPARISONS, NOTHING, Operations, meaning
 from sleuth.grading.reading import Reading, read_page
 from sleuth.grading.sentences import Claim, SentenceFinder
 from sleuth.logic.cnf import WorldSolver
@@ -31,6 +35,8 @@ QUESTIONS, ALL_QUESTIONS = 300, 2_000
 derived."""
 MOST_CLAUSES = 100_000
 """Clauses that what a completion says may compile to; what is beyond them counts as not derived."""
+MOST_COMPARISONS = 4
+"""Comparisons before a derived sentence that are credited with it."""
 MOST_SENTENCES = 1_000
 """Sentences of a completion that are judged."""
 _REMEMBERED = 20_000
@@ -41,14 +47,15 @@ class Verdict(StrEnum):
     """What is known of a sentence."""
 
     DERIVED = "derived"
-    """True, in no such words a clue, new, and it follows from few clues and what was derived before."""
+    """True, in no such words a clue, new, and it follows from few clues and what was derived before; or a true
+    comparison before such a sentence."""
     LUCKY = "lucky"
     """True and new, but it does not follow from what was said and few clues."""
     REPEATED = "repeated"
     """A clue, or said before, in the same words but for the order of interchangeable names; what was lucky is tried
     anew."""
     EMPTY = "empty"
-    """True in every world that obeys the rules: it says nothing."""
+    """True in every world that obeys the rules: it says nothing. Also a true "Nothing yet."."""
     FALSE = "false"
     """Not so in the puzzle's world."""
     UNREAD = "unread"
@@ -121,6 +128,7 @@ class Judge:
         self._clue_keys = [self._key(clue) for clue in page.clues]
         words = [word for entries in family.lexicon(page.case).values() for _, wordings in entries for word in wordings]
         self._finder = SentenceFinder(self._read, words)
+        self._page = page
         self._statements: dict[str, Statement | None] = {}
         self._start()
         world = self._solver.solve(self._clues)
@@ -136,16 +144,27 @@ class Judge:
         self._denied_clues = [self._solver.add_optional(Not(formula)) for formula in self._formulas]
         self._literals: dict[Statement, tuple[int, int]] = {}
         self._most_clauses = len(self._solver.cnf.clauses) + MOST_CLAUSES
+        self._novelty = Novelty(self._solver.cnf, self._counterexample, lambda: self._facts)
 
     def judge(self, completion: str, most: int) -> list[Judgement]:
         """As `soundness.judge`."""
         self._start()
         said = dict.fromkeys(self._clue_keys, Verdict.REPEATED)
         derived, judgements = list[int](), list[Judgement]()
+        compared = dict[Statement, int]()
+        """Comparisons that are true, since the last new sentence, and their places among the judgements."""
         for claim in self._finder.claims(completion):
             if len(judgements) == MOST_SENTENCES:
                 break
-            judgements.append(self._verdict(claim, said, derived, most))
+            one = self._verdict(claim, said, derived, most)
+            if claim.statement is not None and claim.statement.kind in COMPARISONS:
+                if one.verdict is Verdict.EMPTY:
+                    compared.setdefault(claim.statement, len(judgements))
+            elif one.verdict is not Verdict.REPEATED:
+                for place in list(compared.values())[-MOST_COMPARISONS:] if one.verdict is Verdict.DERIVED else ():
+                    judgements[place] = replace(judgements[place], verdict=Verdict.DERIVED)
+                compared.clear()
+            judgements.append(one)
         return judgements
 
     def clues_said(self, statements: Sequence[Statement | None]) -> list[int | None]:
@@ -205,9 +224,17 @@ class Judge:
         start, end, statement = claim.start, claim.end, claim.statement
         if statement is None:
             return Judgement(start, end, Verdict.UNREAD)
-        if not holds(self._theory.formula(statement), self._world):
+        if statement.kind == NOTHING:
+            self._asked = 0
+            return Judgement(start, end, Verdict.FALSE if self._novelty.follows() else Verdict.EMPTY)
+        if statement.kind in COMPARISONS:
+            return Judgement(start, end, Verdict.EMPTY if self._operations.true(statement) else Verdict.FALSE)
+        if not holds(meaning(self._theory, statement), self._world):
             return Judgement(start, end, Verdict.FALSE)
         key = self._key(statement)
+        if key in self._clue_keys:
+            clue = self._clue_keys.index(key)
+            self._novelty.say_clue(self._page.clues[clue], self._clues[clue], self._formulas[clue])
         before = said.get(key)
         if before not in (None, Verdict.LUCKY):
             return Judgement(start, end, Verdict.REPEATED)
@@ -230,7 +257,16 @@ class Judge:
         except TimeoutError:
             return Verdict.LUCKY, ()
         derived.append(affirmed)
+        self._novelty.know(affirmed, meaning(self._theory, statement))
         return Verdict.DERIVED, clues
+
+    @cached_property
+    def _operations(self) -> Operations:
+        return Operations(self._family, self._page.case, self._theory)
+
+    @cached_property
+    def _facts(self) -> Facts:
+        return facts_of(self._family, self._theory)
 
     def _read(self, sentence: str) -> Statement | None:
         if sentence not in self._statements:
@@ -239,7 +275,7 @@ class Judge:
             try:
                 self._statements[sentence] = self._grammar.read(sentence)
             except ReadError:
-                self._statements[sentence] = None
+                self._statements[sentence] = self._operations.read(sentence)
         return self._statements[sentence]
 
     def _key(self, statement: Statement) -> Statement:
@@ -251,7 +287,7 @@ class Judge:
         if statement not in self._literals:
             if len(self._solver.cnf.clauses) > self._most_clauses:
                 raise TimeoutError(f"no room for another statement within {MOST_CLAUSES} clauses")
-            formula = self._theory.formula(statement)
+            formula = meaning(self._theory, statement)
             self._literals[statement] = self._solver.add_optional(formula), self._solver.add_optional(Not(formula))
         return self._literals[statement]
 
