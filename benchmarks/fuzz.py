@@ -2,22 +2,27 @@
 
     python benchmarks/fuzz.py [--count 100000] [--seed 0] [--out benchmarks/results]
 
-A quarter is right text with random edits, a quarter is made of the pieces that the readers look for, a quarter is
-formal statements drawn at random, up to 400 of them, and a quarter is what breaks parsers: brackets by the hundred
-thousand, deep nesting, numbers of thousands of digits, odd Unicode, control characters. They are graded as in training
-and evaluation, in a process that is killed at its bounds, with a fifth of the memory that it has there; the bounds on
-work must be met first, so it is never killed.
+A fifth is right text with random edits, a fifth is made of the pieces that the readers look for, a fifth is formal
+statements drawn at random, up to 400 of them, a fifth is answers, right, wrong and hedged, in the formats that models
+use, with edits, and a fifth is what breaks parsers: brackets by the hundred thousand, deep nesting, numbers of
+thousands of digits, odd Unicode, control characters. They are graded as in training and evaluation, in a process that
+is killed at its bounds, with a fifth of the memory that it has there; the bounds on work must be met first, so it is
+never killed.
 
 Every answer that is credited, in completions that are solved and in others, must be right when CP-SAT finds the
-program's world again (mode `program`) or on the last line with its letter (the other modes).
+program's world again (mode `program`) or, in the other modes, be the first choice that is named behind a mark of its
+question. What was drawn hedged must not be credited at all.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import time
+import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -115,17 +120,78 @@ def formal(rng: Random, puzzle: Puzzle) -> str:
     return "\n".join(statement(rng.choice(some)) for _ in range(rng.choice((3, 10, 10, 30, 400))))
 
 
-_ANSWER = re.compile(r"[\s>•*_`~(-]*([A-Za-z])[*_`~]*[.):][*_`~]*[ \t]+(\S.*)")
-_HOURS = {"midnight": "1200am", "noon": "1200pm"}
+HEDGES = ("{} or {}", "{} ({})", "not {}", "{}, {}", "{} / {}", "either {}", "{}?", "{1}, not {0}", "{} and {}")
+FORMATS = (
+    "{}. {}",
+    "* {}. {}",
+    "**{}.** {}",
+    "### {}. {}",
+    "{}.{}",
+    "{} - {}",
+    "Answer {}: {}",
+    "{}. ${}$",
+    "| {} | {} |",
+)
+JOINTS = ("\n", "\n", "\n\n", ", ", "; ", " ", "\nBecause it is so.\n", "\n---\n")
+AROUND = (
+    "{}",
+    "{}",
+    "<answer>{}</answer>",
+    "```\n{}\n```",
+    "{}<|im_end|>",
+    "<think>{}</think>",
+    "\\boxed{{{}}}",
+    "\ufeff{}",
+)
 
 
-def squeezed(text: str) -> str:
-    return "".join(char for char in text.casefold() if char.isalnum())
+def dressed(rng: Random, puzzle: Puzzle) -> tuple[str, set[str]]:
+    """An answer block in some format, its values right, wrong or hedged, and the letters that may be credited."""
+    may = {question.letter for question in puzzle.questions}
+    given: list[tuple[str, str]] = []
+    for question in puzzle.questions:
+        value = puzzle.answers[question.letter] if rng.random() < 0.5 else rng.choice(question.choices)
+        if rng.random() < 0.2:
+            value = rng.choice(HEDGES).format(value, rng.choice(question.choices))
+            may.discard(question.letter)
+        given.append((question.letter, value))
+    if rng.random() < 0.2:
+        rng.shuffle(given)
+    if rng.random() < 0.2:
+        text = json.dumps(dict(given), indent=rng.choice((None, 1)))
+    else:
+        form = rng.choice(FORMATS)
+        text = rng.choice(JOINTS).join(form.format(letter, value) for letter, value in given)
+    text = rng.choice(AROUND).format(text)
+    return (edited(rng, text), set(puzzle.answers)) if rng.random() < 0.5 else (text, may)
+
+
+_MARK = re.compile(r"(?<![A-Za-z0-9])([A-Za-z])[\"'*_`)\]}]*\s*(?:[.:)\]|=,]|-|[*_`]+|\s*\n)")
+_THOUGHT = re.compile(r"<think>.*</think>", re.DOTALL)
+_OTHER_TIMES = {"12:00 AM": ("midnight", "00:00"), "12:00 PM": ("noon",)}
+_WORDS = ("", "one first", "two second", "three third", "four fourth", "five fifth", "six sixth", "seven seventh")
+
+
+def named(text: str, choices: Sequence[str]) -> str | None:
+    """The choice that a text names first, by its letters and digits alone; the longest where several begin there."""
+    plain = [
+        (place, char) for place, char in enumerate(unicodedata.normalize("NFKC", text).casefold()) if char.isalnum()
+    ]
+    squeezed = "".join(char for _, char in plain)
+    found: list[tuple[int, int, str]] = []
+    for choice in choices:
+        forms = [choice, *_OTHER_TIMES.get(choice, ()), choice.replace(":00", ""), choice.removesuffix(" PM")]
+        forms += [choice.removesuffix(" AM"), *(_WORDS[int(choice)].split() if choice.isdecimal() else ())]
+        for form in forms:
+            letters = "".join(char for char in form.casefold() if char.isalnum())
+            if letters and (at := squeezed.find(letters)) >= 0:
+                found.append((at, -len(letters), choice))
+    return min(found)[2] if found else None
 
 
 def right_by_another_way(puzzle: Puzzle, completion: str, mode: Mode) -> set[str]:
     """The letters whose answers are right, found again without the grader: in mode `program` in the world that CP-SAT
-    finds, in the others on the last line with that letter."""
+    finds, in the others the first choice that is named behind a mark of the question."""
     if mode == "program":
         reading = read_puzzle(puzzle)
         family, case = reading.family, reading.page.case
@@ -143,13 +209,18 @@ def right_by_another_way(puzzle: Puzzle, completion: str, mode: Mode) -> set[str
             for letter, choice in choices.items()
             if choice is not None and family.answer_text(case, choice) == puzzle.answers[letter]
         }
-    lines = {found[1].upper(): found[2] for line in completion.splitlines() if (found := _ANSWER.fullmatch(line))}
-    given = {letter: squeezed(line) for letter, line in lines.items()}
-    return {
-        letter
-        for letter, answer in puzzle.answers.items()
-        if squeezed(answer) in _HOURS.get(given.get(letter, ""), given.get(letter, ""))
-    }
+    completion = unicodedata.normalize("NFKC", _THOUGHT.sub("", completion))
+    right = set()
+    marks = list(_MARK.finditer(completion))
+    for question in puzzle.questions:
+        said = {
+            named(completion[mark.end() : mark.end() + 1_000], question.choices)
+            for mark in marks[-2_000:]
+            if mark[1].upper() == question.letter
+        }
+        if puzzle.answers[question.letter] in said:
+            right.add(question.letter)
+    return right
 
 
 def main() -> None:
@@ -173,13 +244,16 @@ def main() -> None:
         puzzle, mode = rng.choice(puzzles), rng.choice(MODES)
         text = targets[puzzle.id, mode]
         words = text.replace("(", " ").replace(")", " ").split() + puzzle.prompt.split("\n")
-        match number % 4:
+        may = set(puzzle.answers)
+        match number % 5:
             case 0:
                 completion = edited(rng, text)
             case 1:
                 completion = pieced(rng, words)
             case 2:
                 completion = formal(rng, puzzle)
+            case 3:
+                completion, may = dressed(rng, puzzle)
             case _:
                 completion = hostile(rng, words)
         started = time.perf_counter()
@@ -188,7 +262,7 @@ def main() -> None:
         outcomes[mode][str(score.outcome)] += 1
         assert 0 <= score.reward <= 1 and score.correct == (score.reward == 1), (number, puzzle.id, completion[:500])
         if credited := {letter for letter, right in score.right.items() if right}:
-            found = right_by_another_way(puzzle, completion, mode)
+            found = right_by_another_way(puzzle, completion, mode) & may
             assert credited <= found, (number, puzzle.id, mode, credited - found, completion[:500])
         assert worker.pid == process, (number, puzzle.id, mode, score.detail, completion[:500])
     assert slowest_s < SECONDS, slowest_s

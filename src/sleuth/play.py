@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from sleuth.grading.choices import read_value
 from sleuth.grading.grade import grade
+from sleuth.grading.normalise import clean
 from sleuth.puzzles.explain import explain, tell
 from sleuth.puzzles.family import get_family, is_foreign
 from sleuth.puzzles.gym import written
@@ -69,11 +71,11 @@ def play(puzzle: Puzzle, read: Callable[[str], str], write: Callable[[str], None
                 case "give up":
                     return _verdict(puzzle, solution, given, used, write)
                 case _:
-                    score = grade(puzzle, f"{question.letter}. {line}")
-                    if score.answers[question.letter] is None:
+                    choice = read_value(question, clean(line))
+                    if choice is None:
                         write(f"That is none of: {', '.join(question.choices)}")
                     else:
-                        given[question.letter] = line
+                        given[question.letter] = choice
     return _verdict(puzzle, solution, given, used, write)
 
 

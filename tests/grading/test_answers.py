@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sleuth.grading import Outcome, grade
-from sleuth.grading.answers import answers_all, answers_grammar, last_block, normal, read_answers
+from sleuth.grading.answers import answers_all, answers_grammar, read_answers
+from sleuth.grading.strict_format import last_block, normal
 from sleuth.puzzles.puzzle import Puzzle, Question
 
 QUESTIONS = (

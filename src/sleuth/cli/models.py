@@ -168,7 +168,15 @@ def eval_command(
 
 
 @app.command
-def grade(file: Path, completions: Path, /, *, mode: Mode = "answer", original: bool = False) -> None:
+def grade(
+    file: Path,
+    completions: Path,
+    /,
+    *,
+    mode: Mode = "answer",
+    original: bool = False,
+    strict_format: bool = False,
+) -> None:
     """Grade completions; one line of JSON for each, and a summary.
 
     Parameters
@@ -182,10 +190,12 @@ def grade(file: Path, completions: Path, /, *, mode: Mode = "answer", original: 
         `parts` tells what each is worth.
     original
         Grade answers as the grader of 2025 did, to compare with its figures: times are never right.
+    strict_format
+        Read lines of letter, full stop, answer and little else, as before December 2026, to compare with older figures.
     """
     from sleuth.datasets.completions import grade_file
 
-    scores = list(grade_file(file, completions, mode, original))
+    scores = list(grade_file(file, completions, mode, original, strict_format))
     for line in scores:
         print(json.dumps(line, ensure_ascii=False))
     share = sum(line["reward"] for line in scores) / len(scores)

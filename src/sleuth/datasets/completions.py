@@ -16,8 +16,11 @@ from sleuth.grading.worker import grade_safely
 from sleuth.puzzles.family import is_foreign
 
 
-def grade_file(puzzles: Path, completions: Path, mode: Mode, original: bool = False) -> Iterator[dict[str, Any]]:
-    """For each line `{"id": …, "completion": …}` its grade as plain data; `original`: as the grader of 2025 did.
+def grade_file(
+    puzzles: Path, completions: Path, mode: Mode, original: bool = False, strict_format: bool = False
+) -> Iterator[dict[str, Any]]:
+    """For each line `{"id": …, "completion": …}` its grade as plain data; `original`: as the grader of 2025 did;
+    `strict_format`: as `sleuth.grading.grade.grade`.
 
     Raises `UserError` naming the line that is not of this form or whose puzzle is not in the file.
     """
@@ -37,7 +40,11 @@ def grade_file(puzzles: Path, completions: Path, mode: Mode, original: bool = Fa
             raise UserError(f"{completions}, line {number}: needs JSON with 'id' and 'completion'") from None
         if not isinstance(name, str) or name not in known or not isinstance(text, str):
             raise UserError(f"{completions}, line {number}: no puzzle {name!r} in {puzzles}")
-        score = grade_original(known[name], text) if original else grade_safely(known[name], text, mode)
+        score = (
+            grade_original(known[name], text)
+            if original
+            else grade_safely(known[name], text, mode, False, strict_format)
+        )
         yield {
             "id": name,
             "outcome": str(score.outcome),

@@ -18,7 +18,9 @@ from typing import Any
 
 from sleuth.config import Mode
 from sleuth.errors import UserError
+from sleuth.grading.normalise import LONGEST_TEXT
 from sleuth.grading.score import Outcome, Score
+from sleuth.grading.thinking import ENDLESS
 from sleuth.puzzles.gym import LETTER, data_set, get_task, item_of, read_answer
 from sleuth.puzzles.puzzle import Puzzle
 
@@ -59,18 +61,78 @@ def check_mode(family: str, mode: Mode) -> None:
         raise UserError(f"{family} has no clues to write a program of; take mode answer or reason")
 
 
-def grade_task(puzzle: Puzzle, completion: str, mode: Mode, truncated: bool) -> Score:
-    """As `sleuth.grading.grade`: the reward is what the task's scorer says, and only 1 is right.
+def grade_task(
+    puzzle: Puzzle, completion: str | None, mode: Mode, truncated: bool, strict_format: bool = False
+) -> Score:
+    """As `sleuth.grading.grade`: the reward is what the task's scorer says, and only 1 is right. `completion` is
+    without its thinking; None where that does not end.
 
-    Raises `UserError` without the library, for a puzzle of another version of it, and for mode `program`.
+    A scorer compares texts, so where it does not call an answer right, it is asked again about the answer without what
+    is wrapped around it (`unwrapped`). Raises `UserError` without the library, for a puzzle of another version of it,
+    and for mode `program`.
     """
     check_mode(puzzle.family, mode)
     task = get_task(puzzle.family).task
-    item, answer = item_of(puzzle), read_answer(completion)
+    item = item_of(puzzle)
+    if completion is None:
+        return _score(Outcome.TRUNCATED, None, 0.0, ENDLESS)
+    answer = read_answer(completion) if strict_format else find_answer(completion)
     if answer is None:
         return _score(Outcome.TRUNCATED if truncated else Outcome.UNREADABLE, None, 0.0, "no answer line")
     if len(answer) > LONGEST_ANSWER:
         return _score(Outcome.UNDECIDED, answer, 0.0, f"an answer of more than {LONGEST_ANSWER} characters")
+    score = _scored(task, item, answer)
+    for other in () if strict_format else unwrapped(answer):
+        if score.correct:
+            break
+        score = max(score, _scored(task, item, other), key=lambda one: one.reward)
+    return score
+
+
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_END_TOKEN = re.compile(r"(?:<\|[^<>|\n]{1,40}\|>|</s>|<(?:eos|end_of_turn|end_of_text|endoftext)>|</answer>|\s)+\Z")
+_START = re.compile(
+    r"(?:<answer>|[\s>#*•+_-])*(?:(?:final |the )?answer:?\s{0,3})?[*_(\[]*A[*_\])]*(?:[.:)]|(?<=\]))[*_]*"
+    r"(?:[ \t\u00a0]+|(?=[^\s.]))(.*)",
+    re.IGNORECASE,
+)
+_WRAPPED = re.compile(
+    r"\*\*(?P<bold>.+)\*\*|\*(?P<italic>.+)\*|__(?P<under>.+)__|`+(?P<code>[^`]+)`+|\$+(?P<math>[^$]+)\$+|"
+    r"\\boxed\{(?P<boxed>.+)\}|\\text\{(?P<text>.+)\}|[\"“](?P<quoted>[^\"“”]+)[\"”]|\\\((?P<inline>.+)\\\)"
+)
+
+
+def find_answer(completion: str) -> str | None:
+    """What a completion gives as its answer: as `sleuth.puzzles.gym.read_answer`, and where that finds none, behind the
+    last line that begins with the letter in another form (`* A. x`, `A.x`, `Answer A: x`, `<answer>A. x</answer>`).
+    End tokens and invisible characters are left out."""
+    text = _END_TOKEN.sub("", _INVISIBLE.sub("", completion[-LONGEST_TEXT:]))
+    if (answer := read_answer(text.removeprefix("<answer>"))) is not None:
+        return answer
+    for line in reversed(text.splitlines()):
+        if found := _START.fullmatch(line):
+            return found[1].strip() or None
+    return None
+
+
+def unwrapped(answer: str) -> Iterator[str]:
+    """An answer of one line without marks, quotes or LaTeX around it, then also without the full stop behind it, then
+    with its first letter large or small: what people vary."""
+    if "\n" in answer:
+        return
+    inner = answer.strip()
+    for _ in range(4):
+        found = _WRAPPED.fullmatch(inner.removesuffix("."))
+        if not found:
+            break
+        inner = next(group for group in found.groups() if group).strip()
+    plain = inner.removesuffix(".").rstrip()
+    for other in dict.fromkeys((inner, plain, plain[:1].swapcase() + plain[1:])):
+        if other and other != answer:
+            yield other
+
+
+def _scored(task: str, item: dict[str, Any], answer: str) -> Score:
     scorer = data_set(task).score_answer
     own = {name for name in scorer.__code__.co_varnames if len(name) > 1}  # a single letter is a formula's, too
     if not all(harmless(text, own) for text in _run(task, item, answer)):

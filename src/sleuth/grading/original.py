@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from sleuth.errors import UserError
-from sleuth.grading.answers import LONGEST_TEXT
+from sleuth.grading.normalise import LONGEST_TEXT
 from sleuth.grading.score import Outcome, Score
 from sleuth.puzzles.puzzle import Puzzle
 

@@ -21,7 +21,7 @@ from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.statements import Statement
 
 MOST_CHARS = 200_000
-"""Of a program, blank lines included."""
+"""Of a program, blank lines within it included."""
 MOST_LINES = 400
 """Statements of a program."""
 MOST_CLAUSES = 100_000
@@ -57,7 +57,7 @@ class SizeError(ValueError):
 
 def read_program(language: FormalLanguage, text: str) -> list[Statement]:
     """The statements of a program. Raises `FormalError` naming the line, and `SizeError`."""
-    if len(text) > MOST_CHARS:
+    if len(text.strip()) > MOST_CHARS:  # thinking that was taken off is blank
         raise SizeError(f"longer than {MOST_CHARS} characters")
     statements: list[Statement] = []
     for number, start, end in program_lines(text):

@@ -46,16 +46,18 @@ ALARM_MARGIN_S = 5.0
 """The worker's own alarm, in processor time, is for when nobody is left to kill it."""
 
 
-def grade_safely(puzzle: Puzzle, completion: str, mode: Mode = "answer", truncated: bool = False) -> Score:
+def grade_safely(
+    puzzle: Puzzle, completion: str, mode: Mode = "answer", truncated: bool = False, strict_format: bool = False
+) -> Score:
     """As `grade`; in a worker where a solver takes part (modes `program` and `reason`), or a scorer of another library.
 
     A completion that takes more than `SECONDS` or `MEMORY_BYTES` is `undecided`, with the bound as detail.
     """
     if is_foreign(puzzle.family):
-        return _gym_worker.grade(puzzle, completion, mode, truncated)
+        return _gym_worker.grade(puzzle, completion, mode, truncated, strict_format)
     if mode == "answer":
-        return grade(puzzle, completion, mode, truncated)
-    return _worker.grade(puzzle, completion, mode, truncated)
+        return grade(puzzle, completion, mode, truncated, strict_format)
+    return _worker.grade(puzzle, completion, mode, truncated, strict_format)
 
 
 class Worker:
@@ -78,11 +80,14 @@ class Worker:
         """The process, where there is one."""
         return self._process.pid if self._process else None
 
-    def grade(self, puzzle: Puzzle, completion: str, mode: Mode, truncated: bool = False) -> Score:
+    def grade(
+        self, puzzle: Puzzle, completion: str, mode: Mode, truncated: bool = False, strict_format: bool = False
+    ) -> Score:
         """As `grade`, within the worker's bounds."""
+        request = {"completion": completion, "mode": mode, "truncated": truncated, "strict_format": strict_format}
         with self._lock:
             try:
-                reply = self._ask(puzzle, {"completion": completion, "mode": mode, "truncated": truncated})
+                reply = self._ask(puzzle, request)
             except BaseException:
                 self.kill()  # after Ctrl-C, say: its reply must not be taken for that to the next request
                 raise
@@ -189,7 +194,7 @@ def serve(alarm_s: float, memory_bytes: int, module: str = "") -> None:
             if "puzzle" in request:
                 puzzle = Puzzle.model_validate(request["puzzle"])
             assert puzzle is not None
-            reply = _plain(grade(puzzle, request["completion"], request["mode"], request["truncated"]))
+            reply = _plain(grade(puzzle, **{key: value for key, value in request.items() if key != "puzzle"}))
         except UserError as error:
             reply = {"wrong": str(error)}
         except MemoryError:
