@@ -39,9 +39,14 @@ from sleuth.puzzles.statements import Argument, Ref, Statement
 COUNTS = {"1": 8, "2": 5, "3": 3, "4": 2}
 """Puzzles by level; one of every other level."""
 LEVELS = [(name, level) for name in family_names() for level in get_family(name).levels]
-DRAWN_AT = {"temporal-clue": (("3", 70),), "zebra": (("1", 20), ("3", 70))}
+DRAWN_AT = {
+    "knights-and-knaves": (("3", 40),),
+    "round-table": (("1", 20), ("3", 70)),
+    "temporal-clue": (("3", 70),),
+    "zebra": (("1", 20), ("3", 70)),
+}
 """Level and number of puzzles in which every kind is met."""
-RARE = {"temporal-clue": {"murderer", "scene", "reason", "weapon", "hour"}}
+RARE = {"knights-and-knaves": {"not_is"}, "temporal-clue": {"murderer", "scene", "reason", "weapon", "hour"}}
 """Kinds for facts of the solution: told now and then at most."""
 
 every_level = pytest.mark.parametrize(("name", "level"), LEVELS)
@@ -336,11 +341,19 @@ def test_every_kind_has_words_and_a_meaning(name: str) -> None:
 
 @every_family
 def test_every_kind_is_drawn(name: str) -> None:
-    met = set()
+    family, met = get_family(name), set[str]()
+
+    def meet(statement: Statement) -> None:
+        met.add(statement.kind)
+        for arg in statement.args:
+            if isinstance(arg, Statement):
+                meet(arg)
+
     for level, count in DRAWN_AT[name]:
         for index in range(count):
-            met.update(make_puzzle(name, level, "train", 21, index).puzzle.meta["kinds"])
-    assert met | RARE.get(name, set()) == set(get_family(name).kinds)
+            for clue in family.read_page(make_puzzle(name, level, "train", 21, index).puzzle.prompt).clues:
+                meet(clue)
+    assert met | RARE.get(name, set()) == set(family.kinds)
 
 
 @every_family

@@ -36,8 +36,12 @@ class Kind:
     """Its gap types in the formal language."""
     direct: float = 0.0
     """How plainly it tells a part of the solution (0: not at all); direct clues are the first to be dropped."""
-    symmetric: tuple[int, int] | None = None
-    """Two slots whose arguments may change places without changing the meaning."""
+    symmetric: tuple[int, ...] | None = None
+    """Slots whose arguments may change places without changing the meaning."""
+
+
+class NoClueError(Exception):
+    """No statement of a level's kinds tells two worlds apart; the case is given up for another one."""
 
 
 class Theory(ABC):
@@ -148,7 +152,8 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     def clue_sampler(
         self, case: CaseT, theory: TheoryT, world: World, level: str, style: str, rng: Random
     ) -> ClueSampler:
-        """What gives, for any other world, a random clue that is true in the true world and false in that one."""
+        """What gives, for any other world, a random clue that is true in the true world and false in that one. It may
+        raise `NoClueError`."""
 
     @abstractmethod
     def stated(self, theory: TheoryT, statement: Statement) -> Sequence[Statement]:
@@ -275,13 +280,14 @@ class Family(ABC, Generic[CaseT, TheoryT]):
         spec = self.kinds.get(statement.kind)
         if spec is None or spec.symmetric is None:
             return orders
-        first, second = spec.symmetric
-        swapped = []
-        for order in orders:
-            args = list(order.args)
-            args[first], args[second] = args[second], args[first]
-            swapped.append(Statement(statement.kind, tuple(args)))
-        return orders + swapped
+        found = []
+        for places in itertools.permutations(spec.symmetric):
+            for order in orders:
+                args = list(order.args)
+                for place, other in zip(spec.symmetric, places, strict=True):
+                    args[place] = order.args[other]
+                found.append(Statement(statement.kind, tuple(args)))
+        return found
 
     def true_choice(self, case: CaseT, theory: TheoryT, world: World, question: Statement) -> Ref | None:
         """The one choice that makes a question true in a world; None if none or several do."""
@@ -292,6 +298,8 @@ class Family(ABC, Generic[CaseT, TheoryT]):
 
 
 _MODULES = {
+    "knights-and-knaves": ("sleuth.puzzles.families.knights_and_knaves", "KnightsAndKnaves"),
+    "round-table": ("sleuth.puzzles.families.round_table", "RoundTable"),
     "temporal-clue": ("sleuth.puzzles.temporal_clue", "TemporalClue"),
     "zebra": ("sleuth.puzzles.zebra", "Zebra"),
 }

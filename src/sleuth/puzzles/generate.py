@@ -17,12 +17,15 @@ from sleuth.config import Names
 from sleuth.errors import UserError, nearest
 from sleuth.logic.clues import find_minimal
 from sleuth.puzzles.canonical import SPLITS, digest, split_of
-from sleuth.puzzles.family import Family, Orderable, check_level, get_family
+from sleuth.puzzles.family import Family, NoClueError, Orderable, check_level, get_family
 from sleuth.puzzles.puzzle import Puzzle, Question
 from sleuth.puzzles.statements import Ref, Statement
 
 MIXED = "mixed"
 """The style that is another one for every puzzle, of those that do not stand apart."""
+MOST_ATTEMPTS = 2000
+"""Cases that are drawn for one puzzle; a family that needs so many is at fault. A level needs four or so, its rarest
+split twice as many."""
 
 
 def rng_of(*key: object) -> Random:
@@ -80,11 +83,14 @@ def make_puzzle(
     check_split(split)
     check_style(family, style)
     check_names(family, names)
-    while True:
-        made = _attempt(family, level, split, seed, index, style, attempt, names)
+    for number in range(attempt, attempt + MOST_ATTEMPTS):
+        made = _attempt(family, level, split, seed, index, style, number, names)
         if made is not None:
             return made
-        attempt += 1
+    raise UserError(
+        f"{family.id}, level {level}: {MOST_ATTEMPTS} cases gave no puzzle of split {split}; its statement kinds do "
+        "not tell enough worlds apart, or a clue tells every answer"
+    )
 
 
 def _attempt(
@@ -95,12 +101,11 @@ def _attempt(
     case = family.dressed(case, style, names, rng_of(family.name, level, split, seed, index, attempt, "names"))
     theory = family.theory(case)
     jitter = rng_of(family.name, level, split, seed, index, attempt, "order")
-    clues = find_minimal(
-        theory.cnf,
-        world,
-        family.clue_sampler(case, theory, world, level, style, rng),
-        lambda clue: family.kinds[clue.kind].direct + jitter.random(),
-    )
+    tell = family.clue_sampler(case, theory, world, level, style, rng)
+    try:
+        clues = find_minimal(theory.cnf, world, tell, lambda clue: family.kinds[clue.kind].direct + jitter.random())
+    except NoClueError:
+        return None
     rng.shuffle(clues)
     form = digest(family.canonical_form(case, clues))
     if split_of(form) != split:

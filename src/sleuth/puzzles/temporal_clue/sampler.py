@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from sleuth.logic.formulas import World
-from sleuth.puzzles.temporal_clue import names, original, wording
+from sleuth.puzzles import names
+from sleuth.puzzles.temporal_clue import original, wording
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.themes import THEMES, Theme
 from sleuth.puzzles.temporal_clue.theory import STEPS, Grid, TemporalTheory

@@ -1,0 +1,1 @@
+"""Families that are declared with the kit, one file each."""

@@ -1,0 +1,340 @@
+"""A family made of its declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from sleuth.config import Names
+from sleuth.logic.cnf import WorldSolver
+from sleuth.logic.formulas import Not, World
+from sleuth.puzzles import names as pool
+from sleuth.puzzles.canonical import canonical_form
+from sleuth.puzzles.family import ClueSampler, Family, Kind, PageText
+from sleuth.puzzles.formal import FormalLexicon
+from sleuth.puzzles.kit import checks, page, sampler
+from sleuth.puzzles.kit.declaration import (
+    NUMBERS,
+    Case,
+    Layout,
+    Level,
+    Number,
+    Rule,
+    Sort,
+    Theme,
+    Unknown,
+)
+from sleuth.puzzles.kit.kinds import STYLES, StatementKind, every, typed
+from sleuth.puzzles.kit.theory import KitTheory
+from sleuth.puzzles.prose import Lexicon
+from sleuth.puzzles.statements import Argument, Ref, Statement
+
+RING = "ring"
+"""The relation of a place to the next one round, for canonical forms."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a family is declared of."""
+
+    layout: Layout
+    unknowns: tuple[Unknown, ...]
+    rules: tuple[Rule, ...]
+    kinds: Mapping[str, StatementKind]
+    groups: Mapping[str, Sequence[str]]
+    levels: Mapping[str, Level]
+    sorts: tuple[Sort | Number, ...]
+    """All that fill slots."""
+    mirror: Mapping[str, tuple[int, ...]]
+    holes: Mapping[str, tuple[int, ...]]
+    """Slots that questions leave out, by kind."""
+
+
+class DeclaredFamily(Family[Case, KitTheory]):
+    """A family whose every part follows from `declaration`; made by `declare`."""
+
+    declaration: ClassVar[Declaration]
+    pooled = True
+
+    def __init__(self) -> None:
+        self._theories: dict[tuple[int, ...], KitTheory] = {}
+
+    def sample_case(self, level: str, rng: Random) -> tuple[Case, World]:
+        layout, spans = self.declaration.layout, self.declaration.levels[level]
+        sizes = layout.derived({sort: rng.randint(*spans.span(sort)) for sort in spans.sizes})
+        case = self._named(rng.choice(layout.themes), tuple(sizes.values()), rng)
+        return case, sampler.sample_world(self.theory(case), rng)
+
+    def _named(self, theme: Theme, shape: Sequence[int], rng: Random) -> Case:
+        names = tuple(
+            tuple(rng.sample(theme.names[sort.name], size)) if sort.listed else sort.names[:size]
+            for sort, size in zip(self.declaration.layout.sorts, shape, strict=True)
+        )
+        return Case(names, theme.title, theme.story)
+
+    def rename_case(self, case: Case, rng: Random) -> Case:
+        themes = [theme for theme in self.declaration.layout.themes if theme.title != case.title]
+        return self._named(rng.choice(themes), case.shape, rng)
+
+    def dressed(self, case: Case, style: str, names: Names, rng: Random) -> Case:
+        """With names of people, and of all themes; or with half the words of these made up."""
+        if names == "themed":
+            return case
+        layout, taken, found = self.declaration.layout, set[str](), []
+        for sort, given in zip(layout.sorts, case.names, strict=True):
+            new = list(given)
+            if sort.listed:
+                known = sorted({name for theme in layout.themes for name in theme.names[sort.name]})
+                new = pool.people(len(given), rng) if sort.people else rng.sample(known, len(given))
+                new = pool.coined(new, taken, rng) if names == "coined" else new
+            found.append(tuple(new))
+        return Case(tuple(found), case.title, case.story)
+
+    def theory(self, case: Case) -> KitTheory:
+        theory = self._theories.get(case.shape)
+        if theory is None:
+            made = self.declaration
+            sizes = made.layout.sizes(case.shape)
+            theory = KitTheory(sizes, made.unknowns, made.rules, made.kinds, made.sorts)
+            self._theories[case.shape] = theory
+        return theory
+
+    def clue_sampler(
+        self, case: Case, theory: KitTheory, world: World, level: str, style: str, rng: Random
+    ) -> ClueSampler:
+        return sampler.ClueSampler(theory, self.groups, world, self.declaration.levels[level], rng).tell
+
+    def fact(self, theory: KitTheory, index: int, value: int) -> Statement:
+        unknown, entity = theory.owners[index]
+        kind = next(
+            kind.name for kind in self.declaration.kinds.values() if kind.denial and kind.unknown == unknown.name
+        )
+        return Statement(kind, (Ref(unknown.of.name, entity), Ref(unknown.values.name, value)))
+
+    def _askable(self, theory: KitTheory) -> Iterator[Statement]:
+        """Every question of a shape."""
+        for kind, holes in self.declaration.holes.items():
+            slots = self.kinds[kind].slots
+            for hole in holes:
+                for refs in theory.tuples([slot for place, slot in enumerate(slots) if place != hole]):
+                    args: list[Argument] = list(refs)
+                    args.insert(hole, None)
+                    yield Statement(kind, tuple(args))
+
+    def stated(self, theory: KitTheory, statement: Statement) -> Sequence[Statement]:
+        """The answers to questions that follow from the clue and the rules alone, as the solver says."""
+        if statement not in theory.entailed:
+            theory.entailed[statement] = (statement, *self._entailed(theory, statement))
+        return theory.entailed[statement]
+
+    def _entailed(self, theory: KitTheory, clue: Statement) -> list[Statement]:
+        cnf = theory.cnf.copy()
+        cnf.add(theory.formula(clue))
+        with WorldSolver(cnf) as solver:
+            if (world := solver.solve()) is None:
+                return []
+            view = theory.view(world)
+            left = [
+                fact
+                for fact in dict.fromkeys(
+                    question.fill(ref) for question in self._askable(theory) for ref in self._fillings(theory, question)
+                )
+                if theory.true(fact.kind, fact.args, view)
+            ]
+            entailed = []
+            while left:
+                fact = left.pop()
+                world = solver.solve([solver.add_optional(Not(theory.formula(fact)))])
+                if world is None:
+                    entailed.append(fact)
+                else:
+                    view = theory.view(world)
+                    left = [other for other in left if theory.true(other.kind, other.args, view)]
+        return entailed
+
+    def _fillings(self, theory: KitTheory, question: Statement) -> Sequence[Ref]:
+        return theory.entities[self.kinds[question.kind].slots[question.hole()]]
+
+    def questions(
+        self, case: Case, theory: KitTheory, world: World, taken: frozenset[Statement], level: str, rng: Random
+    ) -> list[Statement]:
+        view = theory.view(world)
+        fewest, most = self.declaration.levels[level].questions
+        count = rng.randint(fewest, most)
+        pool = list(self._askable(theory))
+        rng.shuffle(pool)
+        asked: list[Statement] = []
+        said = set(taken)
+        for question in pool:
+            if len(asked) == count:
+                break
+            facts = [question.fill(ref) for ref in self._fillings(theory, question)]
+            true = [fact for fact in facts if theory.true(fact.kind, fact.args, view)]
+            if len(true) == 1 and said.isdisjoint(self.orders(true[0])):
+                asked.append(question)
+                said.update(self.orders(true[0]))
+        return asked
+
+    def choices(self, case: Case, question: Statement) -> Sequence[Ref]:
+        return self._fillings(self.theory(case), question)
+
+    def answer_text(self, case: Case, choice: Ref) -> str:
+        return self._name(case, choice)
+
+    def _name(self, case: Case, ref: Ref) -> str:
+        for sort, names in zip(self.declaration.layout.sorts, case.names, strict=True):
+            if sort.name == ref.sort:
+                return names[ref.index]
+        return str(ref.index)
+
+    def lexicon(self, case: Case) -> Lexicon:
+        theory = self.theory(case)
+        found: dict[str, list[tuple[Argument, tuple[str, ...]]]] = {}
+        for sort in self.declaration.sorts:
+            refs = theory.entities[sort.name]
+            if isinstance(sort, Number):
+                found[sort.name] = [(ref, (NUMBERS[ref.index],)) for ref in refs]
+                found[f"{sort.name}_one"] = [entry for entry in found[sort.name] if entry[0] == Ref(sort.name, 1)]
+                found[f"{sort.name}_many"] = [entry for entry in found[sort.name] if entry[0] != Ref(sort.name, 1)]
+            else:
+                forms = {sort.name: sort.text, **{f"{sort.name}_{form}": text for form, text in sort.forms.items()}}
+                for gap, text in forms.items():
+                    found[gap] = [(ref, (text.format(self._name(case, ref)),)) for ref in refs]
+        return found
+
+    def formal_lexicon(self, case: Case) -> FormalLexicon:
+        entities = self.theory(case).entities
+        return {sort: [(ref, self._name(case, ref)) for ref in refs] for sort, refs in entities.items()}
+
+    def renamable_entities(self, case: Case) -> Sequence[tuple[Ref, Any]]:
+        entities = self.theory(case).entities
+        return [
+            (ref, 0)
+            for sort in self.declaration.layout.sorts
+            if sort.listed or sort.ring
+            for ref in entities[sort.name]
+        ]
+
+    def relations(self, case: Case) -> Sequence[Statement]:
+        entities = self.theory(case).entities
+        rings = [entities[sort.name] for sort in self.declaration.layout.sorts if sort.ring]
+        return [
+            Statement(RING, (place, following))
+            for places in rings
+            for place, following in zip(places, [*places[1:], places[0]], strict=True)
+        ]
+
+    def canonical_form(self, case: Case, clues: Sequence[Statement]) -> str:
+        form = super().canonical_form(case, clues)
+        if not self.declaration.mirror:
+            return form
+        told = [*self.relations(case), *(variant for clue in clues for variant in self.orders(clue))]
+        seen = [self.mirrored(statement) for statement in told]
+        return min(form, canonical_form(self.shape(case), self.renamable_entities(case), seen))
+
+    def mirrored(self, statement: Statement) -> Statement:
+        """The statement about the same entities as a mirror shows them."""
+        args = [self.mirrored(arg) if isinstance(arg, Statement) else arg for arg in statement.args]
+        order = (1, 0) if statement.kind == RING else self.declaration.mirror.get(statement.kind, range(len(args)))
+        return Statement(statement.kind, tuple(args[place] for place in order))
+
+    def shape(self, case: Case) -> tuple[Any, ...]:
+        return case.shape
+
+    def sizes(self, case: Case) -> dict[str, int]:
+        return self.declaration.layout.sizes(case.shape)
+
+    def write_page(self, case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
+        return page.write(self.declaration.layout, case, clues, questions, style)
+
+    def read_page(self, text: str) -> PageText:
+        case, clues, questions = page.read(self.declaration.layout, text)
+        grammar, asking = self.grammar(case), self.question_grammar(case)
+        return PageText(
+            case=case,
+            clues=tuple(grammar.read(clue) for clue in clues),
+            clue_texts=tuple(clues),
+            questions=tuple(asking.read(question) for _, question in questions),
+            letters=tuple(letter for letter, _ in questions),
+        )
+
+    def clue_lines(self, text: str) -> Sequence[int]:
+        return page.clue_lines(text)
+
+    def recognises(self, text: str) -> bool:
+        return page.recognises(self.declaration.layout, text)
+
+    def board(self, case: Case, world: World | None) -> str:
+        return page.board(self.declaration.layout, self.theory(case), case, world)
+
+
+def declare(
+    name: str,
+    *,
+    version: int = 1,
+    rules_text: str,
+    sorts: Sequence[Sort | Number],
+    unknowns: Sequence[Unknown],
+    kinds: Sequence[StatementKind],
+    levels: Mapping[str, Level],
+    themes: Sequence[Theme],
+    rules: Sequence[Rule] = (),
+    groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    mirror: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
+) -> type[DeclaredFamily]:
+    """A family of puzzles. Raises `UserError` for a declaration that cannot work, and says why.
+
+    `rules_text` is what the page says of the rules: a paragraph that no other family has. `groups` names kinds that may
+    stand in a slot of that name. `mirror`: in a mirror every ring runs the other way round; for kinds that then speak
+    of other entities, the order of their arguments there.
+    """
+    known = every(kinds)
+    places = tuple(sort for sort in sorts if isinstance(sort, Sort))
+    numbers = dict.fromkeys(number for kind in known.values() for number in kind.sorts)
+    made = Declaration(
+        Layout(places, rules_text, tuple(themes)),
+        tuple(unknowns),
+        tuple(rules),
+        known,
+        groups,
+        levels,
+        (*sorts, *numbers),
+        mirror,
+        {kind.name: holes for kind in known.values() if (holes := checks.holes(kind))},
+    )
+    checks.check(name, made, kinds)
+    attributes = {
+        "__doc__": f"The family `{name}`.",
+        "name": name,
+        "version": version,
+        "declaration": made,
+        "levels": {level: _described(places, spec) for level, spec in levels.items()},
+        "styles": STYLES,
+        "mixed": STYLES,
+        "kinds": {kind.name: Kind(kind.slots, kind.direct, kind.symmetric) for kind in known.values()},
+        "groups": groups,
+        "templates": {style: {kind.name: kind.templates[style] for kind in known.values()} for style in STYLES},
+        "question_templates": {
+            style: {
+                kind.name: tuple(typed(question, kind.slots) for question in kind.questions)
+                for kind in known.values()
+                if kind.questions
+            }
+            for style in STYLES
+        },
+        "denials": {kind.name: kind.denial.name for kind in known.values() if kind.denial},
+    }
+    return type("".join(part.capitalize() for part in name.split("-")), (DeclaredFamily,), attributes)
+
+
+def _described(sorts: Sequence[Sort], level: Level) -> str:
+    """A level in a line: its sizes, and how many kinds of statements it has."""
+    sizes = []
+    for sort in sorts:
+        if sort.name in level.sizes:
+            low, high = level.span(sort.name)
+            sizes.append(f"{low if low == high else f'{low}-{high}'} {sort.label.lower()}")
+    return f"{', '.join(sizes)}, {len(level.kinds)} statement kinds"

@@ -1,0 +1,98 @@
+"""What statements of the declared families mean, in plain Python, written from the English sentences alone.
+
+A world is told as a person would note it: who sits where, who is what. Nothing of the kit is used but the statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sleuth.puzzles.statements import Statement
+
+Note = Mapping[str, Any]
+Told = Callable[..., bool]
+
+
+def table_truth(statement: Statement, note: Note) -> bool:
+    """Round table. `note["seat"]`: seat numbers from 1 by guest; there are as many seats as guests."""
+    seat = note["seat"]
+    count = len(seat)
+
+    def neighbours(guest: int) -> set[int]:
+        """Guests in the two seats beside a guest; the last seat is next to the first."""
+        before = seat[guest] - 1 or count
+        after = seat[guest] + 1 if seat[guest] < count else 1
+        return {other for other in seat if other != guest and seat[other] in (before, after)}
+
+    def walk(start: int) -> list[int]:
+        """The guests in the order in which one meets them going clockwise (towards higher numbers)."""
+        by_seat = {number: guest for guest, number in seat.items()}
+        places = [*range(seat[start] + 1, count + 1), *range(1, seat[start])]
+        return [by_seat[place] for place in places]
+
+    args = [arg if isinstance(arg, Statement) else arg.index for arg in statement.args if arg is not None]
+    match statement.kind, args:
+        case "at", (guest, place):
+            return bool(seat[guest] == place + 1)
+        case "not_at", (guest, place):
+            return bool(seat[guest] != place + 1)
+        case "next", (a, b):
+            return b in neighbours(a)
+        case "apart", (a, b):
+            return b not in neighbours(a)
+        case "left_of", (a, b):
+            # The rules say it: the seat just to the left of seat 1 is seat 2.
+            return walk(b)[0] == a
+        case "opposite", (a, b):
+            return count % 2 == 0 and walk(a)[count // 2 - 1] == b
+        case "gap", (number, a, b):
+            one_way, other_way = walk(a).index(b), walk(b).index(a)
+            return min(one_way, other_way) == number
+        case "between", (a, b, c):
+            return neighbours(a) == {b, c}
+        case "sooner", (a, b, c):
+            return walk(a).index(b) < walk(a).index(c)
+    return joined(statement, lambda part: table_truth(part, note))
+
+
+def island_truth(statement: Statement, note: Note) -> bool:
+    """Knights and knaves. `note["role"]`: "knight" or "knave" by islander."""
+    role = note["role"]
+    args = [arg if isinstance(arg, Statement) else arg.index for arg in statement.args if arg is not None]
+    names = ("knight", "knave")
+    match statement.kind, args:
+        case "is", (who, what):
+            return bool(role[who] == names[what])
+        case "not_is", (who, what):
+            return bool(role[who] != names[what])
+        case "same", (a, b):
+            return bool(role[a] == role[b])
+        case "differ", (a, b):
+            return bool(role[a] != role[b])
+        case "counted", (number, what):
+            return list(role.values()).count(names[what]) == number
+        case ("says" | "would_say"), (who, Statement() as claim):
+            # A knight says only what is true, a knave only what is false.
+            return island_truth(claim, note) if role[who] == "knight" else not island_truth(claim, note)
+    return joined(statement, lambda part: island_truth(part, note))
+
+
+def joined(statement: Statement, truth: Callable[[Statement], bool]) -> bool:
+    """Statements about statements."""
+    parts = [truth(arg) for arg in statement.args if isinstance(arg, Statement)]
+    match statement.kind:
+        case "either":
+            return parts.count(True) == 1
+        case "iff":
+            return parts.count(True) != 1
+        case "if":
+            return not (parts[0] and not parts[1])
+        case "not_both":
+            return parts.count(True) < 2
+        case "exactly" | "at_least":
+            wanted = statement.args[0]
+            assert wanted is not None and not isinstance(wanted, Statement)
+            true = parts.count(True)
+            return true == wanted.index if statement.kind == "exactly" else true >= wanted.index
+    raise AssertionError(statement)
