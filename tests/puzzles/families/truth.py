@@ -72,7 +72,7 @@ def island_truth(statement: Statement, note: Note) -> bool:
             return bool(role[a] != role[b])
         case "counted", (number, what):
             return list(role.values()).count(names[what]) == number
-        case ("says" | "would_say"), (who, Statement() as claim):
+        case (("says" | "would_say"), (who, Statement() as claim)):
             # A knight says only what is true, a knave only what is false.
             return island_truth(claim, note) if role[who] == "knight" else not island_truth(claim, note)
     return joined(statement, lambda part: island_truth(part, note))
