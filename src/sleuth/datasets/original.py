@@ -39,6 +39,8 @@ def _puzzle(entry: dict[str, Any], number: int, name: str) -> Puzzle:
     family = get_family(FAMILY)
     prompt = entry["prompt"]
     page = family.read_page(prompt)
+    if entry.get("num_clues", len(page.clues)) != len(page.clues):
+        raise UserError(f"num_clues is {entry['num_clues']!r}, but the page has {len(page.clues)} clues")
     asking = dict(zip(page.letters, page.questions, strict=True))
     solution = entry["solution"]
     if not isinstance(solution, dict) or set(solution) != set(asking):

@@ -14,7 +14,8 @@ from itertools import islice
 from sleuth.config import Mode
 from sleuth.errors import UserError
 from sleuth.policy.base import Policy, Request, Rollout, Sampling, StopReason
-from sleuth.puzzles.family import MARK, get_family, is_foreign
+from sleuth.puzzles.family import get_family, is_foreign
+from sleuth.puzzles.page_reader import MARK
 from sleuth.puzzles.puzzle import Puzzle
 
 

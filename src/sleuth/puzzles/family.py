@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import itertools
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -90,8 +89,6 @@ class PageText:
     """The style that the page is in, where that one stands apart."""
 
 
-MARK = re.compile(r"(?:\d+[.)]|\(\d+\)|\[\d+\]|#\d+|[-*•+>]) ")
-"""What may stand before an item of a list."""
 ClueSampler = Callable[[World], tuple[Statement, Formula]]
 """Other world to a clue that rules it out, with its formula."""
 CaseT = TypeVar("CaseT")

@@ -115,8 +115,8 @@ class Grammar:
         text = self.write(statement, style)
         return text[0].upper() + text[1:] + stop
 
-    def read(self, text: str, kinds: Sequence[str] | None = None) -> Statement:
-        """The one statement that a sentence makes. Raises `ReadError` where there is none or more than one."""
+    def readings(self, text: str, kinds: Sequence[str] | None = None) -> set[Statement]:
+        """All statements that a sentence can be read as."""
         line = " ".join(text.split()).removesuffix(".").removesuffix("?")
         found: set[Statement] = set()
         for candidate in dict.fromkeys((line, line[:1].lower() + line[1:])):
@@ -124,6 +124,11 @@ class Grammar:
                 for statement, end in self._match_kind(kind, candidate, 0):
                     if end == len(candidate):
                         found.add(statement)
+        return found
+
+    def read(self, text: str, kinds: Sequence[str] | None = None) -> Statement:
+        """The one statement that a sentence makes. Raises `ReadError` where there is none or more than one."""
+        found = self.readings(text, kinds)
         if not found:
             raise ReadError(f"no known sentence: {text.strip()!r}")
         if len(found) > 1:

@@ -83,9 +83,8 @@ def test_lists_with_marks_by_hand() -> None:
 
 Times: 9 PM, 10 PM
 Objects:
-* Rope
-  of this line nothing is read
-* no item, since the list is over
+	* Rope
+This sentence ends the list, and nothing is read of it.
 Plan (from north to south): Hall | - / Roof | Bar
 
 The dead: Rex

@@ -73,8 +73,8 @@ def test_board() -> None:
         ("cat, dog, owl", "cat, tea, owl", "twice"),
         ("Huts: 1, 2, 3", "Huts: 1, 2, 3, 4", "4 huts"),
         ("Ben is in hut 2", "Ben is in hut 4", "no known sentence"),
-        ("Questions:\n", "", "no line 'Questions'"),
-        ("Huts: 1, 2, 3 (a row, from left to right)\n", "", "no line 'Huts"),
+        ("Questions:\n", "", "no line labelled 'Questions'"),
+        ("Huts: 1, 2, 3 (a row, from left to right)\n", "", "no line labelled 'Huts"),
         ("C. In which", "In which", "no question"),
     ],
 )

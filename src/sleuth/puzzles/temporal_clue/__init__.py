@@ -15,6 +15,7 @@ from sleuth.config import Names
 from sleuth.logic.formulas import Formula, World
 from sleuth.puzzles.family import ClueSampler, Family, PageText
 from sleuth.puzzles.formal import FormalLexicon
+from sleuth.puzzles.page_reader import clue_lines
 from sleuth.puzzles.prose import Lexicon, Templates
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue import board, clue_sampler, original, page, sampler, wording
@@ -196,7 +197,7 @@ class TemporalClue(Family[Case, TemporalTheory]):
         return page.write(case, clues, questions, style)
 
     def clue_lines(self, text: str) -> Sequence[int]:
-        return original.clue_lines(text) if original.recognises(text) else page.clue_lines(text)
+        return original.clue_lines(text) if original.recognises(text) else clue_lines(text, page.LAYOUT)
 
     def read_page(self, text: str) -> PageText:
         return original.read(text) if original.recognises(text) else page.read(text)

@@ -1,6 +1,7 @@
 """The page of a Temporal Clue puzzle: written in several layouts, read back from its text alone.
 
-What is read are the labelled parts and their lists; title, story and rules are for people.
+What is read are the labelled parts and their lists (`sleuth.puzzles.page_reader`); title, story and rules are for
+people.
 
     Victim: Rex
     Suspects: Ada, Ben, Cleo
@@ -25,7 +26,8 @@ import re
 from collections.abc import Sequence
 from random import Random
 
-from sleuth.puzzles.family import MARK, PageText
+from sleuth.puzzles.family import PageText
+from sleuth.puzzles.page_reader import CLUES, QUESTIONS, Layout, read_clues, read_questions, refuse_hidden, split
 from sleuth.puzzles.prose import Grammar, ReadError
 from sleuth.puzzles.temporal_clue import wording
 from sleuth.puzzles.temporal_clue.case import Case
@@ -43,12 +45,12 @@ LABELS = {
     "Questions": ("Questions", "To be answered", "What we ask", "Answer these", "Can you tell us this"),
 }
 """The parts of a page, each with what it may be called; the first is what it is called in the fixed layouts."""
-_PART = {label: part for part, labels in LABELS.items() for label in labels}
-_LABEL = re.compile(rf"({'|'.join(_PART)})\b(?: \([^)]*\))?:\s*(.*)")
+NORTH_IS_UP, FROM_NORTH, EACH = "north is up, - is no room", "from north to south", "one suspect each"
+"""Notes behind labels."""
+LAYOUT = Layout(LABELS, {"Map": (NORTH_IS_UP, FROM_NORTH), "Motives": (EACH,)}, drawn=("Map",))
 _MARKS = ("{}. ", "{}) ", "({}) ", "[{}] ", "#{} ", "- ", "* ", "• ", "+ ", "> ", "")
 """What may stand before the items of a list."""
 _MOTIVE = re.compile(r"(.+?) \((\d{1,3}) suspects?\)")
-_QUESTION = re.compile(r"([A-Z])\. (.+)")
 
 
 def write(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
@@ -70,7 +72,7 @@ def motives_with_numbers(case: Case) -> Sequence[str]:
 
 
 def _each(case: Case) -> str:
-    return " (one suspect each)" if case.motive_counts is None else ""
+    return f" ({EACH})" if case.motive_counts is None else ""
 
 
 def _motives(case: Case) -> str:
@@ -84,7 +86,7 @@ def _rows(case: Case) -> list[str]:
 def _write_full(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]]) -> str:
     lines = [case.title, "", case.story, ""] if case.title else []
     lines += [f"Victim: {case.victim}", f"Suspects: {_list(case.suspects)}", f"Weapons: {_list(case.weapons)}"]
-    lines += ["Map (north is up, - is no room):", *(f"  {row}" for row in _rows(case))]
+    lines += [f"Map ({NORTH_IS_UP}):", *(f"  {row}" for row in _rows(case))]
     if case.timed:
         lines.append(f"Times: {_list(case.times)}")
     if case.motives:
@@ -126,9 +128,9 @@ def _write_varied(case: Case, clues: Sequence[str], questions: Sequence[tuple[st
         part("Weapons", "", case.weapons, in_one_line, mark),
     ]
     if rng.random() < 0.5:
-        parts.append([f"{label['Map']} (north is up, - is no room):", *(f"  {row}" for row in _rows(case))])
+        parts.append([f"{label['Map']} ({NORTH_IS_UP}):", *(f"  {row}" for row in _rows(case))])
     else:
-        parts.append([f"{label['Map']} (from north to south): {' / '.join(_rows(case))}"])
+        parts.append([f"{label['Map']} ({FROM_NORTH}): {' / '.join(_rows(case))}"])
     if case.timed:
         parts.append(part("Times", "", case.times, in_one_line or rng.random() < 0.5, mark))
     if case.motives:
@@ -168,8 +170,7 @@ def _rules_in_short(case: Case) -> list[str]:
 
 def recognises(text: str) -> bool:
     """Whether a text has this page's labels."""
-    needed = ("Victim", "Suspects", "Map", "Clues")
-    return all(re.search(rf"^(?:{'|'.join(LABELS[part])})\b", text, re.MULTILINE) for part in needed)
+    return LAYOUT.recognises(text, ("Victim", "Suspects", "Map", CLUES))
 
 
 def grid_from_rows(rows: Sequence[Sequence[str]], rooms: Sequence[str]) -> Grid:
@@ -183,81 +184,41 @@ def preposition(text: str, room: str) -> str:
     return next((word for word in ("at", "on") if f"{word} the {room}" in text), "in")
 
 
-def _names(lines: Sequence[str]) -> tuple[str, ...]:
-    """Of a list in one line, or with a mark before each item."""
-    return tuple(name.strip() for line in lines for name in line.split(",") if line.strip())
-
-
-def clue_lines(text: str) -> list[int]:
-    """The numbers of the lines behind the label of the clues, up to the next label."""
-    part, found = "", []
-    for number, line in enumerate(text.splitlines()):
-        if (label := _LABEL.fullmatch(line.rstrip())) and (part != "Clues" or not label[2]):
-            part = _PART[label[1]]
-        elif part == "Clues" and line.strip():
-            found.append(number)
-    return found
-
-
-def _fields(text: str) -> dict[str, list[str]]:
-    """The lines of each part: what stands behind its label, or the list under it."""
-    fields: dict[str, list[str]] = {}
-    part = ""
-    for line in text.splitlines():
-        to_the_end = part in ("Clues", "Questions")
-        if (found := _LABEL.fullmatch(line.rstrip())) and (not to_the_end or not found[2]):
-            part = _PART[found[1]]
-            if part in fields:
-                raise ReadError(f"two lines are labelled {found[1]!r}")
-            fields[part] = [line.rstrip()[found.start(2) :]] if found[2] else []
-        elif to_the_end:
-            fields[part] += [line.strip()] if line.strip() else []
-        elif part == "Map" and line.startswith(" ") and line.strip():
-            fields[part].append(line.strip())
-        elif part and part != "Map" and (mark := MARK.match(line)):
-            fields[part].append(line[mark.end() :].strip())
-        else:
-            part = ""
-    return fields
+def read_motives(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...] | None]:
+    """Motives, and where they are shared the number of suspects for each."""
+    shared = [found for name in names if (found := _MOTIVE.fullmatch(name))]
+    if shared and len(shared) != len(names):
+        raise ReadError("the number of suspects is given for some motives only")
+    if not shared:
+        return tuple(names), None
+    return tuple(found[1] for found in shared), tuple(int(found[2]) for found in shared)
 
 
 def read(text: str) -> PageText:
     """A page of any style, read back. Raises `ReadError` or the case's own `UserError`."""
-    fields = _fields(text)
-    missing = [label for label in ("Victim", "Suspects", "Weapons", "Map", "Clues", "Questions") if label not in fields]
-    if missing:
-        raise ReadError(f"no line labelled {missing[0]!r}")
-    rows = [[name.strip() for name in row.split("|")] for line in fields["Map"] for row in line.split(" / ")]
+    page = split(text, LAYOUT)
+    page.need("Victim", "Suspects", "Weapons", "Map", CLUES, QUESTIONS)
+    rows = page.rows("Map")
     rooms = tuple(name for row in rows for name in row if name != "-")
-    motives, counts = _names(fields.get("Motives", [])), None
-    shared = [found for motive in motives if (found := _MOTIVE.fullmatch(motive))]
-    if shared:
-        if len(shared) != len(motives):
-            raise ReadError("the number of suspects is given for some motives only")
-        motives, counts = tuple(found[1] for found in shared), tuple(int(found[2]) for found in shared)
+    motives, counts = read_motives(page.names("Motives"))
+    if counts is not None and page.parts["Motives"].note == EACH:
+        raise ReadError(f"the motives are noted as {EACH}, and have numbers of suspects")
     case = Case(
-        victim="".join(fields["Victim"]).strip(),
-        suspects=_names(fields["Suspects"]),
-        weapons=_names(fields["Weapons"]),
+        victim=page.one("Victim"),
+        suspects=page.names("Suspects"),
+        weapons=page.names("Weapons"),
         rooms=rooms,
         prepositions=tuple(preposition(text, room) for room in rooms),
         grid=grid_from_rows(rows, rooms),
-        times=_names(fields.get("Times", ["now"])),
+        times=page.names("Times") or ("now",),
         motives=motives,
         motive_counts=counts,
     )
-    clue_texts = tuple(MARK.sub("", line, count=1) for line in fields["Clues"])
-    questions = [_QUESTION.fullmatch(line) for line in fields["Questions"]]
-    if not all(questions):
-        bad = fields["Questions"][questions.index(None)]
-        raise ReadError(f"no question: {bad!r}")
     vocabulary = wording.lexicon(case)
     grammar = Grammar(vocabulary, wording.GROUPED_KINDS, wording.TEMPLATES, ARITY)
     asking = Grammar(vocabulary, wording.GROUPED_KINDS, wording.QUESTION_TEMPLATES, ARITY)
-    return PageText(
-        case=case,
-        clues=tuple(grammar.read(clue) for clue in clue_texts),
-        clue_texts=clue_texts,
-        questions=tuple(asking.read(found[2]) for found in questions if found),
-        letters=tuple(found[1] for found in questions if found),
-    )
+    refuse_hidden(page.free, grammar, asking)
+    refuse_hidden((*case.suspects, *case.weapons, *case.rooms, *case.times, *case.motives), grammar)
+    clues, clue_texts = read_clues(page.parts[CLUES].lines(), grammar)
+    questions, letters = read_questions(page.parts[QUESTIONS].lines(), asking)
+    return PageText(case, clues, clue_texts, questions, letters)

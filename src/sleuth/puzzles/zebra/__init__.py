@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from sleuth.logic.formulas import World
 from sleuth.puzzles.family import ClueSampler, Family, PageText
 from sleuth.puzzles.formal import FormalLexicon
+from sleuth.puzzles.page_reader import clue_lines
 from sleuth.puzzles.prose import Grammar, Lexicon
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.zebra import clue_sampler, page, sampler, wording
@@ -158,7 +159,7 @@ class Zebra(Family[Case, ZebraTheory]):
         return page.write(case, clues, questions, style)
 
     def clue_lines(self, text: str) -> Sequence[int]:
-        return page.clue_lines(text)
+        return clue_lines(text, page.LAYOUT)
 
     def read_page(self, text: str) -> PageText:
         return page.read(text)

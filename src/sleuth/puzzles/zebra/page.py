@@ -1,6 +1,7 @@
 """The page of a zebra puzzle: written in several layouts, read back from its text alone; and the board.
 
-What is read are the houses, the attributes and the lists of clues and questions; title, story and rules are for people.
+What is read are the houses, the attributes and the lists of clues and questions (`sleuth.puzzles.page_reader`); title,
+story and rules are for people.
 
     Huts: 1, 2, 3 (a row, from left to right)
     Name: Ada, Ben, Cleo
@@ -16,18 +17,28 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sleuth.errors import nearest
 from sleuth.logic.formulas import World
 from sleuth.puzzles.family import PageText
+from sleuth.puzzles.page_reader import (
+    CLUES,
+    QUESTIONS,
+    Layout,
+    Page,
+    quote,
+    read_clues,
+    read_questions,
+    refuse_hidden,
+    split,
+)
 from sleuth.puzzles.prose import Grammar, ReadError
 from sleuth.puzzles.statements import Ref
 from sleuth.puzzles.zebra import wording
 from sleuth.puzzles.zebra.case import Case
 
 ARITY = {kind: len(spec.slots) for kind, spec in wording.KINDS.items()}
-_LABEL = re.compile(r"([A-Z][a-z]*): *(\S[^(]*)(?:\(.*\))?")
-_NUMBERED = re.compile(r"\d+\. ")
-_QUESTION = re.compile(r"([A-Z])\. (.+)")
+LAYOUT = Layout({label: (label,) for label in (*wording.PLACES, *wording.ATTRIBUTES, CLUES, QUESTIONS)})
+_ROW, _SHORT_ROW = "a row, from left to right", "left to right"
+_HOUSES = re.compile(rf"([\d, ]*\d)(?: *\((?:{_ROW}|{_SHORT_ROW})\))?")
 
 
 def write(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
@@ -37,14 +48,14 @@ def write(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]]
     lists = [f"{label}: {', '.join(names)}" for label, names in zip(case.attributes, case.values, strict=True)]
     asked = [f"{letter}. {text}" for letter, text in questions]
     if style == "terse":
-        lines = [f"{case.place}: {houses} (left to right)", *lists]
+        lines = [f"{case.place}: {houses} ({_SHORT_ROW})", *lists]
         lines.append(
             f"Each {place.singular} has one of each list and no two share one. With means {place.preposition} the same "
             f"{place.singular}. Somewhere left may be just left."
         )
         return "\n".join([*lines, "Clues:", *clues, "Questions:", *asked])
     lines = [case.title, "", case.story, ""] if case.title else []
-    lines += [f"{case.place}: {houses} (a row, from left to right)", *lists, ""]
+    lines += [f"{case.place}: {houses} ({_ROW})", *lists, ""]
     lines += [
         f"{place.preposition.capitalize()} each {place.singular} is one person, to whom one entry of each list "
         f"belongs. No entry belongs to two people. People are right next to each other, or neighbours, when their "
@@ -57,71 +68,40 @@ def write(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]]
 
 def recognises(text: str) -> bool:
     """Whether a text has this page's labels."""
-    return bool(re.search(rf"^({'|'.join(wording.PLACES)}): *1, *2\b", text, re.MULTILINE)) and "\nClues:" in text
-
-
-def clue_lines(text: str) -> list[int]:
-    """The numbers of the lines between the labels of clues and questions."""
-    label, found = "", []
-    for number, line in enumerate(map(str.strip, text.splitlines())):
-        if line in ("Clues:", "Questions:"):
-            label = line
-        elif label == "Clues:" and line:
-            found.append(number)
-    return found
+    return any(LAYOUT.recognises(text, (place, CLUES)) for place in wording.PLACES)
 
 
 def read(text: str) -> PageText:
     """A page of any style, read back. Raises `ReadError` or the case's own `UserError`."""
-    case, lists = _read_lines(text.splitlines())
-    clue_texts = tuple(_NUMBERED.sub("", line, count=1) for line in lists["Clues"])
+    page = split(text, LAYOUT)
+    page.need(CLUES, QUESTIONS)
+    case = _read_case(page)
     vocabulary = wording.lexicon(case)
     grammar = Grammar(vocabulary, wording.GROUPED_KINDS, wording.TEMPLATES, ARITY)
     asking = Grammar(vocabulary, wording.GROUPED_KINDS, wording.QUESTION_TEMPLATES, {**ARITY, **wording.QUESTION_KINDS})
-    found = [_QUESTION.fullmatch(line) for line in lists["Questions"]]
-    if None in found:
-        raise ReadError(f"no question: {lists['Questions'][found.index(None)]!r}")
-    return PageText(
-        case=case,
-        clues=tuple(grammar.read(clue) for clue in clue_texts),
-        clue_texts=clue_texts,
-        questions=tuple(asking.read(question[2]) for question in found if question),
-        letters=tuple(question[1] for question in found if question),
-    )
+    refuse_hidden(page.free, grammar, asking)
+    refuse_hidden((name for names in case.values for name in names), grammar)
+    clues, clue_texts = read_clues(page.parts[CLUES].lines(), grammar)
+    questions, letters = read_questions(page.parts[QUESTIONS].lines(), asking)
+    return PageText(case, clues, clue_texts, questions, letters)
 
 
-def _read_lines(lines: Sequence[str]) -> tuple[Case, dict[str, list[str]]]:
-    """The case, and the lines under `Clues:` and `Questions:`."""
-    lists: dict[str, list[str]] = {}
-    label, place, houses = "", "", 0
-    values: dict[str, tuple[str, ...]] = {}
-    for line in filter(None, map(str.strip, lines)):
-        if line in ("Clues:", "Questions:"):
-            label = line[:-1]
-            if label in lists:
-                raise ReadError(f"two lines are labelled {label!r}")
-            lists[label] = []
-        elif label:
-            lists[label].append(line)
-        elif found := _LABEL.fullmatch(line):
-            names = tuple(name.strip() for name in found[2].split(","))
-            if found[1] in values or (place and found[1] in wording.PLACES):
-                raise ReadError(f"two lines are labelled {found[1]!r}")
-            if found[1] in wording.PLACES:
-                place, houses = found[1], len(names)
-            elif found[1] in wording.ATTRIBUTES:
-                values[found[1]] = names
-            else:
-                raise ReadError(f"no known attribute: {found[1]!r}; {nearest(found[1], list(wording.ATTRIBUTES))}")
-    missing = [label for label in ("Clues", "Questions") if label not in lists]
-    if not place:
-        missing.insert(0, " or ".join(wording.PLACES))
-    if missing:
-        raise ReadError(f"the page has no line {missing[0]!r}")
-    case = Case(place, tuple(values), tuple(values.values()))
-    if case.shape.houses != houses:
-        raise ReadError(f"{houses} {place.lower()}, but {case.shape.houses} values of each attribute")
-    return case, lists
+def _read_case(page: Page) -> Case:
+    places = [place for place in wording.PLACES if place in page.parts]
+    if not places:
+        raise ReadError(f"the page has no line labelled {' or '.join(wording.PLACES)!r}")
+    if len(places) > 1:
+        raise ReadError(f"the page has both {' and '.join(places)}")
+    attributes = tuple(label for label in page.parts if label in wording.ATTRIBUTES)
+    case = Case(places[0], attributes, tuple(page.names(label) for label in attributes))
+    row = page.one(places[0])
+    found = _HOUSES.fullmatch(row)
+    numbers = [name.strip() for name in found[1].split(",")] if found else []
+    if numbers != [str(number) for number in range(1, len(numbers) + 1)] or not numbers:
+        raise ReadError(f"{places[0]}: needs numbers from 1, and no note but ({_ROW}): {quote(row)}")
+    if case.shape.houses != len(numbers):
+        raise ReadError(f"{len(numbers)} {places[0].lower()}, but {case.shape.houses} values of each attribute")
+    return case
 
 
 def draw_board(case: Case, world: World | None) -> str:
