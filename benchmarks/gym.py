@@ -16,11 +16,11 @@ from collections import Counter
 from pathlib import Path
 
 from sleuth.datasets.make import PuzzleSpec
-from sleuth.grading.score import Score
 from sleuth.grading.worker import grade_safely
+from sleuth.gym import items as gym
 from sleuth.progress import track
-from sleuth.puzzles import gym
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.score import Score
 
 sys.path.insert(0, str(Path(__file__).parent))
 from common import machine, write_table
@@ -41,7 +41,7 @@ def main() -> None:
     head = ["task", "empty text", *(f"`{constant}`" for constant in CONSTANTS), "commonest", "stored answer"]
     title = (
         f"rewards of answers that know nothing, {options.count} puzzles a task, reasoning-gym "
-        f"{gym.get_task(gym.FOREIGN + tasks[0]).version} ({machine()})"
+        f"{gym.source_of(gym.PREFIX + tasks[0]).version} ({machine()})"
     )
     write_table("gym", title, head, [[task, *cells] for task, _, cells in rows], options.out)
 
@@ -49,7 +49,7 @@ def main() -> None:
 def _row(task: str, count: int) -> tuple[str, list[float], list[str]]:
     """The task, its mean rewards without knowledge, and the cells of the table."""
     drawn = [
-        PuzzleSpec(gym.FOREIGN + task, gym.LEVEL, "train", 0, count).make(index).puzzle for index in range(2 * count)
+        PuzzleSpec(gym.PREFIX + task, gym.LEVEL, "train", 0, count).make(index).puzzle for index in range(2 * count)
     ]
     test, others = drawn[:count], drawn[count:]
     empty = [_empty(task, puzzle) for puzzle in test]

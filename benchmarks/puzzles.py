@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 
 from common import machine, write_table
-from sleuth.puzzles.family import get_family
-from sleuth.puzzles.generate import Made, make_puzzle
+from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.registry import get_family
+from sleuth.puzzles.task import Made
 
 STYLE_COUNTS = {"1": 200, "2": 100, "3": 60, "4": 20, "5": 8, "reference": 60}
 

@@ -19,8 +19,8 @@ from common import machine, write_table
 from sleuth.datasets.audit import audit_all
 from sleuth.datasets.files import read_puzzles
 from sleuth.puzzles.canonical import digest
-from sleuth.puzzles.family import family_names, get_family
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import family_names, get_family
 
 SPLIT_COUNTS = {"train": 1000, "val": 200, "test": 200}
 REFERENCE_COUNTS = {"train": 200, "val": 40, "test": 40}

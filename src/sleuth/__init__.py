@@ -21,6 +21,7 @@ from sleuth.errors import UserError
 if TYPE_CHECKING:
     from sleuth.api import make, train
     from sleuth.config import RunConfig
+    from sleuth.contract import check_family
     from sleuth.datasets.audit import audit
     from sleuth.datasets.files import read_puzzles, write_puzzles
     from sleuth.evaluation.difficulty import by_difficulty
@@ -28,32 +29,41 @@ if TYPE_CHECKING:
     from sleuth.evaluation.summary import summarise
     from sleuth.grading.grade import grade
     from sleuth.grading.original import grade_original
-    from sleuth.grading.score import Outcome, Score
     from sleuth.policy.base import Policy, Request, Rollout, Sampling
     from sleuth.policy.baselines import guessing, solver
     from sleuth.policy.engine import TorchPolicy
     from sleuth.policy.models import load_model
     from sleuth.policy.scripted import ScriptedPolicy
     from sleuth.puzzles.explain import difficulty, explain, rated, tell
+    from sleuth.puzzles.family import Family
     from sleuth.puzzles.puzzle import Puzzle, Question
+    from sleuth.puzzles.registry import register
     from sleuth.puzzles.retell import retold
+    from sleuth.puzzles.score import Outcome, Score
     from sleuth.puzzles.solve import solve_text as solve
+    from sleuth.puzzles.task import Key, Made, Prompt, Task
     from sleuth.recipes import load_recipe
 
 _WHERE = {
-    "Outcome": "sleuth.grading.score",
+    "Family": "sleuth.puzzles.family",
+    "Key": "sleuth.puzzles.task",
+    "Made": "sleuth.puzzles.task",
+    "Outcome": "sleuth.puzzles.score",
     "Policy": "sleuth.policy.base",
+    "Prompt": "sleuth.puzzles.task",
     "Puzzle": "sleuth.puzzles.puzzle",
     "Question": "sleuth.puzzles.puzzle",
     "Request": "sleuth.policy.base",
     "Rollout": "sleuth.policy.base",
     "RunConfig": "sleuth.config",
     "Sampling": "sleuth.policy.base",
-    "Score": "sleuth.grading.score",
+    "Score": "sleuth.puzzles.score",
     "ScriptedPolicy": "sleuth.policy.scripted",
+    "Task": "sleuth.puzzles.task",
     "TorchPolicy": "sleuth.policy.engine",
     "audit": "sleuth.datasets.audit",
     "by_difficulty": "sleuth.evaluation.difficulty",
+    "check_family": "sleuth.contract",
     "difficulty": "sleuth.puzzles.explain",
     "evaluate": "sleuth.evaluation.evaluate",
     "explain": "sleuth.puzzles.explain",
@@ -65,6 +75,7 @@ _WHERE = {
     "make": "sleuth.api",
     "rated": "sleuth.puzzles.explain",
     "read_puzzles": "sleuth.datasets.files",
+    "register": "sleuth.puzzles.registry",
     "retold": "sleuth.puzzles.retell",
     "solve": "sleuth.puzzles.solve",
     "solver": "sleuth.policy.baselines",
@@ -75,8 +86,12 @@ _WHERE = {
 }
 
 __all__ = [
+    "Family",
+    "Key",
+    "Made",
     "Outcome",
     "Policy",
+    "Prompt",
     "Puzzle",
     "Question",
     "Request",
@@ -85,10 +100,12 @@ __all__ = [
     "Sampling",
     "Score",
     "ScriptedPolicy",
+    "Task",
     "TorchPolicy",
     "UserError",
     "audit",
     "by_difficulty",
+    "check_family",
     "difficulty",
     "evaluate",
     "explain",
@@ -100,6 +117,7 @@ __all__ = [
     "make",
     "rated",
     "read_puzzles",
+    "register",
     "retold",
     "solve",
     "solver",

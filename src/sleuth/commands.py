@@ -233,8 +233,8 @@ def ask_model(puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device
     check_retries(mode, retries)
     check_constrain(mode, sampling.constrain)
     from sleuth.evaluation.evaluate import graded
-    from sleuth.grading.score import ANSWERED
     from sleuth.policy.stream import stream
+    from sleuth.puzzles.score import ANSWERED
 
     loaded = _load(model, device)
     print(f"{puzzle.prompt}\n\n--- {model} ---")

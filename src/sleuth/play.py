@@ -8,9 +8,8 @@ from sleuth.grading.choices import read_value
 from sleuth.grading.grade import grade
 from sleuth.grading.normalise import clean
 from sleuth.puzzles.explain import explain, tell
-from sleuth.puzzles.family import get_family, is_foreign
-from sleuth.puzzles.gym import written
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import get_family, get_task
 from sleuth.puzzles.solve import solve_text
 
 HELP = "Answer each question, or type: hint, board, case, give up."
@@ -18,17 +17,7 @@ HELP = "Answer each question, or type: hint, board, case, give up."
 
 def show(puzzle: Puzzle, solution: bool = False) -> str:
     """A puzzle as people like to read it, with its empty board, or with the solution."""
-    if is_foreign(puzzle.family):
-        known = [written(answer) for answer in puzzle.answers.values()]
-        parts = [puzzle.id, "", puzzle.prompt]
-        return "\n".join([*parts, "", "Solution", *(known or ["none is stored"])] if solution else parts)
-    family = get_family(puzzle.family)
-    page = family.read_page(puzzle.prompt)
-    parts = [f"{puzzle.id}", "", puzzle.prompt, "", family.board(page.case, None)]
-    if solution:
-        answers = [f"{letter}. {answer}" for letter, answer in puzzle.answers.items()]
-        parts += ["", "Solution", *answers, "", solve_text(puzzle.prompt).board()]
-    return "\n".join(parts)
+    return get_task(puzzle.family).show(puzzle, solution)
 
 
 def hints(puzzle: Puzzle) -> Iterator[str]:

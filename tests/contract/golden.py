@@ -18,8 +18,9 @@ from typing import get_args
 
 from sleuth.config import Names
 from sleuth.puzzles.canonical import SPLITS
-from sleuth.puzzles.family import family_names, get_family
-from sleuth.puzzles.generate import MIXED, make_puzzle
+from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.registry import BUILT_IN, get_family
+from sleuth.puzzles.task import MIXED
 
 GOLDEN = Path(__file__).with_name("golden.json")
 COUNTS = {"1": 3, "2": 2}
@@ -29,8 +30,8 @@ SEED = 20_261_129
 
 def all_keys() -> Iterator[tuple[str, str, str, str]]:
     """Every (family id, level, style, names) that puzzles can be made of."""
-    for name in family_names():
-        family = get_family(name)
+    for id in BUILT_IN:
+        family = get_family(id)
         for level in family.levels:
             for style in (*family.styles, MIXED):
                 for names in get_args(Names) if family.pooled else ("themed",):

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleuth.errors import UserError
-from sleuth.puzzles.family import PageText, family_names, get_family
+from sleuth.puzzles.family import PageText
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.page_reader import Item, is_prose
+from sleuth.puzzles.registry import family_names, get_family
 
 PAGES = [
     (name, style, level, index)

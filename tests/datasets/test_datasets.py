@@ -17,9 +17,9 @@ from sleuth.datasets.original import import_original
 from sleuth.errors import UserError
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import Not, World
-from sleuth.puzzles.family import get_family
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import get_family
 from tests.puzzles.test_import import ORIGINALS, SMALL
 
 

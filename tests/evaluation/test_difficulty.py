@@ -7,8 +7,8 @@ import pytest
 import sleuth
 from sleuth.evaluation.difficulty import Third, by_difficulty, steps_of
 from sleuth.evaluation.statistics import share_interval
-from sleuth.grading.score import Outcome
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.score import Outcome
 from sleuth.runs.rows import EvaluationRow
 from tests.evaluation.test_summary import row
 

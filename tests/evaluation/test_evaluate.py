@@ -9,11 +9,11 @@ import pytest
 from sleuth.errors import UserError
 from sleuth.evaluation.evaluate import as_in_2025, evaluate
 from sleuth.evaluation.summary import answering
-from sleuth.grading.score import Outcome
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.scripted import ScriptedPolicy
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion
+from sleuth.puzzles.score import Outcome
 from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
 
 PUZZLES = [make_puzzle("temporal-clue", "1", "test", 5, index).puzzle for index in range(4)]

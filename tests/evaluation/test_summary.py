@@ -9,7 +9,7 @@ import math
 import pytest
 
 from sleuth.evaluation.summary import compare, summarise
-from sleuth.grading.score import Outcome
+from sleuth.puzzles.score import Outcome
 from sleuth.runs.rows import EvaluationRow
 
 

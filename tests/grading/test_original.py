@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sleuth.grading.original import grade_original
-from sleuth.grading.score import Outcome
+from sleuth.puzzles.score import Outcome
 from tests.grading.test_answers import GOLD, PUZZLE
 
 

@@ -147,7 +147,7 @@ def test_errors_of_the_user_and_of_ours_arrive(worker: Worker) -> None:
 
 @posix
 def test_nothing_is_left_when_a_script_without_a_guard_ends(tmp_path: Path) -> None:
-    body = "print(w.grade_safely(puzzle, right, 'program').outcome, w._worker.pid)\n"
+    body = "print(w.grade_safely(puzzle, right, 'program').outcome, w.shared_worker().pid)\n"
     done = subprocess.run(script(tmp_path, body), capture_output=True, text=True, timeout=120, check=True)
     outcome, pid = done.stdout.split()
     assert outcome == "correct" and done.stderr == ""
@@ -156,7 +156,7 @@ def test_nothing_is_left_when_a_script_without_a_guard_ends(tmp_path: Path) -> N
 
 @posix
 def test_nothing_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
-    body = "w.grade_safely(puzzle, right, 'program')\nprint(w._worker.pid, flush=True)\ntime.sleep(600)\n"
+    body = "w.grade_safely(puzzle, right, 'program')\nprint(w.shared_worker().pid, flush=True)\ntime.sleep(600)\n"
     process = subprocess.Popen(script(tmp_path, body), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     pid = int(process.stdout.readline())
@@ -211,14 +211,14 @@ def test_a_reply_that_was_not_waited_for_is_nobodys(tmp_path: Path) -> None:
     body = (
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "w.grade_safely(puzzle, right, 'program')\n"
-        "first = w._worker.pid\n"
+        "first = w.shared_worker().pid\n"
         "os.kill(first, signal.SIGSTOP)\n"
         "threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
         "try:\n"
         "    w.grade_safely(puzzle, 'hm', 'program')\n"
         "except KeyboardInterrupt:\n"
         "    print('interrupted')\n"
-        "print(w.grade_safely(puzzle, right, 'program').outcome, w._worker.pid != first)\n"
+        "print(w.grade_safely(puzzle, right, 'program').outcome, w.shared_worker().pid != first)\n"
     )
     done = subprocess.run(script(tmp_path, body), capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.split() == ["interrupted", "correct", "True"]
@@ -229,13 +229,13 @@ def test_standing_still_is_not_taking_long(tmp_path: Path) -> None:
     """Both are stopped for longer than a completion may take, as when a machine sleeps, or after Ctrl-Z."""
     body = (
         "import subprocess\n"
-        "w._worker = w.Worker(seconds=2)\n"
+        "w._workers[w.OWN] = w.Worker(seconds=2)\n"
         "w.grade_safely(puzzle, right, 'program')\n"
-        "first = w._worker.pid\n"
+        "first = w.shared_worker().pid\n"
         "os.kill(first, signal.SIGSTOP)\n"
         "shell = f'sleep 0.3; kill -STOP {os.getpid()}; sleep 3; kill -CONT {os.getpid()} {first}'\n"
         "helper = subprocess.Popen(['sh', '-c', shell])\n"
-        "print(w.grade_safely(puzzle, right, 'program').outcome, w._worker.pid == first)\n"
+        "print(w.grade_safely(puzzle, right, 'program').outcome, w.shared_worker().pid == first)\n"
         "helper.wait()\n"
     )
     done = subprocess.run(script(tmp_path, body), capture_output=True, text=True, timeout=120, check=True)
@@ -247,12 +247,12 @@ def test_a_forked_process_has_a_worker_of_its_own(tmp_path: Path) -> None:
     body = (
         "w.grade_safely(puzzle, right, 'program')\n"
         "if (child := os.fork()) == 0:\n"
-        "    mine = w.grade_safely(puzzle, right, 'program').outcome, w._worker.pid\n"
-        "    w._worker.kill()\n"
+        "    mine = w.grade_safely(puzzle, right, 'program').outcome, w.shared_worker().pid\n"
+        "    w.shared_worker().kill()\n"
         "    print(*mine, flush=True)\n"
         "    os._exit(0)\n"
         "os.waitpid(child, 0)\n"
-        "print(w.grade_safely(puzzle, right, 'program').outcome, w._worker.pid)\n"
+        "print(w.grade_safely(puzzle, right, 'program').outcome, w.shared_worker().pid)\n"
     )
     done = subprocess.run(script(tmp_path, body), capture_output=True, text=True, timeout=120, check=True)
     first, first_pid, second, second_pid = done.stdout.split()

@@ -6,14 +6,14 @@ import pytest
 
 from sleuth.errors import UserError
 from sleuth.evaluation.evaluate import evaluate
-from sleuth.grading.score import Outcome
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason
 from sleuth.policy.chunks import ChunkedPolicy, check_chunks, in_chunks
 from sleuth.policy.scripted import ScriptedPolicy
-from sleuth.puzzles.family import family_names, get_family
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import family_names, get_family
+from sleuth.puzzles.score import Outcome
 
 PUZZLES = [
     make_puzzle(name, level, "val", 5, index, style).puzzle

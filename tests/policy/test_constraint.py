@@ -14,6 +14,7 @@ from tokenizers import normalizers
 
 from sleuth.errors import UserError
 from sleuth.grading.answers import read_answers
+from sleuth.grading.deduction import grammar
 from sleuth.grading.program import read_program
 from sleuth.grading.reading import read_puzzle
 from sleuth.policy import nano
@@ -21,7 +22,7 @@ from sleuth.policy.base import Request, Rollout, Sampling, StopReason, Turn
 from sleuth.policy.constraint import Constraint, narrowed
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.models import end_token_id
-from sleuth.policy.prompts import ask, grammar
+from sleuth.policy.prompts import ask
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion
 from tests.devices import DEVICES

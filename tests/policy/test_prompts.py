@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sleuth.errors import UserError
-from sleuth.grading.score import Outcome, Score
 from sleuth.policy.base import Request, Rollout, StopReason, Turn
 from sleuth.policy.prompts import ask_again, check_retries
+from sleuth.puzzles.score import Outcome, Score
 
 
 def failed(detail: str) -> Score:

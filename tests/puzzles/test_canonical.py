@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleuth.puzzles.canonical import SPLIT_SHARES, SPLITS, canonical_form, digest, split_of
-from sleuth.puzzles.family import get_family
 from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue.case import Case
 

@@ -25,9 +25,10 @@ from sleuth.logic.citations import Fact, Step, Supposition
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import And, Formula, Not, holds
 from sleuth.puzzles.explain import Explanation, Goal, difficulty, explain, explain_page, tell
-from sleuth.puzzles.family import Theory, family_names, get_family
+from sleuth.puzzles.family import Theory
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import family_names, get_family
 from sleuth.puzzles.tellings import reasoning
 from tests.puzzles.test_import import ORIGINALS
 

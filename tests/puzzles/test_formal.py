@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sleuth.puzzles.family import get_family
 from sleuth.puzzles.formal import MAX_LINE_CHARS, FormalError, spaced
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Ref, Statement
 from tests.puzzles.temporal_clue.examples import ALL_SHARE, CASES, EACH, SHARED, TWO, kinds_for, statements
 

@@ -16,12 +16,13 @@ import pytest
 
 from sleuth.datasets.original import import_original
 from sleuth.errors import UserError
+from sleuth.grading.deduction import grammar
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import And
-from sleuth.policy.prompts import grammar
-from sleuth.puzzles.family import PageText, get_family
+from sleuth.puzzles.family import PageText
 from sleuth.puzzles.gold import gold_completion
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Ref, Statement
 from tests.puzzles.temporal_clue.bridge import night_of, setting_of, solved
 from tests.puzzles.temporal_clue.truth import obeys, says

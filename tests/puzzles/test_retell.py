@@ -14,10 +14,11 @@ from sleuth.errors import UserError
 from sleuth.grading.grade import grade
 from sleuth.puzzles.canonical import digest
 from sleuth.puzzles.explain import rated
-from sleuth.puzzles.family import get_family
-from sleuth.puzzles.generate import MIXED, Made, make_puzzle
+from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.retell import retold
+from sleuth.puzzles.task import MIXED, Made
 from tests.puzzles.test_import import ORIGINALS
 
 SOURCES = [("temporal-clue", "1"), ("temporal-clue", "3"), ("temporal-clue", "reference"), ("zebra", "2")]

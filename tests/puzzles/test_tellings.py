@@ -9,10 +9,10 @@ import pytest
 from sleuth.config import RoundTelling, Telling
 from sleuth.errors import UserError
 from sleuth.grading import grade
-from sleuth.puzzles.family import family_names, get_family
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import family_names, get_family
 from sleuth.puzzles.tellings import reasoning
 
 PAGE = """Victim: Rex

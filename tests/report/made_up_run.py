@@ -7,7 +7,7 @@ import random
 
 from sleuth.config import RunConfig
 from sleuth.evaluation.summary import summarise
-from sleuth.grading.score import Outcome
+from sleuth.puzzles.score import Outcome
 from sleuth.runs.directory import RunDirectory
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 

@@ -15,7 +15,7 @@ import pytest
 
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
-from sleuth.grading.score import Outcome
+from sleuth.puzzles.score import Outcome
 from sleuth.runs.directory import Line, RunDirectory
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 

@@ -8,10 +8,10 @@ from random import Random
 import pytest
 
 from sleuth.grading.grade import grade
-from sleuth.grading.score import ANSWERED
 from sleuth.policy.prompts import ask
 from sleuth.puzzles.generate import make_puzzle, rng_of
 from sleuth.puzzles.gold import gold_completion
+from sleuth.puzzles.score import ANSWERED
 from sleuth.training.corrupted_examples import second_turn, slipped
 from sleuth.training.sft import encode
 from tests.tiny import END, tiny_tokenizer

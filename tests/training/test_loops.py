@@ -16,9 +16,9 @@ import torch
 from transformers import LlamaForCausalLM
 
 from sleuth.config import RunConfig, SftConfig
-from sleuth.grading.score import Outcome, Part, Score
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason
 from sleuth.policy.engine import TorchPolicy
+from sleuth.puzzles.score import Outcome, Part, Score
 from sleuth.training import checkpoints
 from sleuth.training.advantages import part_advantages
 from sleuth.training.batch import ScoredGroup, Task

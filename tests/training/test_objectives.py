@@ -17,9 +17,9 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from sleuth.config import RunConfig
-from sleuth.grading.score import Outcome, Score
 from sleuth.policy.base import Request, Rollout
 from sleuth.policy.engine import TorchPolicy
+from sleuth.puzzles.score import Outcome, Score
 from sleuth.training.advantages import EPSILON
 from sleuth.training.batch import ScoredGroup, Task
 from sleuth.training.grpo import train_grpo

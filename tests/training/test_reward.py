@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from sleuth.config import RewardConfig
 from sleuth.grading.legibility import legibility
-from sleuth.grading.score import Outcome, Score
 from sleuth.policy.base import Rollout, StopReason
+from sleuth.puzzles.score import Outcome, Score
 from sleuth.training.reward import components, earned
 
 

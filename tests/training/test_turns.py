@@ -13,10 +13,10 @@ import torch
 
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
-from sleuth.grading.score import ANSWERED, Outcome, Part, Score
 from sleuth.policy.base import Request, Rollout, StopReason
 from sleuth.policy.conversations import Conversation
 from sleuth.policy.engine import TorchPolicy
+from sleuth.puzzles.score import ANSWERED, Outcome, Part, Score
 from sleuth.recipes import parse_config
 from sleuth.runs.directory import RunDirectory
 from sleuth.training import grpo, run

@@ -1,4 +1,4 @@
-"""Verbs about puzzles: make, retell, show, solve, explain, audit, import, play."""
+"""Verbs about puzzles: make, retell, show, solve, explain, audit, check, import, play."""
 
 from __future__ import annotations
 
@@ -202,6 +202,29 @@ def audit(file: Path, /, *, minimal: bool = False, workers: int = 0) -> int:
             print(f"{finding.id}: remark: {remark}")
     print("\n".join(overview(findings)))
     return 1 if any(finding.problems for finding in findings) else 0
+
+
+@app.command
+def check(family: str, /, *, level: list[str] | None = None) -> int:
+    """Check that a family keeps what every family promises: sound, unique, readable, reproducible, gradable puzzles.
+
+    Exits with 1 if a promise is broken. This is for families of your own; Sleuth's are tested with the same checks.
+
+    Parameters
+    ----------
+    family
+        Its name or id, as it was registered by an installed package (entry points of the group `sleuth.families`).
+    level
+        Only this level; may be given more than once.
+    """
+    from sleuth.contract import verdicts
+
+    broken = 0
+    for verdict in verdicts(family, level or ()):
+        print(verdict, flush=True)
+        broken += bool(verdict.problem)
+    say(f"{family}: {broken} promises are broken" if broken else f"{family} keeps every promise")
+    return 1 if broken else 0
 
 
 @app.command(name="import")

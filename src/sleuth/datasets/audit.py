@@ -17,8 +17,9 @@ from sleuth.errors import UserError
 from sleuth.logic.clues import droppable
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import Not, World
-from sleuth.puzzles.family import Family, PageText, get_family, is_foreign
+from sleuth.puzzles.family import Family, PageText
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import adopting, get_family, get_task
 from sleuth.workers import in_order, processes
 
 SECONDS = 300.0
@@ -56,10 +57,12 @@ class Finding:
 def audit(puzzle: Puzzle, minimal: bool = False) -> Finding:
     """Audits one puzzle; `minimal` also demands that no clue can be dropped. Raises `UserError` for a puzzle without
     clues and rules."""
-    if is_foreign(puzzle.family):
-        get_family(puzzle.family)
     try:
-        family = get_family(puzzle.family)
+        get_task(puzzle.family)
+    except UserError as error:
+        return Finding(puzzle.id, (str(error),))
+    family = get_family(puzzle.family)
+    try:
         page = family.read_page(puzzle.prompt)
         letters = tuple(question.letter for question in puzzle.questions)
         problems = [] if tuple(page.clue_texts) == puzzle.clues else ["the stored clues are not those of the prompt"]
@@ -115,7 +118,7 @@ def audit_all(puzzles: Iterable[Puzzle], minimal: bool = False, workers: int = 0
     if workers == 1:
         yield from (audit(puzzle, minimal) for puzzle in puzzles)
         return
-    yield from in_order(partial(audit, minimal=minimal), puzzles, workers, chunk=4)
+    yield from in_order(adopting(partial(audit, minimal=minimal)), puzzles, workers, chunk=4)
 
 
 def overview(findings: Sequence[Finding]) -> list[str]:

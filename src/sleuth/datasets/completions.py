@@ -13,7 +13,7 @@ from sleuth.errors import UserError
 from sleuth.files import read_text
 from sleuth.grading.original import grade_original
 from sleuth.grading.worker import grade_safely
-from sleuth.puzzles.family import is_foreign
+from sleuth.puzzles.registry import get_task
 
 
 def grade_file(
@@ -27,8 +27,8 @@ def grade_file(
     if original and mode == "program":
         raise UserError("the grader of 2025 reads answers, no programs; leave out --original or --mode program")
     known = {puzzle.id: puzzle for puzzle in read_puzzles(puzzles)}
-    if original and any(is_foreign(puzzle.family) for puzzle in known.values()):
-        raise UserError(f"{puzzles}: the grader of 2025 knows no tasks of another library; leave out --original")
+    if original and any(get_task(puzzle.family).family is None for puzzle in known.values()):
+        raise UserError(f"{puzzles}: the grader of 2025 knows only puzzles with clues; leave out --original")
     lines = [line for line in read_text(completions).split("\n") if line.strip()]
     if not lines:
         raise UserError(f"{completions}: no completions in it")

@@ -12,24 +12,18 @@ from dataclasses import dataclass, replace
 from sleuth.config import Names
 from sleuth.errors import UserError
 from sleuth.puzzles.explain import rated
-from sleuth.puzzles.family import Orderable, check_level, get_family, is_foreign
-from sleuth.puzzles.generate import Made, check_names, check_split, check_style, make_puzzle
-from sleuth.puzzles.gym import get_task, make_task_puzzle
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import adopting, get_task
+from sleuth.puzzles.task import Key, Made, check_level, check_names, check_split, check_style
 from sleuth.workers import in_order, processes
 
 REDRAWS = 2000
 """A puzzle that is a double so many times in a row means that there are hardly any others left."""
 
 
-def orderable(family: str) -> Orderable:
-    """A family of ours or a task of another library, by name or id. Raises `UserError` for what is neither."""
-    return get_task(family) if is_foreign(family) else get_family(family)
-
-
 def first_level(family: str) -> str:
     """The level that a family has first. Raises `UserError` for a family that does not exist."""
-    return next(iter(orderable(family).levels))
+    return next(iter(get_task(family).levels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +42,21 @@ class PuzzleSpec:
 
     def check(self) -> None:
         """Raises `UserError` for what does not exist."""
-        family = orderable(self.family)
-        check_level(family, self.level)
+        task = get_task(self.family)
+        task.check()
+        check_level(task, self.level)
         check_split(self.split)
-        check_style(family, self.style)
-        check_names(family, self.names)
-        if self.difficulty and is_foreign(self.family):
+        check_style(task, self.style)
+        check_names(task, self.names)
+        if self.difficulty and task.family is None:
             raise UserError(f"{self.family}: how hard a puzzle is, is told by its explanation, and this one has none")
         if self.count < 1:
             raise UserError(f"--count {self.count}: ask for at least one puzzle")
 
     def make(self, index: int, attempt: int = 0) -> Made:
         """The puzzle of an index."""
-        if is_foreign(self.family):
-            return make_task_puzzle(self.family, self.split, self.seed, index, attempt)
-        made = make_puzzle(self.family, self.level, self.split, self.seed, index, self.style, attempt, self.names)
+        key = Key(self.level, self.split, self.seed, index, self.style, self.names, attempt)
+        made = get_task(self.family).make(key)
         return replace(made, puzzle=rated(made.puzzle)) if self.difficulty else made
 
 
@@ -105,7 +99,7 @@ def _made(slots: Sequence[Slot], workers: int) -> Iterator[Made]:
         yield from map(_make, slots)
         return
     chunk = max(1, min(64, len(slots) // (workers * 4)))
-    yield from in_order(_make, slots, workers, chunk=chunk)
+    yield from in_order(adopting(_make), slots, workers, chunk=chunk)
 
 
 def _make(slot: Slot) -> Made:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sleuth.errors import UserError
-from sleuth.puzzles.family import get_family
 from sleuth.puzzles.puzzle import Puzzle, Question
+from sleuth.puzzles.registry import get_family
 
 FAMILY = "temporal-clue"
 LEVEL = "original"

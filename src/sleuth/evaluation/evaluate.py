@@ -9,13 +9,13 @@ from typing import Any
 
 from sleuth.config import Mode
 from sleuth.grading.original import grade_original
-from sleuth.grading.score import Score
 from sleuth.grading.worker import grade_safely
 from sleuth.policy.base import Policy, Rollout, Sampling
 from sleuth.policy.baselines import guessing, solver
 from sleuth.policy.conversations import Conversation, converse
 from sleuth.policy.prompts import ask, check_retries
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.score import Score
 from sleuth.runs.rows import EvaluationRow
 
 Progress = Callable[[int], None] | None

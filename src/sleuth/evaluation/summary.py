@@ -16,8 +16,8 @@ from sleuth.evaluation.statistics import (
     share_interval,
 )
 from sleuth.grading.legibility import legibility
-from sleuth.grading.score import ANSWERED, Outcome
 from sleuth.grading.soundness import soundness
+from sleuth.puzzles.score import ANSWERED, Outcome
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 
 PARTS = {
@@ -30,7 +30,7 @@ PARTS = {
     "sentences_read": "Sentences that can be read, in a completion",
     "sentences_unread": "Sentences that cannot be read, in a completion",
 }
-"""What is said of parts (`sleuth.grading.score.Part`)."""
+"""What is said of parts (`sleuth.puzzles.score.Part`)."""
 COUNTED_PARTS = frozenset({"sentences_read", "sentences_unread"})
 """Those that are numbers; the others are shares."""
 UNREAD = frozenset({Outcome.UNREADABLE, Outcome.TRUNCATED})

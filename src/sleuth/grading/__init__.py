@@ -1,6 +1,6 @@
 """Grading: (puzzle, completion) to Score."""
 
 from sleuth.grading.grade import grade
-from sleuth.grading.score import Outcome, Score
+from sleuth.puzzles.score import Outcome, Score
 
 __all__ = ["Outcome", "Score", "grade"]

@@ -11,8 +11,8 @@ import re
 
 from sleuth.errors import UserError
 from sleuth.grading.normalise import LONGEST_TEXT
-from sleuth.grading.score import Outcome, Score
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.score import Outcome, Score
 
 
 def grade_original(puzzle: Puzzle, completion: str) -> Score:

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sleuth.grading.reading import Reading, read_puzzle
-from sleuth.grading.score import Outcome
 from sleuth.logic.clues import is_world
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Not
 from sleuth.puzzles.formal import FormalError, FormalLanguage
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.score import Outcome
 from sleuth.puzzles.statements import Statement
 
 MOST_CHARS = 200_000

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sleuth.puzzles.family import Family, PageText, get_family
+from sleuth.puzzles.family import Family, PageText
 from sleuth.puzzles.formal import FormalLanguage
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import get_family
 
 
 @dataclass(frozen=True)

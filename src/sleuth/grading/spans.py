@@ -7,10 +7,10 @@ import itertools
 from sleuth.errors import UserError
 from sleuth.grading.program import MOST_LINES, program_lines
 from sleuth.grading.reading import read_puzzle
-from sleuth.grading.score import Part
 from sleuth.grading.soundness import judge, judge_of
 from sleuth.puzzles.formal import FormalError
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.score import Part
 from sleuth.puzzles.statements import Statement
 
 

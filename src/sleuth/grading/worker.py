@@ -23,16 +23,19 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Iterable
 from typing import IO, Any
 
 from sleuth.config import Mode
 from sleuth.errors import UserError
-from sleuth.grading.grade import failed, grade
-from sleuth.grading.score import Outcome, Part, Score
-from sleuth.puzzles.family import is_foreign
+from sleuth.grading.grade import grade
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import adopt, get_task, registrations
+from sleuth.puzzles.score import Outcome, Part, Score, failed
 from sleuth.workers import start_interpreter
 
+OWN = "sleuth.grading.deduction"
+"""What grades our own families."""
 SECONDS = 20.0
 """Wall-clock time of one completion. The bounds on work are met within about two seconds, at the largest levels."""
 MEMORY_BYTES = 2 << 30
@@ -49,22 +52,21 @@ ALARM_MARGIN_S = 5.0
 def grade_safely(
     puzzle: Puzzle, completion: str, mode: Mode = "answer", truncated: bool = False, strict_format: bool = False
 ) -> Score:
-    """As `grade`; in a worker where a solver takes part (modes `program` and `reason`), or a scorer of another library.
+    """As `grade`; in a worker where the puzzle's task wants that (`Task.isolated`).
 
     A completion that takes more than `SECONDS` or `MEMORY_BYTES` is `undecided`, with the bound as detail.
     """
-    if is_foreign(puzzle.family):
-        return _gym_worker.grade(puzzle, completion, mode, truncated, strict_format)
-    if mode == "answer":
+    task = get_task(puzzle.family)
+    if not task.isolated(mode):
         return grade(puzzle, completion, mode, truncated, strict_format)
-    return _worker.grade(puzzle, completion, mode, truncated, strict_format)
+    return shared_worker(task.worker_module).grade(puzzle, completion, mode, truncated, strict_format)
 
 
 class Worker:
     """A process that grades one completion at a time; started when it is needed, and again after it was killed. Several
     threads may share one."""
 
-    def __init__(self, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES, module: str = "") -> None:
+    def __init__(self, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES, module: str = OWN) -> None:
         """`module`: one that takes long to import, so that the time of the first completion is not spent on it."""
         self._seconds, self._memory_bytes, self._module = seconds, memory_bytes, module
         self._lock = threading.Lock()
@@ -142,7 +144,7 @@ class Worker:
     def _start(self) -> None:
         code = (
             "from sleuth.grading.worker import serve; "
-            f"serve({self._seconds + ALARM_MARGIN_S}, {self._memory_bytes}, {self._module!r})"
+            f"serve({self._seconds + ALARM_MARGIN_S}, {self._memory_bytes}, {self._module!r}, {registrations()!r})"
         )
         # Address space is limited, and OpenBLAS takes some for every thread that it might use.
         self._process = start_interpreter(code, {"OPENBLAS_NUM_THREADS": "1"})
@@ -172,18 +174,18 @@ def _pass_on(source: IO[bytes], lines: queue.SimpleQueue[bytes]) -> None:
     lines.put(b"")
 
 
-def serve(alarm_s: float, memory_bytes: int, module: str = "") -> None:
-    """The worker: imports a module where one is named, reads requests from standard input until its end, and writes a
-    reply to each."""
+def serve(alarm_s: float, memory_bytes: int, module: str = OWN, registered: Iterable[tuple[str, str]] = ()) -> None:
+    """The worker: imports a module, takes in what its parent has registered, reads requests from
+    standard input until its end, and writes a reply to each."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(memory_bytes)
     replies = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)  # exceptions are replied; the rest is what C++ says as it aborts
-    if module:
-        with contextlib.suppress(ImportError):  # whoever needs it says so
-            importlib.import_module(module)
+    with contextlib.suppress(ImportError):  # whoever needs it says so
+        importlib.import_module(module)
+    adopt(registered)
     replies.write(b"ready\n")
     replies.flush()
     puzzle: Puzzle | None = None
@@ -235,7 +237,11 @@ def _set_alarm(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
-_worker = Worker()
-"""Shared by all who grade in this process."""
-_gym_worker = Worker(module="reasoning_gym")
-"""The same, for tasks of that library."""
+def shared_worker(module: str = OWN) -> Worker:
+    """The worker of all who grade in this process and need the module."""
+    if module not in _workers:
+        _workers[module] = Worker(module=module)
+    return _workers[module]
+
+
+_workers: dict[str, Worker] = {}

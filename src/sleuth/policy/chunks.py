@@ -14,9 +14,9 @@ from itertools import islice
 from sleuth.config import Mode
 from sleuth.errors import UserError
 from sleuth.policy.base import Policy, Request, Rollout, Sampling, StopReason
-from sleuth.puzzles.family import get_family, is_foreign
 from sleuth.puzzles.page_reader import MARK
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import get_family, get_task
 
 
 def check_chunks(mode: Mode, most: int, retries: int, puzzles: Iterable[Puzzle]) -> None:
@@ -27,8 +27,8 @@ def check_chunks(mode: Mode, most: int, retries: int, puzzles: Iterable[Puzzle])
         raise UserError(f"--clues-at-a-time is for mode program: in mode {mode} no answer follows from a part")
     if most and retries:
         raise UserError("--clues-at-a-time leaves no one to ask again: what is wrong shows in all parts together")
-    if most and any(is_foreign(puzzle.family) for puzzle in puzzles):
-        raise UserError("--clues-at-a-time: tasks of reasoning-gym have no clues")
+    if most and (without := next((one for one in puzzles if get_task(one.family).family is None), None)):
+        raise UserError(f"--clues-at-a-time: {without.family} has no clues")
 
 
 def in_chunks(puzzle: Puzzle, most: int) -> list[str]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from sleuth.grading.score import ANSWERED, Score
 from sleuth.policy.base import Policy, Request, Rollout, Sampling
 from sleuth.policy.prompts import ask_again
+from sleuth.puzzles.score import ANSWERED, Score
 
 Grader = Callable[[Rollout], Score]
 

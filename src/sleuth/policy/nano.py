@@ -19,9 +19,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from sleuth.config import RunConfig
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.policy.prompts import ask
-from sleuth.puzzles.family import is_foreign
 from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.gold import gold_completion
+from sleuth.puzzles.registry import get_task
 
 PUZZLES = 256
 """The tokenizer is learned from so many of each source."""
@@ -103,5 +103,5 @@ def _texts(config: RunConfig) -> Iterator[str]:
             puzzle = order.make(index).puzzle
             request = ask(puzzle, config.mode)
             yield from (request.system, request.user)
-            if not is_foreign(source.family) or (config.sft.examples and not config.sft.file):
+            if config.mode in get_task(source.family).gold_modes or (config.sft.examples and not config.sft.file):
                 yield gold_completion(puzzle, config.mode, config.sft.telling)

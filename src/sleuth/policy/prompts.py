@@ -4,49 +4,19 @@ stored in it; and what is said to a completion that is known to be wrong."""
 from __future__ import annotations
 
 import dataclasses
-import functools
 
 from sleuth.config import Mode
 from sleuth.errors import UserError
-from sleuth.grading.answers import answers_all, answers_grammar
-from sleuth.grading.gym import check_mode
-from sleuth.grading.reading import read_puzzle
-from sleuth.grading.score import Score
 from sleuth.policy.base import Request, Rollout, Turn
-from sleuth.puzzles.family import is_foreign
 from sleuth.puzzles.puzzle import Puzzle
-
-INSTRUCTIONS: dict[Mode, str] = {
-    "answer": "Answer each question on a line of its own: letter, full stop, answer. Write nothing else.",
-    "reason": "Think step by step. Then answer each question on a line of its own: letter, full stop, answer.",
-    "program": "Write each clue as a formal statement, one a line. Write nothing else.",
-}
-"""Short on purpose: on a small machine the prompt's tokens are what training pays for, and the warm start teaches the
-format."""
-FOREIGN_INSTRUCTIONS: dict[Mode, str] = {
-    "answer": 'Write "A." and the answer. Write nothing else.',
-    "reason": 'Think step by step. Then begin a line with "A." and write the answer there. Write nothing after it.',
-}
-"""For tasks of another library, whose text does not name the one question."""
+from sleuth.puzzles.registry import get_task
+from sleuth.puzzles.score import Score
 
 
 def ask(puzzle: Puzzle, mode: Mode) -> Request:
     """The request that asks a puzzle in a mode. Raises `UserError` for a mode that the puzzle does not have."""
-    if is_foreign(puzzle.family):
-        check_mode(puzzle.family, mode)
-        # An answer may go on for lines, so that it is complete cannot be said.
-        return Request(key=puzzle.id, system=FOREIGN_INSTRUCTIONS[mode], user=puzzle.prompt)
-    answered = None if mode == "program" else functools.partial(answers_all, questions=puzzle.questions)
-    written = None if mode == "reason" else functools.partial(grammar, puzzle, mode)
-    return Request(key=puzzle.id, system=INSTRUCTIONS[mode], user=puzzle.prompt, answered=answered, grammar=written)
-
-
-def grammar(puzzle: Puzzle, mode: Mode) -> str:
-    """The regular expression (`Request.grammar`) of programs about the puzzle's case, or of its answer blocks."""
-    assert mode != "reason", "reasoning is free"
-    if mode == "program":
-        return read_puzzle(puzzle).language.grammar()
-    return answers_grammar(puzzle.questions)
+    prompt = get_task(puzzle.family).ask(puzzle, mode)
+    return Request(puzzle.id, prompt.system, prompt.user, prompt.answered, grammar=prompt.grammar)
 
 
 def check_constrain(mode: Mode, constrain: bool) -> None:

@@ -18,8 +18,9 @@ from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Not, World
 from sleuth.logic.optimal import solve_in_cheapest_steps
 from sleuth.logic.steps import solve_in_steps
-from sleuth.puzzles.family import Family, PageText, get_family
+from sleuth.puzzles.family import Family, PageText
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Statement
 
 DIFFICULTY = "difficulty"

@@ -1,4 +1,4 @@
-"""What a puzzle family is, to the rest of the project, and the registry of families.
+"""What a puzzle family with clues and rules is, to generation, solving, explanation and grading.
 
 A family brings its variables, rules, statement kinds and words; generation, auditing, grading, formal language and
 splits are the same for all. A *case* is what a puzzle's page states before any clue: the cast, the places, the
@@ -7,17 +7,15 @@ names. A *theory* is the logic of a case's shape (sizes without names).
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from sleuth.config import Names
-from sleuth.errors import UserError, nearest
 from sleuth.logic.citations import compile_groups
 from sleuth.logic.cnf import Cnf
 from sleuth.logic.formulas import Formula, Space, World
@@ -126,6 +124,8 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     """Templates of those denials that no clue is made of, by style."""
     roles: ClassVar[Mapping[str, str]] = {}
     """Sorts that stand for an entity of another sort by its index: sort to that sort."""
+    rare: ClassVar[frozenset[str]] = frozenset()
+    """Kinds of clues that are hardly ever needed, such as those that tell a part of the solution."""
 
     @property
     def id(self) -> str:
@@ -292,67 +292,3 @@ class Family(ABC, Generic[CaseT, TheoryT]):
 
         right = [c for c in self.choices(case, question) if holds(theory.formula(question.fill(c)), world)]
         return right[0] if len(right) == 1 else None
-
-
-_MODULES = {
-    "knights-and-knaves": ("sleuth.puzzles.families.knights_and_knaves", "KnightsAndKnaves"),
-    "round-table": ("sleuth.puzzles.families.round_table", "RoundTable"),
-    "temporal-clue": ("sleuth.puzzles.temporal_clue", "TemporalClue"),
-    "zebra": ("sleuth.puzzles.zebra", "Zebra"),
-}
-_families: dict[str, Family[Any, Any]] = {}
-
-
-FOREIGN = "reasoning-gym/"
-"""What names of families begin with that are tasks of another library (`sleuth.puzzles.gym`), with no logic of ours."""
-
-
-def is_foreign(family: str) -> bool:
-    """Whether a family's name or id is that of a task of another library."""
-    return family.startswith(FOREIGN)
-
-
-def family_names() -> list[str]:
-    """Names of all families with a logic of ours, without loading them."""
-    return list(_MODULES)
-
-
-def get_family(name: str) -> Family[Any, Any]:
-    """A family by name (`zebra`) or id (`zebra@1`). Raises `UserError` with the nearest name, and for tasks of another
-    library: whoever asks needs clues, rules or sentences, and these have none."""
-    plain, _, version = name.partition("@")
-    if is_foreign(name):
-        raise UserError(
-            f"{name} has no clues and rules: such puzzles are made, shown, asked, graded and trained on only"
-        )
-    if plain not in _MODULES:
-        raise UserError(f"unknown family {name!r}; {nearest(plain, [*family_names(), FOREIGN + 'TASK'])}")
-    if plain not in _families:
-        module, attribute = _MODULES[plain]
-        _families[plain] = getattr(importlib.import_module(module), attribute)()
-    family = _families[plain]
-    if version and version != str(family.version):
-        raise UserError(f"{name!r}: this Sleuth has {family.id!r}")
-    return family
-
-
-class Orderable(Protocol):
-    """What puzzles are made of, as far as an order for them has to know."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def levels(self) -> Mapping[str, str]: ...
-
-    @property
-    def styles(self) -> tuple[str, ...]: ...
-
-    @property
-    def pooled(self) -> bool: ...
-
-
-def check_level(family: Orderable, level: str) -> None:
-    """Raises `UserError` for a level that the family does not have."""
-    if level not in family.levels:
-        raise UserError(f"{family.name} has no level {level!r}; {nearest(level, list(family.levels))}")

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
-from typing import Any, get_args
+from typing import Any
 
 from sleuth.config import Names
-from sleuth.errors import UserError, nearest
+from sleuth.errors import UserError
 from sleuth.logic.clues import find_minimal
-from sleuth.puzzles.canonical import SPLITS, digest, split_of
-from sleuth.puzzles.family import Family, NoClueError, Orderable, check_level, get_family
+from sleuth.puzzles.canonical import digest, split_of
+from sleuth.puzzles.family import Family, NoClueError
 from sleuth.puzzles.puzzle import Puzzle, Question
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Ref, Statement
+from sleuth.puzzles.task import MIXED, Made, check_level, check_names, check_split, check_style
 
-MIXED = "mixed"
-"""The style that is another one for every puzzle, of those that do not stand apart."""
 MOST_ATTEMPTS = 2000
 """Cases that are drawn for one puzzle; a family that needs so many is at fault. A level needs four or so, its rarest
 split twice as many."""
@@ -32,36 +31,6 @@ def rng_of(*key: object) -> Random:
     """A generator seeded by the hash of a key."""
     seed = hashlib.sha256("\x1f".join(map(str, key)).encode()).digest()
     return Random(int.from_bytes(seed[:16], "big"))
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A puzzle as it was made, with what only its maker knows."""
-
-    puzzle: Puzzle
-    digest: str
-    """Hash of the canonical form."""
-    attempt: int
-
-
-def check_split(split: str) -> None:
-    """Raises `UserError` for a split that does not exist."""
-    if split not in SPLITS:
-        raise UserError(f"unknown split {split!r}; {nearest(split, list(SPLITS))}")
-
-
-def check_style(family: Orderable, style: str) -> None:
-    """Raises `UserError` for a style that the family does not have."""
-    if style != MIXED and style not in family.styles:
-        raise UserError(f"{family.name} has no style {style!r}; {nearest(style, [*family.styles, MIXED])}")
-
-
-def check_names(family: Orderable, names: str) -> None:
-    """Raises `UserError` for names that the family does not have."""
-    if names not in get_args(Names):
-        raise UserError(f"unknown names {names!r}; {nearest(names, list(get_args(Names)))}")
-    if names != "themed" and not family.pooled:
-        raise UserError(f"{family.name} has no pool of names; take names themed")
 
 
 def make_puzzle(

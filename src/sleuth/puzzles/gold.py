@@ -8,26 +8,16 @@
 from __future__ import annotations
 
 from sleuth.config import Mode, Telling
-from sleuth.errors import UserError
-from sleuth.puzzles.family import PageText, get_family, is_foreign
+from sleuth.puzzles.family import PageText
 from sleuth.puzzles.formal import spaced
-from sleuth.puzzles.gym import LETTER, written
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import get_family, get_task
 from sleuth.puzzles.tellings import reasoning
 
 
-def gold_completion(puzzle: Puzzle, mode: Mode, telling: Telling = "short", page: PageText | None = None) -> str:
-    """A completion of the puzzle that is right in the mode, reasoning in the telling. `page`: the puzzle's page, where
-    it was read already. Raises `UserError` where there is none to show: tasks of another library have answers only,
-    some not even these."""
-    if is_foreign(puzzle.family):
-        if mode != "answer" or LETTER not in puzzle.answers:
-            what = "answers" if mode == "answer" else "reasoning" if mode == "reason" else "programs"
-            raise UserError(
-                f"{puzzle.family} has no {what} to show a model: sft.examples 0 leaves the warm start out, sft.file "
-                "shows completions that sleuth distill kept"
-            )
-        return written(puzzle.answers[LETTER])
+def gold_of(puzzle: Puzzle, mode: Mode, telling: Telling = "short", page: PageText | None = None) -> str:
+    """A completion that is right in the mode, of a puzzle with clues and rules, reasoning in the telling. `page`: the
+    puzzle's page, where it was read already."""
     if mode == "program":
         family = get_family(puzzle.family)
         page = family.read_page(puzzle.prompt) if page is None else page
@@ -37,3 +27,9 @@ def gold_completion(puzzle: Puzzle, mode: Mode, telling: Telling = "short", page
     if mode == "answer":
         return answers
     return "\n".join([*reasoning(puzzle, telling, page), answers])
+
+
+def gold_completion(puzzle: Puzzle, mode: Mode, telling: Telling = "short") -> str:
+    """A completion of the puzzle that is right in the mode, reasoning in the telling. Raises `UserError` where its task
+    has none to show."""
+    return get_task(puzzle.family).gold(puzzle, mode, telling)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from sleuth.errors import UserError
 from sleuth.puzzles.explain import DIFFICULTY
-from sleuth.puzzles.family import get_family
-from sleuth.puzzles.generate import MIXED, check_style, rng_of, write_puzzle
+from sleuth.puzzles.generate import rng_of, write_puzzle
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import get_family
+from sleuth.puzzles.task import MIXED, check_style
 
 
 def retold(puzzle: Puzzle, style: str | None = None, names: int | None = None) -> Puzzle:

@@ -9,7 +9,8 @@ from sleuth.errors import UserError
 from sleuth.logic.clues import is_world
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Not, World
-from sleuth.puzzles.family import Family, PageText, family_names, get_family
+from sleuth.puzzles.family import Family, PageText
+from sleuth.puzzles.registry import families, family_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,8 @@ class Solution:
 
 
 def recognise(text: str) -> Family[Any, Any]:
-    """The family whose page a text is. Raises `UserError` if it is none's."""
-    for name in family_names():
-        family = get_family(name)
+    """The family whose page a text is, of several versions the newest. Raises `UserError` if it is none's."""
+    for family in families():
         if family.recognises(text):
             return family
     raise UserError(f"this is no puzzle page of a known family ({', '.join(family_names())}); see docs/notation.md")

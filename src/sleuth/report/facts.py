@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sleuth.evaluation.summary import EvaluationSummary, summarise
-from sleuth.grading.score import Outcome
+from sleuth.puzzles.score import Outcome
 from sleuth.runs.directory import Line, RunDirectory
 from sleuth.runs.rows import EvaluationRow
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sleuth.errors import UserError
-from sleuth.grading.score import Outcome
+from sleuth.puzzles.score import Outcome
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +49,7 @@ class _Completion:
     detail: str = ""
     """For people: what was wrong."""
     parts: tuple[tuple[int, int, str], ...] = ()
-    """(start, end, verdict) of each `sleuth.grading.score.Part`, in characters of the completion."""
+    """(start, end, verdict) of each `sleuth.puzzles.score.Part`, in characters of the completion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

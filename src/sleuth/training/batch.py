@@ -26,10 +26,10 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from sleuth.config import RunConfig
-from sleuth.grading.score import Part, Score
 from sleuth.policy.base import Policy, Request, Rollout, Sampling
 from sleuth.policy.constraint import Constraint
 from sleuth.policy.conversations import Conversation, converse
+from sleuth.puzzles.score import Part, Score
 from sleuth.training.advantages import group_advantages, part_advantages
 from sleuth.training.losses import divergence
 from sleuth.training.reference import reference_logprobs

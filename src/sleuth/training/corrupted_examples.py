@@ -13,10 +13,10 @@ import re
 from random import Random
 
 from sleuth.grading.grade import grade
-from sleuth.grading.score import ANSWERED
 from sleuth.policy.base import Request, Rollout, StopReason
 from sleuth.policy.prompts import ask, ask_again
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.score import ANSWERED
 
 SHARE = 0.25
 """Of the examples."""

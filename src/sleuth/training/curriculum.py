@@ -14,8 +14,8 @@ from typing import Any
 from sleuth.config import PuzzlesConfig, RunConfig, SourceConfig
 from sleuth.datasets.make import PuzzleSpec, Slot, make_slots
 from sleuth.progress import track
-from sleuth.puzzles.generate import MIXED
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.task import MIXED
 
 
 def spec_of(source: SourceConfig, split: str, seed: int, count: int) -> PuzzleSpec:

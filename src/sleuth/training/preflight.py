@@ -16,8 +16,8 @@ from sleuth.policy.machine import choose_device, fast_dtype, fast_threads
 from sleuth.policy.models import load_shape, longest_said
 from sleuth.policy.prompts import ask
 from sleuth.progress import say
-from sleuth.puzzles.family import is_foreign
 from sleuth.puzzles.gold import gold_completion
+from sleuth.puzzles.registry import get_task
 from sleuth.runs.directory import INITIAL, RunDirectory
 from sleuth.runs.fork import branch, origin
 from sleuth.runs.mirrors import check_mirrors
@@ -85,7 +85,7 @@ def _checked(config: RunConfig) -> RunConfig:
     """The configuration, settled, after all that can be said without a model."""
     for source in config.puzzles.sources:
         spec_of(source, "train", config.puzzles.seed, 1).check()
-        if config.sampling.constrain and is_foreign(source.family):
+        if config.sampling.constrain and config.mode not in get_task(source.family).grammar_modes:
             raise UserError(f"sampling.constrain: {source.family} has no grammar to hold answers to; leave it out")
     check_mirrors(config)
     return settled(config)

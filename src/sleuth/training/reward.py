@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 from sleuth.config import RewardConfig
 from sleuth.grading.legibility import legibility
-from sleuth.grading.score import ANSWERED, Score
 from sleuth.policy.base import Rollout
+from sleuth.puzzles.score import ANSWERED, Score
 
 
 def components(

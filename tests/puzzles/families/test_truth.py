@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from sleuth.logic.formulas import World, holds, worlds
-from sleuth.puzzles.family import get_family
 from sleuth.puzzles.kit import Case, DeclaredFamily, KitTheory
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Argument, Statement
 from tests.puzzles.families import truth
 

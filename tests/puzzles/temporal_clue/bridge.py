@@ -5,7 +5,8 @@ from __future__ import annotations
 from sleuth.logic.clues import is_world
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Not, World
-from sleuth.puzzles.family import PageText, get_family
+from sleuth.puzzles.family import PageText
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.temporal_clue.theory import Shape, TemporalTheory
 from tests.puzzles.temporal_clue.truth import Night, Setting
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sleuth.logic.clues import droppable
-from sleuth.puzzles.family import get_family
 from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.registry import get_family
 from tests.puzzles.temporal_clue.bridge import night_of, setting_of, solved
 from tests.puzzles.temporal_clue.truth import obeys, says
 

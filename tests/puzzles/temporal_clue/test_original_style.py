@@ -12,12 +12,13 @@ from sleuth.errors import UserError
 from sleuth.grading.grade import grade
 from sleuth.grading.soundness import Verdict
 from sleuth.puzzles import names
-from sleuth.puzzles.family import get_family
-from sleuth.puzzles.generate import MIXED, make_puzzle
+from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.prose import ReadError
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.retell import retold
 from sleuth.puzzles.statements import Ref, Statement
+from sleuth.puzzles.task import MIXED
 from sleuth.puzzles.temporal_clue.sampler import dress, in_full
 from tests.puzzles.temporal_clue.examples import EACH, SHARED, TWO
 from tests.puzzles.test_import import ORIGINALS

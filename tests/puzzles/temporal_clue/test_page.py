@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleuth.errors import UserError
-from sleuth.puzzles.family import PageText, get_family
+from sleuth.puzzles.family import PageText
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue import original, page
 from sleuth.puzzles.temporal_clue.case import Case

@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from sleuth.puzzles.family import get_family
 from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.sampler import REFERENCE, clock, sample_case
 from tests.puzzles.temporal_clue.truth import Setting

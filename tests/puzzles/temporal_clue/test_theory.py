@@ -12,7 +12,7 @@ from sleuth.logic.clues import is_world
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import Not, World, holds
-from sleuth.puzzles.family import get_family
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.sampler import LEVELS, REFERENCE

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sleuth.puzzles.family import get_family
 from sleuth.puzzles.prose import Grammar, ReadError
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue import wording
 from sleuth.puzzles.temporal_clue.case import Case

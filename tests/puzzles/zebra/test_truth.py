@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from sleuth.logic.formulas import World, holds, worlds
-from sleuth.puzzles.family import get_family
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.zebra.theory import Shape, ZebraTheory
 from tests.puzzles.zebra.truth import TRUTH, Where, obeys_rules, simple_statements, truth

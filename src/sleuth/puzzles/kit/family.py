@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -326,6 +327,9 @@ def declare(
             for style in STYLES
         },
         "denials": {kind.name: kind.denial.name for kind in known.values() if kind.denial},
+        "rare": frozenset(known).difference(*(level.kinds for level in levels.values()), *groups.values()),
+        # Where other processes find the class, as for collections.namedtuple.
+        "__module__": sys._getframe(1).f_globals.get("__name__", "__main__"),
     }
     return type("".join(part.capitalize() for part in name.split("-")), (DeclaredFamily,), attributes)
 

@@ -19,9 +19,9 @@ import re
 from collections.abc import Sequence
 
 from sleuth.logic.formulas import World
-from sleuth.puzzles.family import MARK
 from sleuth.puzzles.kit.declaration import Case, Layout, Sort
 from sleuth.puzzles.kit.theory import KitTheory
+from sleuth.puzzles.page_reader import MARK
 from sleuth.puzzles.prose import ReadError
 
 CLUES, QUESTIONS = "Clues:", "Questions:"

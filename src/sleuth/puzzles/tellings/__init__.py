@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from sleuth.config import Goal, RoundTelling, Telling
 from sleuth.puzzles.explain import explain_page, tell
-from sleuth.puzzles.family import PageText, get_family
+from sleuth.puzzles.family import PageText
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.tellings.page_order import page_order, state
 from sleuth.puzzles.tellings.rounds import Looked, look_through
 from sleuth.puzzles.tellings.spelled import spelled

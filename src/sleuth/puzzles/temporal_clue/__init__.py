@@ -61,6 +61,7 @@ class TemporalClue(Family[Case, TemporalTheory]):
         original.STYLE: wording.ORIGINAL_QUESTIONS,
     }
     roles: ClassVar[Mapping[str, str]] = {"holder": "motive"}
+    rare = frozenset({"murderer", "scene", "reason", "weapon", "hour"})
 
     def sample_case(self, level: str, rng: Random) -> tuple[Case, World]:
         case = sampler.sample_case(level, rng)

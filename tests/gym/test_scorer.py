@@ -10,12 +10,12 @@ import pytest
 
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError
-from sleuth.grading import gym as grading
 from sleuth.grading.grade import grade
-from sleuth.grading.gym import harmless
-from sleuth.grading.score import Outcome
 from sleuth.grading.worker import Worker, grade_safely
+from sleuth.gym import scorer as grading
+from sleuth.gym.scorer import harmless
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.score import Outcome
 
 needs_library = pytest.mark.skipif(importlib.util.find_spec("reasoning_gym") is None, reason="needs the extra gym")
 

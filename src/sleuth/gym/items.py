@@ -1,9 +1,8 @@
-"""Tasks of the library reasoning-gym (the extra `gym`) as families of puzzles: `reasoning-gym/chain_sum`.
+"""Items of reasoning-gym as puzzles, and how their answers are written and read.
 
-The library draws the items and, in `sleuth.grading.gym`, scores the answers; keys, splits and doubles are ours. There,
-neighbouring seeds share nearly all of their items (an item is drawn from seed + index), so an item's seed is a hash of
-the puzzle's whole key. The canonical form, of which a split is a bucket, is the question's text, without case and the
-kind of white space.
+In the library, neighbouring seeds share nearly all of their items (an item is drawn from seed + index), so an item's
+seed is a hash of the puzzle's whole key. The canonical form, of which a split is a bucket, is the question's text,
+without case and the kind of white space.
 
 What a scorer looks at is kept in `meta["metadata"]`, in a form that JSON gives back as it was: its tuples, fractions
 and the keys of its maps keep their types. An item of which something would be lost is drawn again.
@@ -17,7 +16,6 @@ import importlib.metadata
 import io
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -26,10 +24,12 @@ from typing import Any
 
 from sleuth.errors import UserError, nearest
 from sleuth.puzzles.canonical import digest, split_of
-from sleuth.puzzles.family import FOREIGN
-from sleuth.puzzles.generate import Made, rng_of
+from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.puzzle import Puzzle, Question
+from sleuth.puzzles.task import Made
 
+PREFIX = "reasoning-gym/"
+"""What names of families begin with that are tasks of the library."""
 LETTER = "A"
 """Of the one question."""
 LEVEL = "default"
@@ -71,8 +71,8 @@ _START = re.compile(rf"[ \t]*(?:[-•>][ \t]*)?[{_MARKS}]*\(?[Aa][{_MARKS}]*[.):
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """A task of the library, as a family."""
+class Source:
+    """A task of the installed library."""
 
     task: str
     """Its name there."""
@@ -82,27 +82,12 @@ class Task:
     @property
     def name(self) -> str:
         """As a family is named."""
-        return FOREIGN + self.task
+        return PREFIX + self.task
 
     @property
     def id(self) -> str:
         """`name@version`."""
         return f"{self.name}@{self.version}"
-
-    @property
-    def levels(self) -> Mapping[str, str]:
-        """The library's own default settings are the only level."""
-        return {LEVEL: "the task's default settings"}
-
-    @property
-    def styles(self) -> tuple[str, ...]:
-        """The library's own words are the only style."""
-        return ("plain",)
-
-    @property
-    def pooled(self) -> bool:
-        """Names are the library's, where there are any."""
-        return False
 
 
 def library() -> Any:
@@ -110,7 +95,7 @@ def library() -> Any:
     try:
         return importlib.import_module("reasoning_gym.factory")
     except ImportError as error:
-        raise UserError(f"puzzles of {FOREIGN}… need the extra 'gym' ({error}): pip install 'sleuth[gym]'") from None
+        raise UserError(f"puzzles of {PREFIX}… need the extra 'gym' ({error}): pip install 'sleuth[gym]'") from None
 
 
 def task_names() -> list[str]:
@@ -119,20 +104,20 @@ def task_names() -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def get_task(name: str) -> Task:
+def source_of(name: str) -> Source:
     """A task by its family's name (`reasoning-gym/chain_sum`) or id (with `@` and the package's version).
 
     Raises `UserError` without the library, for a task that is none or is left out, and for another version than the
     installed one: its items and its scores may differ.
     """
     plain, _, version = name.partition("@")
-    task = plain.removeprefix(FOREIGN)
+    task = plain.removeprefix(PREFIX)
     known = task_names()
     if task in LEFT_OUT:
         raise UserError(f"{plain} is no family here: {LEFT_OUT[task]}")
     if task not in known:
-        raise UserError(f"unknown task {plain!r}; {nearest(plain, [FOREIGN + one for one in known])}")
-    found = Task(task, importlib.metadata.version("reasoning-gym"))
+        raise UserError(f"unknown task {plain!r}; {nearest(plain, [PREFIX + one for one in known])}")
+    found = Source(task, importlib.metadata.version("reasoning-gym"))
     if version and version != found.version:
         raise UserError(f"{name!r}: installed is {found.id!r}; pip install reasoning-gym=={version}")
     return found
@@ -164,16 +149,16 @@ def make_task_puzzle(name: str, split: str, seed: int, index: int, attempt: int 
 
     Raises `UserError` for a task that does not exist, and where the split seems to have none.
     """
-    task = get_task(name)
+    source = source_of(name)
     for number in range(attempt, attempt + MOST_DRAWS):
-        rng = rng_of(task.name, task.version, LEVEL, split, seed, index, number)
-        item = draw(task.task, rng.getrandbits(31))
-        form = digest(f"{task.name}\n{' '.join(item['question'].casefold().split())}")
+        rng = rng_of(source.name, source.version, LEVEL, split, seed, index, number)
+        item = draw(source.task, rng.getrandbits(31))
+        form = digest(f"{source.name}\n{' '.join(item['question'].casefold().split())}")
         if split_of(form) != split:
             continue
-        answer = _answer(task.task, item)
+        answer = _answer(source.task, item)
         if (answer is None or read_answer(written(answer)) == answer) and _can_be_kept(item["metadata"]):
-            return Made(_puzzle(task, item, answer, split, seed, index), form, number)
+            return Made(_puzzle(source, item, answer, split, seed, index), form, number)
     raise UserError(f"{name}: {MOST_DRAWS} draws brought no puzzle of split {split}; it has too few different ones")
 
 
@@ -184,17 +169,17 @@ def _answer(task: str, item: dict[str, Any]) -> str | None:
     return answer if answer is None or isinstance(answer, str) else json.dumps(answer)
 
 
-def _puzzle(task: Task, item: dict[str, Any], answer: str | None, split: str, seed: int, index: int) -> Puzzle:
+def _puzzle(source: Source, item: dict[str, Any], answer: str | None, split: str, seed: int, index: int) -> Puzzle:
     return Puzzle(
-        id=f"{task.id}/level-{LEVEL}/{split}/{seed}/{index}",
-        family=task.id,
+        id=f"{source.id}/level-{LEVEL}/{split}/{seed}/{index}",
+        family=source.id,
         level=LEVEL,
         split=split,
         seed=seed,
         index=index,
         prompt=item["question"],
         clues=(),
-        questions=(Question(letter=LETTER, text=item["question"], kind=task.task, choices=()),),
+        questions=(Question(letter=LETTER, text=item["question"], kind=source.task, choices=()),),
         answers={} if answer is None else {LETTER: answer},
         meta={"style": "plain", "metadata": stored(item["metadata"])},
     )
@@ -213,7 +198,7 @@ def item_of(puzzle: Puzzle) -> dict[str, Any]:
         raise UserError(f"{puzzle.id}: meta.metadata is damaged (no table); make the puzzle again")
     if not puzzle.answers.keys() <= {LETTER}:
         raise UserError(f"{puzzle.id}: answers to {', '.join(puzzle.answers)}; a task has one question, {LETTER}")
-    task = puzzle.family.partition("@")[0].removeprefix(FOREIGN)
+    task = puzzle.family.partition("@")[0].removeprefix(PREFIX)
     answer = None if task in EXAMPLES else puzzle.answers.get(LETTER)
     return {"question": puzzle.prompt, "answer": answer, "metadata": metadata}
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from sleuth.datasets.audit import audit
 from sleuth.errors import UserError
+from sleuth.gym import items as gym
 from sleuth.play import play, show
 from sleuth.policy.base import Sampling
 from sleuth.policy.baselines import guessing
 from sleuth.policy.prompts import ask
-from sleuth.puzzles import gym
 from sleuth.puzzles.explain import explain
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle, Question
@@ -142,7 +142,7 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "reasoning_gym", None)
     monkeypatch.setitem(sys.modules, "reasoning_gym.factory", None)
     with pytest.raises(UserError, match=r"pip install 'sleuth\[gym\]'"):
-        gym.get_task("reasoning-gym/no_such_task")
+        gym.source_of("reasoning-gym/no_such_task")
 
 
 def test_puzzles_of_our_own_do_not_load_it() -> None:
@@ -157,14 +157,14 @@ def test_puzzles_of_our_own_do_not_load_it() -> None:
 
 @needs_library
 def test_names_and_versions() -> None:
-    task = gym.get_task("reasoning-gym/sudoku")
-    assert gym.get_task(task.id) == task
+    task = gym.source_of("reasoning-gym/sudoku")
+    assert gym.source_of(task.id) == task
     with pytest.raises(UserError, match="did you mean 'reasoning-gym/sudoku'"):
-        gym.get_task("reasoning-gym/sudoko")
+        gym.source_of("reasoning-gym/sudoko")
     with pytest.raises(UserError, match="the order of sets"):
-        gym.get_task("reasoning-gym/codeio")
+        gym.source_of("reasoning-gym/codeio")
     with pytest.raises(UserError, match=r"pip install reasoning-gym==0\.0\.1"):
-        gym.get_task("reasoning-gym/sudoku@0.0.1")
+        gym.source_of("reasoning-gym/sudoku@0.0.1")
     assert set(gym.LEFT_OUT) | set(gym.task_names()) == set(gym.library().DATASETS)
 
 

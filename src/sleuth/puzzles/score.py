@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sleuth.puzzles.puzzle import Puzzle
+
 
 class Outcome(StrEnum):
     """How a completion ended. Never folded into a bare reward of 0."""
@@ -78,3 +80,9 @@ class Score:
         share = sum(right.values()) / len(right)
         outcome = Outcome.CORRECT if all(right.values()) else Outcome.PARTLY if share else Outcome.WRONG
         return cls(outcome, share, outcome is Outcome.CORRECT, answers, right, parts=parts)
+
+
+def failed(puzzle: Puzzle, outcome: Outcome, detail: str, parts: tuple[Part, ...] = ()) -> Score:
+    """The grade of a completion that answers nothing."""
+    letters = list(puzzle.answers) or [question.letter for question in puzzle.questions]
+    return Score(outcome, 0.0, False, dict.fromkeys(letters), dict.fromkeys(letters, False), detail, parts)

@@ -16,13 +16,10 @@ from collections.abc import Collection, Iterator
 from types import MappingProxyType
 from typing import Any
 
-from sleuth.config import Mode
-from sleuth.errors import UserError
 from sleuth.grading.normalise import LONGEST_TEXT
-from sleuth.grading.score import Outcome, Score
-from sleuth.grading.thinking import ENDLESS
-from sleuth.puzzles.gym import LETTER, data_set, get_task, item_of, read_answer
+from sleuth.gym.items import LETTER, data_set, item_of, read_answer, source_of
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.score import Outcome, Score
 
 LONGEST_ANSWER = 20_000
 """Characters that a scorer is given at most; some take a time that grows with the square."""
@@ -55,27 +52,15 @@ _INNER = re.compile(r"[\w\s.+-]*")
 """A text within a list: SymPy would read it as a formula, too."""
 
 
-def check_mode(family: str, mode: Mode) -> None:
-    """Raises `UserError` for mode `program`, which tasks of the library don't have."""
-    if mode == "program":
-        raise UserError(f"{family} has no clues to write a program of; take mode answer or reason")
-
-
-def grade_task(
-    puzzle: Puzzle, completion: str | None, mode: Mode, truncated: bool, strict_format: bool = False
-) -> Score:
-    """As `sleuth.grading.grade`: the reward is what the task's scorer says, and only 1 is right. `completion` is
-    without its thinking; None where that does not end.
+def grade_task(puzzle: Puzzle, completion: str, truncated: bool, strict_format: bool = False) -> Score:
+    """As `sleuth.grading.grade`: the reward is what the task's scorer says, and only 1 is right.
 
     A scorer compares texts, so where it does not call an answer right, it is asked again about the answer without what
-    is wrapped around it (`unwrapped`). Raises `UserError` without the library, for a puzzle of another version of it,
-    and for mode `program`.
+    is wrapped around it (`unwrapped`). Raises `UserError` without the library and for a puzzle of another version of
+    it.
     """
-    check_mode(puzzle.family, mode)
-    task = get_task(puzzle.family).task
+    task = source_of(puzzle.family).task
     item = item_of(puzzle)
-    if completion is None:
-        return _score(Outcome.TRUNCATED, None, 0.0, ENDLESS)
     answer = read_answer(completion) if strict_format else find_answer(completion)
     if answer is None:
         return _score(Outcome.TRUNCATED if truncated else Outcome.UNREADABLE, None, 0.0, "no answer line")
@@ -103,7 +88,7 @@ _WRAPPED = re.compile(
 
 
 def find_answer(completion: str) -> str | None:
-    """What a completion gives as its answer: as `sleuth.puzzles.gym.read_answer`, and where that finds none, behind the
+    """What a completion gives as its answer: as `sleuth.gym.items.read_answer`, and where that finds none, behind the
     last line that begins with the letter in another form (`* A. x`, `A.x`, `Answer A: x`, `<answer>A. x</answer>`).
     End tokens and invisible characters are left out."""
     text = _END_TOKEN.sub("", _INVISIBLE.sub("", completion[-LONGEST_TEXT:]))

@@ -18,15 +18,15 @@ import pytest
 
 from sleuth.datasets.files import read_puzzles, write_puzzles
 from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
-from sleuth.grading.gym import GIVEN, RUN_BY_SCORERS, grade_task, harmless
-from sleuth.grading.score import Outcome
+from sleuth.gym import items as gym
+from sleuth.gym.scorer import GIVEN, RUN_BY_SCORERS, grade_task, harmless
 from sleuth.policy.base import Sampling
 from sleuth.policy.baselines import solver
 from sleuth.policy.prompts import ask
-from sleuth.puzzles import gym
 from sleuth.puzzles.canonical import SPLITS, split_of
-from sleuth.puzzles.generate import Made
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.score import Outcome
+from sleuth.puzzles.task import Made
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("reasoning_gym") is None, reason="needs the extra gym")
 
@@ -43,13 +43,13 @@ every_task = pytest.mark.parametrize("task", TASKS)
 
 @cache
 def made(task: str) -> list[Made]:
-    name = gym.FOREIGN + task
+    name = gym.PREFIX + task
     return [PuzzleSpec(name, "default", split, 3, index).make(index) for index, split in enumerate(SPLITS)]
 
 
 def own_item(puzzle: Puzzle, attempt: int) -> dict[str, Any]:
     """The item of a puzzle, drawn again from a data set of its own."""
-    task = gym.get_task(puzzle.family)
+    task = gym.source_of(puzzle.family)
     key = (task.name, task.version, puzzle.level, puzzle.split, puzzle.seed, puzzle.index, attempt)
     seed = int.from_bytes(hashlib.sha256("\x1f".join(map(str, key)).encode()).digest()[:16], "big")
     built, settings = gym.library().DATASETS[task.task]
@@ -63,7 +63,7 @@ def test_a_puzzle_is_the_item_of_its_key_in_its_split(task: str) -> None:
         puzzle, item = one.puzzle, own_item(one.puzzle, one.attempt)
         assert (
             puzzle.id
-            == f"reasoning-gym/{task}@{gym.get_task(puzzle.family).version}/level-default/{split}/3/"
+            == f"reasoning-gym/{task}@{gym.source_of(puzzle.family).version}/level-default/{split}/3/"
             + str(puzzle.index)
         )
         assert (puzzle.prompt, puzzle.clues, puzzle.split) == (item["question"], (), split)
@@ -86,7 +86,7 @@ def test_files_keep_what_the_scorer_looks_at(task: str, tmp_path: Path) -> None:
             item = own_item(puzzle, one.attempt)
             gold = list(puzzle.answers.values())
             for answer in [*gold, *OTHERS]:
-                expected = grade_task(puzzle, gym.written(answer), "answer", False)
+                expected = grade_task(puzzle, gym.written(answer), False)
                 if expected.detail.startswith("its scorer failed"):
                     with pytest.raises(Exception):  # noqa: B017 whatever somebody else's code raises
                         gym.data_set(task).score_answer(answer, item)
@@ -99,7 +99,7 @@ def test_the_stored_answer_is_right(task: str) -> None:
     puzzles = [one.puzzle for one in made(task)]
     requests = [ask(puzzle, "answer") for puzzle in puzzles]
     for puzzle, [rollout] in zip(puzzles, solver(puzzles).rollout(requests, 1, Sampling(1)), strict=True):
-        score = grade_task(puzzle, "Some thoughts.\nA. no\n\n" + rollout.text, "reason", False)
+        score = grade_task(puzzle, "Some thoughts.\nA. no\n\n" + rollout.text, False)
         if task in WITHOUT_ANSWER:
             assert rollout.text == ""
         else:
@@ -110,7 +110,7 @@ def test_the_stored_answer_is_right(task: str) -> None:
 def test_the_same_in_any_process() -> None:
     code = (
         "import hashlib\n"
-        "from tests.contract.test_gym import TASKS, made\n"
+        "from tests.gym.test_tasks import TASKS, made\n"
         "for task in reversed(TASKS):\n"
         "    text = ''.join(one.puzzle.model_dump_json() for one in made(task))\n"
         "    print(task, hashlib.sha256(text.encode()).hexdigest())\n"
@@ -144,9 +144,9 @@ def test_scorers_that_run_answers_are_known(tmp_path: Path, monkeypatch: pytest.
     known = {task for task, what in RUN_BY_SCORERS.items() if GIVEN in what}
     running = set()
     for task in sorted({*TASKS, *RUN_BY_SCORERS}):
-        puzzle = PuzzleSpec(gym.FOREIGN + task, "default", "train", 3, 0).make(0).puzzle
+        puzzle = PuzzleSpec(gym.PREFIX + task, "default", "train", 3, 0).make(0).puzzle
         for payload in payloads:
-            grade_task(puzzle, f"A. {payload}", "answer", False)
+            grade_task(puzzle, f"A. {payload}", False)
             assert not hit.exists(), (task, payload)
             with contextlib.suppress(Exception):
                 gym.data_set(task).score_answer(payload, gym.item_of(puzzle))
@@ -159,6 +159,6 @@ def test_scorers_that_run_answers_are_known(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("task", sorted(RUN_BY_SCORERS))
 def test_what_is_right_is_harmless(task: str) -> None:
     for index in range(5):
-        puzzle = PuzzleSpec(gym.FOREIGN + task, "default", "train", 5, index).make(index).puzzle
+        puzzle = PuzzleSpec(gym.PREFIX + task, "default", "train", 5, index).make(index).puzzle
         assert harmless(puzzle.answers["A"]), puzzle.answers
-        assert grade_task(puzzle, gym.written(puzzle.answers["A"]), "answer", False).correct
+        assert grade_task(puzzle, gym.written(puzzle.answers["A"]), False).correct
