@@ -16,9 +16,9 @@ A page in labelled parts looks like this:
     A. …
 
 A `Layout` says which parts there are, what each may be called, and which notes in brackets may stand behind a label.
-`split` then sorts the lines. Each that is not empty is a label, an item of the part above it, or free text: lines
-before the first label, and later, up to the clues, whole sentences (story and rules). Any other line is refused and
-quoted. So what is proved of a page is proved of all that stands there.
+`split` then sorts the lines. Each that is not empty is a label, an item of the part above it, or free text: a title in
+the first line, and up to the clues whole sentences (story and rules). Any other line is refused and quoted. So what is
+proved of a page is proved of all that stands there.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def split(text: str, layout: Layout) -> Page:
             name = _begin(parts, layout, number, found)
         elif sentences or (name and _belongs(parts[name], line, name in layout.drawn, number == last + 1)):
             parts[name].items.append(_row(number, line) if name in layout.drawn else Item.of(number, line))
-        elif _is_free(line, layout, begun=bool(parts)):
+        elif _is_free(line, layout, first=not parts and not free):
             free.append(line.strip())
             name = ""
         else:
@@ -235,12 +235,11 @@ def _row(number: int, line: str) -> Item:
     return Item(number, kept.strip())
 
 
-def _is_free(line: str, layout: Layout, begun: bool) -> bool:
+def _is_free(line: str, layout: Layout, first: bool) -> bool:
+    """Whether a line may be free text: a sentence, or the title in the page's first line."""
     if MARK.match(line):
         return False
-    if begun or is_prose(line):
-        return is_prose(line)
-    return not set(line) & set(":|") and not line.strip().startswith(tuple(layout.part))
+    return is_prose(line) or (first and not set(line) & set(":|") and not line.strip().startswith(tuple(layout.part)))
 
 
 def _hint(line: str, layout: Layout) -> str:

@@ -107,8 +107,8 @@ A. Who committed the murder?
 
 def test_a_page_by_hand() -> None:
     text = """\
-    This line is for people, and so is the next.
-Anything
+    Anything
+This line is for people, and so is the one above.
 
 Victim: Rex
 Suspects: Ada, Mr. Ben, Cleo

@@ -30,6 +30,7 @@ from sleuth.puzzles.kit.declaration import (
 )
 from sleuth.puzzles.kit.kinds import STYLES, StatementKind, every, typed
 from sleuth.puzzles.kit.theory import KitTheory
+from sleuth.puzzles.page_reader import CLUES, QUESTIONS, clue_lines, read_clues, read_questions, refuse_hidden
 from sleuth.puzzles.prose import Lexicon
 from sleuth.puzzles.statements import Argument, Ref, Statement
 
@@ -252,18 +253,16 @@ class DeclaredFamily(Family[Case, KitTheory]):
         return page.write(self.declaration.layout, case, clues, questions, style)
 
     def read_page(self, text: str) -> PageText:
-        case, clues, questions = page.read(self.declaration.layout, text)
+        case, found = page.read(self.declaration.layout, text)
         grammar, asking = self.grammar(case), self.question_grammar(case)
-        return PageText(
-            case=case,
-            clues=tuple(grammar.read(clue) for clue in clues),
-            clue_texts=tuple(clues),
-            questions=tuple(asking.read(question) for _, question in questions),
-            letters=tuple(letter for letter, _ in questions),
-        )
+        refuse_hidden(found.free, grammar, asking)
+        refuse_hidden((name for names in case.names for name in names), grammar)
+        clues, clue_texts = read_clues(found.parts[CLUES].lines(), grammar)
+        questions, letters = read_questions(found.parts[QUESTIONS].lines(), asking)
+        return PageText(case, clues, clue_texts, questions, letters)
 
     def clue_lines(self, text: str) -> Sequence[int]:
-        return page.clue_lines(text)
+        return clue_lines(text, page.lines_of(self.declaration.layout))
 
     def recognises(self, text: str) -> bool:
         return page.recognises(self.declaration.layout, text)

@@ -9,23 +9,19 @@
     A. …
 
 The layout `plain` adds title and story, `terse` leaves them and the numbers of clues out, `witness` writes every list
-item on a line of its own. Reading accounts for every line: a line that is neither a list nor a text of the family's own
-is refused.
+item on a line of its own. Reading accounts for every line (`sleuth.puzzles.page_reader`), and the rules must be there.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from sleuth.logic.formulas import World
+from sleuth.puzzles import page_reader
 from sleuth.puzzles.kit.declaration import Case, Layout, Sort
 from sleuth.puzzles.kit.theory import KitTheory
-from sleuth.puzzles.page_reader import MARK
+from sleuth.puzzles.page_reader import CLUES, QUESTIONS, Page
 from sleuth.puzzles.prose import ReadError
-
-CLUES, QUESTIONS = "Clues:", "Questions:"
-_QUESTION = re.compile(r"([A-Z])\. (.+)")
 
 
 def _heading(sort: Sort) -> str:
@@ -34,82 +30,48 @@ def _heading(sort: Sort) -> str:
 
 def write(layout: Layout, case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
     """A puzzle's text."""
-    asked = [QUESTIONS, *(f"{letter}. {text}" for letter, text in questions)]
+    asked = [f"{QUESTIONS}:", *(f"{letter}. {text}" for letter, text in questions)]
     lists = list(zip(layout.sorts, case.names, strict=True))
     told = [[case.title], [case.story]] if case.title else []
     in_lines = [f"{_heading(sort)} {', '.join(names)}" for sort, names in lists]
     if style == "terse":
-        return "\n".join([*in_lines, layout.rules, CLUES, *clues, *asked])
+        return "\n".join([*in_lines, layout.rules, f"{CLUES}:", *clues, *asked])
     if style == "witness":
         parts = [*told, [layout.rules], *([_heading(sort), *(f"- {name}" for name in names)] for sort, names in lists)]
         marked = [f"- {clue}" for clue in clues]
     else:
         parts = [*told, in_lines, [layout.rules]]
         marked = [f"{number}. {clue}" for number, clue in enumerate(clues, start=1)]
-    return "\n\n".join("\n".join(part) for part in [*parts, [CLUES, *marked], asked])
+    return "\n\n".join("\n".join(part) for part in [*parts, [f"{CLUES}:", *marked], asked])
+
+
+def lines_of(layout: Layout) -> page_reader.Layout:
+    """The labels of a family's pages."""
+    labels = {sort.label: (sort.label,) for sort in layout.sorts}
+    notes = {sort.label: (sort.note,) for sort in layout.sorts if sort.note}
+    return page_reader.Layout({**labels, CLUES: (CLUES,), QUESTIONS: (QUESTIONS,)}, notes)
 
 
 def recognises(layout: Layout, text: str) -> bool:
     """Whether a text has the family's rules and a list of clues."""
-    lines = {line.strip() for line in text.splitlines()}
-    return layout.rules in lines and CLUES in lines
+    stated = any(line.strip() == layout.rules for line in text.splitlines())
+    return stated and lines_of(layout).recognises(text, (CLUES,))
 
 
-def clue_lines(text: str) -> list[int]:
-    """The numbers of the lines between the labels of clues and questions."""
-    label, found = "", []
-    for number, line in enumerate(map(str.strip, text.splitlines())):
-        if line in (CLUES, QUESTIONS):
-            label = line
-        elif label == CLUES and line:
-            found.append(number)
-    return found
-
-
-def read(layout: Layout, text: str) -> tuple[Case, list[str], list[tuple[str, str]]]:
-    """The case, the clues' sentences and the questions (letter, text). Raises `ReadError`, and `UserError` for a case
-    that cannot be."""
-    headings = {_heading(sort): sort.name for sort in layout.sorts}
-    titles = {theme.title for theme in layout.themes}
-    prose = {layout.rules, *titles, *(theme.story for theme in layout.themes)}
-    lists: dict[str, list[str]] = {}
-    ends: dict[str, list[str]] = {}
-    title, current = "", ""
-    for line in filter(None, map(str.strip, text.splitlines())):
-        if line in (CLUES, QUESTIONS):
-            if line in ends or (line == QUESTIONS and CLUES not in ends) or (line == CLUES and QUESTIONS in ends):
-                raise ReadError(f"out of place: {line!r}")
-            ends[line], current = [], line
-        elif ends:
-            ends[current].append(line)
-        elif (heading := next((one for one in headings if line.startswith(one)), None)) is not None:
-            current = headings[heading]
-            if current in lists:
-                raise ReadError(f"a second list {heading!r}")
-            rest = line.removeprefix(heading).strip()
-            lists[current] = [name.strip() for name in rest.split(",")] if rest else []
-            if rest:
-                current = ""
-        elif current and line.startswith("- "):
-            lists[current].append(line.removeprefix("- ").strip())
-        elif line in prose:
-            title, current = (line if line in titles else title), ""
-        else:
-            raise ReadError(f"a line that does not belong to the page: {line!r}")
-    missing = [one for one, name in headings.items() if name not in lists]
-    missing += [one for one in (CLUES, QUESTIONS) if one not in ends]
-    if missing:
-        raise ReadError(f"the page has no line {missing[0]!r}")
-    if layout.rules not in map(str.strip, text.splitlines()):
+def read(layout: Layout, text: str) -> tuple[Case, Page]:
+    """The case, and the sorted lines. Raises `ReadError`, and `UserError` for a case that cannot be."""
+    page = page_reader.split(text, lines_of(layout))
+    page.need(*(sort.label for sort in layout.sorts), CLUES, QUESTIONS)
+    for sort in layout.sorts:
+        if sort.note and page.parts[sort.label].note != sort.note:
+            raise ReadError(f"the page has no line {_heading(sort)!r}")
+    if layout.rules not in page.free:
         raise ReadError(f"the page does not state the rules: {layout.rules!r}")
-    story = next((theme.story for theme in layout.themes if theme.title == title), "")
-    case = Case(tuple(tuple(lists[sort.name]) for sort in layout.sorts), title, story)
+    theme = next((theme for theme in layout.themes if theme.title in page.free), None)
+    title, story = (theme.title, theme.story) if theme else ("", "")
+    case = Case(tuple(page.names(sort.label) for sort in layout.sorts), title, story)
     layout.check(case)
-    found = [_QUESTION.fullmatch(line) for line in ends[QUESTIONS]]
-    if None in found:
-        raise ReadError(f"no question: {ends[QUESTIONS][found.index(None)]!r}")
-    clues = [MARK.sub("", line, count=1) for line in ends[CLUES]]
-    return case, clues, [(question[1], question[2]) for question in found if question]
+    return case, page
 
 
 def board(layout: Layout, theory: KitTheory, case: Case, world: World | None) -> str:
