@@ -9,13 +9,16 @@ READY := $(VENV)/.ready
 
 # Tasks of another library: three of its dependencies are built from source, one with a C compiler.
 GYM := $(VENV)/.gym
+DOCS := $(VENV)/.docs
 
-.PHONY: demo test check bench golden clean help
+.PHONY: demo test check docs reference bench golden clean help
 
 help:
 	@echo "make demo   puzzles, a model failing at them, its training, a report (about 10 minutes on 2 cores)"
 	@echo "make test   the tests"
 	@echo "make check  linter and type checker"
+	@echo "make docs   the site, into site/; warnings are errors"
+	@echo "make reference  the pages of the site that follow from the program"
 	@echo "make bench  the benchmarks, into benchmarks/results"
 	@echo "make golden digests of the puzzles of new versions of families"
 
@@ -43,6 +46,16 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+$(DOCS): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: $(DOCS)
+	$(BIN)/zensical build --clean --strict --config-file zensical.toml
+
+reference: $(READY)
+	$(BIN)/python -m tools.reference
+
 bench: $(READY)
 	$(BIN)/python benchmarks/puzzles.py --out benchmarks/results
 	$(BIN)/python benchmarks/rollout.py --out benchmarks/results
@@ -51,4 +64,4 @@ golden: $(READY)
 	$(BIN)/python -m tests.contract.golden
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist site .cache src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

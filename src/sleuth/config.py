@@ -1,7 +1,7 @@
 """Every setting of a run, in one place, as plain data.
 
 A recipe is a TOML file of these keys; the command line sets any of them as `--section.key value`. Each key is
-documented once, under its attribute; `--help` and docs/guide.md are made from that.
+documented once, under its attribute; `--help` and docs/reference/recipe.md are made from that.
 """
 
 from __future__ import annotations

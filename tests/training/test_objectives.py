@@ -1,5 +1,5 @@
 """Published objectives, written down here as their papers print them and differentiated by autograd, against the
-gradients that the loop comes to with the keys that docs/guide.md names for them.
+gradients that the loop comes to with the keys that docs/how-to/train.md names for them.
 
 Two updates a batch, with a rate so high that the second one meets ratios on both sides of the clip.
 """

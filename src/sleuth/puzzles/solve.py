@@ -33,7 +33,9 @@ def recognise(text: str) -> Family[Any, Any]:
     for family in families():
         if family.recognises(text):
             return family
-    raise UserError(f"this is no puzzle page of a known family ({', '.join(family_names())}); see docs/notation.md")
+    raise UserError(
+        f"this is no puzzle page of a known family ({', '.join(family_names())}); see docs/reference/notation.md"
+    )
 
 
 def solve_text(text: str) -> Solution:
