@@ -401,7 +401,7 @@ def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path) -> None:
     assert refused.returncode == 2 and "--seed 2" in refused.stderr and len(refused.stderr.splitlines()) == 1
     done = sleuth("study", file, *made)
     assert done.returncode == 0, done.stderr
-    assert "would be found four times in five" in done.stderr
+    assert "would be detected with 80 % power" in done.stderr
     table = (tmp_path / "results" / "tiny.md").read_text()
     assert "| none (grpo.kl 0.0) |" in table and "Differences from none" in table
     assert (tmp_path / "results" / "tiny-strict.svg").read_text().startswith("<svg")

@@ -47,25 +47,25 @@ def start_run(config: RunConfig, path: Path) -> None:
 
 
 def resume_run(path: Path) -> None:
-    """Goes on with a run to its end, and writes the report."""
+    """Resumes a run, finishes it and writes the report."""
     _need_extra()
     from sleuth.runs.directory import RunDirectory
     from sleuth.training.run import finished, train
 
     run = RunDirectory.open(path)
     if finished(run):
-        say(f"this run is finished; another one needs another folder (--out)\nreport: {report_run(path)}")
+        say(f"this run is finished; for another run, name another folder (--out)\nreport: {report_run(path)}")
         return
     try:
         train(run)
     except KeyboardInterrupt:
-        say(f"\nstopped; go on with: sleuth train --resume {path}")
+        say(f"\nstopped; resume with: sleuth train --resume {path}")
         raise
     say(f"report: {report_run(path)}")
 
 
 def fork_run(parent: Path, step: str, path: Path, overrides: Mapping[str, str]) -> None:
-    """Goes on from a checkpoint of another run with other settings, in a new folder."""
+    """Continues from a checkpoint of another run with other settings, in a new folder."""
     _need_extra()
     from sleuth.runs.directory import RunDirectory
     from sleuth.runs.fork import forked
@@ -98,7 +98,7 @@ def distill_model(
     """Keeps a model's right completions, for `sft.file`."""
     _need_extra()
     if out.suffix != ".jsonl":
-        raise UserError(f"{out}: completions to learn from are kept as .jsonl")
+        raise UserError(f"{out}: completions to learn from are stored as .jsonl")
     check_constrain(mode, sampling.constrain)
     from sleuth.evaluation.distill import distill
     from sleuth.files import atomic_write
@@ -110,7 +110,7 @@ def distill_model(
         rows = distill(policy, puzzles, mode, sampling, samples, keep, advance)
     atomic_write(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
     solved = len({row["puzzle_id"] for row in rows})
-    say(f"{len(rows)} right completions of {solved} puzzles, out of {len(puzzles)}: {out}")
+    say(f"{len(rows)} right completions for {solved} of {len(puzzles)} puzzles: {out}")
 
 
 def run_study(file: Path, out: Path | None, results: Path | None, only: Sequence[int]) -> None:
@@ -125,7 +125,7 @@ def run_study(file: Path, out: Path | None, results: Path | None, only: Sequence
         if table := run(study, folder, results or folder, only):
             say(f"results: {table}")
     except KeyboardInterrupt:
-        say(f"\nstopped; the same command goes on: sleuth study {file}")
+        say(f"\nstopped; resume with the same command: sleuth study {file}")
         raise
 
 

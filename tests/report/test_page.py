@@ -172,7 +172,7 @@ def test_same_run_same_page(full_run: RunDirectory, html: str) -> None:
 @pytest.mark.parametrize(
     ("sft_steps", "grpo_steps", "figures", "says"),
     [
-        (0, 0, [], "the warm start has done 0 of 10 steps; GRPO has done 0 of 12 steps; no evaluation is there yet"),
+        (0, 0, [], "the warm start has done 0 of 10 steps; GRPO has done 0 of 12 steps; there is no evaluation yet"),
         (3, 0, ["sft-loss", "time"], "the warm start has done 3 of 10 steps"),
         (10, 1, ALL_FIGURES, "GRPO has done 1 of 12 steps"),
         (10, 5, ALL_FIGURES, "GRPO has done 5 of 12 steps"),
@@ -192,7 +192,7 @@ def test_only_the_evaluation_before(empty_run: RunDirectory) -> None:
     rows = evaluation(0.1, 7, 1)
     empty_run.write_evaluation("before", rows, summarise(rows).as_json())
     page = Page(render(empty_run))
-    assert "the final evaluation is not there yet" in page.text("p")
+    assert "the final evaluation is missing" in page.text("p")
     assert page.tags["table"] == 1
     assert "What changed" not in page.text()
 
@@ -237,8 +237,8 @@ def test_sampler_against_trainer(tmp_path: Path, dtype: str, metric: str, bar: f
         for step, factor in enumerate(factors, start=1):
             run.log_metrics("grpo", step, {"mismatch": 7.0, "mismatch_max": 7.0} | {metric: factor * bar})
         said.append(Page(render(run)).text("figcaption"))
-    assert f"It stayed under the bar of {bar:g} in all 3 steps." in said[0] and "exceeded" not in said[0]
-    assert f"The bar of {bar:g} was exceeded in 2 of 3 steps, most in step 2 with {1.5 * bar:.2g}" in said[1]
+    assert f"It stayed under the limit of {bar:g} in all 3 steps." in said[0] and "exceeded" not in said[0]
+    assert f"It exceeded the limit of {bar:g} in 2 of 3 steps, most in step 2 with {1.5 * bar:.2g}" in said[1]
 
 
 def test_values_that_are_not_finite(empty_run: RunDirectory) -> None:
@@ -293,7 +293,7 @@ def test_in_a_real_browser(full_run: RunDirectory, html: str, tmp_path: Path) ->
         body = re.search(r"<body[^>]*>", done.stdout)
         assert body is not None
         assert body[0] == ("<body>" if name == "with" else '<body data-reached="end">')
-        assert "How to make it again" in done.stdout and "&lt;script&gt;document.body.innerHTML" in done.stdout
+        assert "Reproduce this run" in done.stdout and "&lt;script&gt;document.body.innerHTML" in done.stdout
         assert done.stdout.count("<svg") == len(ALL_FIGURES)
 
 
@@ -311,7 +311,7 @@ def test_turns_are_shown_and_measured(tmp_path: Path) -> None:
         )
     html = render(run)
     page = Page(html)
-    assert "at(Bo, the Hall)⟨U+202E⟩" in page.text("pre") and f"Said to that: Line 1: {SCRIPT}" in page.text("p")
+    assert "at(Bo, the Hall)⟨U+202E⟩" in page.text("pre") and f"Reply: Line 1: {SCRIPT}" in page.text("p")
     assert page.tags["script"] == 0 and "turns" in page.values("id")
     heads = page.text("th")
     assert "Asked again" in heads and "Solved by turn 2" in heads and "Solved by turn 3" not in heads

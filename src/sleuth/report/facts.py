@@ -20,8 +20,8 @@ OUTCOMES = {
     Outcome.PARTLY: ("some questions right", "var(--fair)", "◐"),
     Outcome.WRONG: ("no question right", "var(--bad)", "✗"),
     Outcome.CONTRADICTORY: ("the statements contradict each other", "var(--odd)", "✗"),
-    Outcome.AMBIGUOUS: ("the statements leave several answers", "var(--odd-2)", "✗"),
-    Outcome.UNDECIDED: ("the solver ran out of time", "var(--odd-3)", "✗"),
+    Outcome.AMBIGUOUS: ("the statements leave several worlds", "var(--odd-2)", "✗"),
+    Outcome.UNDECIDED: ("a bound on work, time or memory was exceeded", "var(--odd-3)", "✗"),
     Outcome.UNREADABLE: ("no answer could be read", "var(--grey)", "?"),
     Outcome.TRUNCATED: ("cut off at the length limit", "var(--grey-2)", "…"),
 }

@@ -29,14 +29,14 @@ class Figure:
 
 
 PART_CAPTIONS = {
-    "lines_right": "Lines that mean the same as a clue that no line before them said, as a share of all lines.",
-    "sentences_derived": "As a share of the sentences that can be read; luck and repetition do not count.",
-    "sentences_true": "As a share of the sentences that can be read.",
+    "lines_right": "The share of lines that mean the same as a clue that no earlier line said.",
+    "sentences_derived": "The share of readable sentences that were derived; lucky and repeated ones do not count.",
+    "sentences_true": "The share of readable sentences that are true.",
 }
 
 
 def figures_of(facts: Facts) -> list[Figure]:
-    """Every chart that there is something to show in, in the order of the page."""
+    """Every chart with something to show, in the order of the page."""
     candidates = [
         _curve(
             facts,
@@ -50,8 +50,8 @@ def figures_of(facts: Facts) -> list[Figure]:
             facts,
             "strict",
             "strict",
-            "Puzzles solved completely",
-            "Completions with every question right.",
+            "Puzzles solved",
+            "The share of completions with every question right.",
             lambda summary: summary.strict,
         ),
         *(
@@ -73,16 +73,15 @@ def figures_of(facts: Facts) -> list[Figure]:
             "entropy",
             "entropy_sampled" if facts.course("grpo", "entropy_sampled") else "entropy",
             "Entropy",
-            "How undecided the model is about its next token, in nats. At 0 it always writes the same, and there is "
-            "nothing left to learn from.",
+            "How undecided the model is about its next token, in nats. At 0 it always writes the same text, and there "
+            "is nothing left to learn.",
         ),
         _curve(
             facts,
             "kl",
             "kl",
             "Divergence from the start",
-            "Kullback–Leibler divergence of the sampled completions, in nats a token, from the model as it was before "
-            "GRPO.",
+            "Kullback–Leibler divergence of the sampled completions, in nats per token, from the model before GRPO.",
             phase="grpo" if facts.course("grpo", "kl") else "eval",
         ),
         _curve(
@@ -90,7 +89,7 @@ def figures_of(facts: Facts) -> list[Figure]:
             "repetition",
             "legibility/repetition",
             "Legibility",
-            "The share of runs of four words that were not written before: it falls when a text goes in circles.",
+            "The share of four-word sequences that were not written before. It falls when a text goes in circles.",
         ),
         _mismatch_figure(facts),
         _curve(
@@ -138,28 +137,28 @@ def _curve(
 
 
 def _mismatch_figure(facts: Facts) -> Figure | None:
-    """Sampler and trainer compute the same log-probabilities by different code: how far apart, how far they may be."""
+    """Sampler and trainer compute the same log-probabilities by different code: the difference, and its limit."""
     exact = facts.run.config.model.dtype == "float32"
-    metric, which, bar = ("mismatch_max", "largest", 1e-4) if exact else ("mismatch", "mean", 0.02)
+    metric, which, limit = ("mismatch_max", "largest", 1e-4) if exact else ("mismatch", "mean", 0.02)
     course = facts.course("grpo", metric)
     if not course:
         return None
     highest_step, highest = max(course, key=lambda point: point[1])
-    above = sum(value > bar for _, value in course)
-    verdict = f"It stayed under the bar of {bar:g} in all {len(course)} steps."
+    above = sum(value > limit for _, value in course)
+    verdict = f"It stayed under the limit of {limit:g} in all {len(course)} steps."
     if above:
         verdict = (
-            f"The bar of {bar:g} was exceeded in {above} of {len(course)} steps, most in step {highest_step} with "
-            f"{highest:.2g}: what was trained on is not quite what was sampled."
+            f"It exceeded the limit of {limit:g} in {above} of {len(course)} steps, most in step {highest_step} with "
+            f"{highest:.2g}: the trainer does not see quite what the sampler sampled."
         )
     title = "Sampler against trainer"
     caption = (
-        f"The {which} difference of the log-probabilities that sampling and training compute for the same tokens, in "
-        f"nats. {verdict}"
+        f"The {which} difference between the log-probabilities that sampler and trainer compute for the same tokens, "
+        f"in nats. {verdict}"
     )
     series = [
         Series(f"{which} difference", course, "var(--first)"),
-        Series("bar", [(0, bar)], "var(--quiet)", "level"),
+        Series("limit", [(0, limit)], "var(--quiet)", "level"),
     ]
     legend = [(one.name, one.colour, one.kind) for one in series]
     svg = charts.curves(series, percent=False, x_title="GRPO step")
@@ -167,7 +166,7 @@ def _mismatch_figure(facts: Facts) -> Figure | None:
 
 
 def _turns_figure(facts: Facts) -> Figure | None:
-    """How far further turns bring it, where programs that give no answer are asked for again."""
+    """What further turns add, where programs that give no answer are asked for again."""
     names = ["again", *(f"right_by_{most}" for most in range(1, 2 + facts.run.config.grpo.retries))]
     courses = {turn_label(name): course for name in names if (course := facts.course("grpo", f"turns/{name}"))}
     if not courses:
@@ -198,7 +197,7 @@ def _outcome_figure(facts: Facts) -> Figure | None:
     label = "Shares of outcomes at the last step: " + ", ".join(
         f"{outcome} {text.percent(course[-1][1])}" for outcome, course in seen.items()
     )
-    caption = "How the completions of each step ended: " + "; ".join(
+    caption = "How the completions of each step ended. " + "; ".join(
         f"{outcome}: {OUTCOMES[outcome][0]}" for outcome in seen
     )
     legend = [(str(outcome), OUTCOMES[outcome][1], "part") for outcome in seen]
@@ -219,6 +218,6 @@ def _time_figure(facts: Facts) -> Figure | None:
     colours = {name: palette[min(i, len(palette) - 1)] for i, name in enumerate(parts)}
     x_title = "GRPO step" if phase == "grpo" else "step of the warm start"
     svg = charts.stack(parts, colours, percent=False, x_title=x_title)
-    label = "Seconds in all: " + ", ".join(f"{name} {sum(v for _, v in course):.0f}" for name, course in parts.items())
+    label = "Total seconds: " + ", ".join(f"{name} {sum(v for _, v in course):.0f}" for name, course in parts.items())
     legend = [(name, colours[name], "part") for name in parts]
-    return Figure("time", "Time per step", "Seconds, by what they were spent on.", label, legend, Markup(svg))
+    return Figure("time", "Time per step", "Seconds per step, by activity.", label, legend, Markup(svg))

@@ -27,7 +27,7 @@ from sleuth.training.alarms import alarms
 MODES = {
     "answer": "It answers directly, without writing down any reasoning.",
     "reason": "It reasons in writing, then answers.",
-    "program": "It writes the clues as formal statements, and a solver works out the answers from them.",
+    "program": "It writes the clues as formal statements, and a solver works out the answers.",
 }
 
 
@@ -119,14 +119,14 @@ def _unfinished(facts: Facts) -> list[str]:
     if (done := facts.steps_done("grpo")) < config.grpo.steps:
         missing.append(f"GRPO has done {done} of {config.grpo.steps} steps")
     if not facts.stages:
-        missing.append("no evaluation is there yet")
+        missing.append("there is no evaluation yet")
     elif config.grpo.steps and "after-grpo" not in facts.stages:
-        missing.append("the final evaluation is not there yet")
+        missing.append("the final evaluation is missing")
     return missing
 
 
 def _parts(facts: Facts) -> dict[str, Any]:
-    """The table of parts and turns: a column for each thing that there is something to say of."""
+    """The table of parts and turns: one column for each figure that a stage has."""
     summaries = [facts.summaries[name] for name in facts.stages]
     labels = {name: label for name, label in PARTS.items() if any(name in summary.parts for summary in summaries)}
     labels |= {name: turn_label(name) for summary in summaries for name in summary.turns}
@@ -148,12 +148,12 @@ def _parts(facts: Facts) -> dict[str, Any]:
 
 
 def _headlines(facts: Facts) -> list[dict[str, str]]:
-    """The three figures to remember: label, value, and what it is to be compared with."""
+    """The three figures to remember: label, value, and what to compare it with."""
     latest = facts.summaries[facts.stages[-1]] if facts.stages else None
     before = facts.summaries.get("before") if facts.stages[-1:] != ["before"] else None
     guessing = facts.summaries.get("guessing")
     cards = []
-    for label, measure in (("puzzles solved completely", "strict"), ("questions answered right", "share")):
+    for label, measure in (("puzzles solved", "strict"), ("questions answered right", "share")):
         compared = [
             f"{name} {text.percent(getattr(other, measure).mean)}"
             for name, other in (("before training", before), ("guessing", guessing))
@@ -168,7 +168,7 @@ def _headlines(facts: Facts) -> list[dict[str, str]]:
         where = f"on {facts.run.config.model.device}"
     cards.append(
         {
-            "label": "time in all, training and evaluation",
+            "label": "total time, training and evaluation",
             "value": text.duration(seconds) if seconds else "–",
             "note": where if seconds else "not measured yet",
         }
@@ -196,7 +196,7 @@ def _differences(facts: Facts) -> list[dict[str, Any]]:
         pairs.append((stages[0], stages[-1]))
     rows = []
     for first, second in pairs:
-        name = f"{STAGES[second]}, against {within(STAGES[first])}"
+        name = f"{STAGES[second]} against {within(STAGES[first])}"
         if {row.puzzle_id for row in facts.evaluations[first]} != {row.puzzle_id for row in facts.evaluations[second]}:
             rows.append({"name": name, "cells": [("–", "not the same puzzles")] * 4})
             continue
@@ -212,7 +212,7 @@ def _differences(facts: Facts) -> list[dict[str, Any]]:
 
 
 MEASURES = {
-    "strict": ("puzzles solved completely", "var(--first)"),
+    "strict": ("puzzles solved", "var(--first)"),
     "share": ("questions answered right", "var(--second)"),
 }
 """What the overview shows of each policy: words and colour."""

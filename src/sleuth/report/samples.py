@@ -12,19 +12,19 @@ from sleuth.runs.rows import EvaluationRow, RolloutRow
 VERDICTS = {
     "right": "says what a clue says",
     "wrong": "says what no clue says, or one that was said",
-    "derived": "true, new, and follows from few clues and what was derived before",
-    "lucky": "true and new, but does not follow from few clues and what was derived before",
-    "repeated": "a clue, or said before",
+    "derived": "true and new, and it follows from few clues and what was derived before",
+    "lucky": "true and new, but it does not follow from few clues and what was derived before",
+    "repeated": "a clue, or already said",
     "empty": "true in every world",
-    "false": "not so",
+    "false": "false in this case",
     "unread": "no template reads it",
 }
 """What the parts of a completion are marked with."""
 STOPS = {
-    "end": "ended by itself",
+    "end": "ended with its end token",
     "length": "stopped at the length limit",
-    "answered": "stopped when all was answered",
-    "given up": "cut off where it had lost its thread",
+    "answered": "stopped when every question was answered",
+    "given up": "cut off: its last tokens were too unlikely",
 }
 
 PUZZLES_SHOWN = 3

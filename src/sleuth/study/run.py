@@ -47,7 +47,7 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
     say(f"{study.name}: {study.question}")
     say(
         f"{len(study.arms)} arms, {len(study.seeds)} seeds, {count} puzzles each: a difference of {least:.1%} would be "
-        "found four times in five, as far as puzzles go"
+        "detected with 80 % power, counting only chance in the puzzles"
     )
     for seed in only or study.seeds:
         configs = {arm: of_seed[seed] for arm, of_seed in study.arms.items()}
@@ -63,7 +63,7 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
     every = [path for of_arm in paths.values() for path in of_arm]
     done = sum((path / "config.json").exists() and finished(RunDirectory.open(path)) for path in every)
     if done < len(every):
-        say(f"{study.name}: {done} of {len(every)} runs are finished; the table comes with the last one")
+        say(f"{study.name}: {done} of {len(every)} runs are finished; the last one writes the table")
         return None
     runs = {arm: [RunDirectory.open(path) for path in of_arm] for arm, of_arm in paths.items()}
     return write_table(study, runs, results, least)

@@ -20,7 +20,7 @@ ENTROPY = "entropy"
 """Metric of the completions trained on: where others are always right there is nothing to be undecided about. In a step
 in which no group has spread, that of all completions (`entropy_sampled`) stands for it."""
 MISMATCH = {"bfloat16": ("mismatch", 0.02), "float32": ("mismatch_max", 1e-4)}
-"""Number format to metric and the bar that it must stay under, nats."""
+"""Number format to metric and the limit that it must stay under, nats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ class _Course:
 def _length_collapse(c: _Course) -> str | None:
     if c.now("length_tokens") < 0.5 * c.first("length_tokens"):
         return (
-            f"{c.change('length_tokens')} tokens; better than their group {c.now('length_better'):.0f}, "
-            f"worse {c.now('length_worse'):.0f}"
+            f"{c.change('length_tokens')} tokens; completions better than their group "
+            f"{c.now('length_better'):.0f}, worse ones {c.now('length_worse'):.0f}"
         )
     return None
 
@@ -95,21 +95,21 @@ def _no_spread(c: _Course) -> str | None:
 
 
 def _mismatch(c: _Course) -> str | None:
-    name, bar = MISMATCH["float32" if c.config.model.dtype == "float32" else "bfloat16"]
+    name, limit = MISMATCH["float32" if c.config.model.dtype == "float32" else "bfloat16"]
     worst = max((line.values.get(name, 0.0) for line in c.lines[-1:]), default=0.0)
-    return f"{worst:.2g} nats, bar {bar:g}" if worst > bar else None
+    return f"{worst:.2g} nats, limit {limit:g}" if worst > limit else None
 
 
 def _not_finite(c: _Course) -> str | None:
     skipped = c.lines[-1].values.get("not_finite", 0.0)
-    return f"{skipped:.0f} updates skipped; the weights before them are in not_finite/" if skipped else None
+    return f"{skipped:.0f} updates skipped; not_finite/ holds the weights before them" if skipped else None
 
 
 _KINDS: dict[str, tuple[Callable[[_Course], str | None], int, str]] = {
     "length collapse": (
         _length_collapse,
         2 * WINDOW,
-        "read completions of both signs; a lower learning rate, grpo.normalise constant, or grpo.kl 0.001",
+        "read good and bad completions; a lower learning rate, grpo.normalise constant, or grpo.kl 0.001",
     ),
     "entropy collapse": (
         _entropy_collapse,
@@ -120,7 +120,7 @@ _KINDS: dict[str, tuple[Callable[[_Course], str | None], int, str]] = {
     "reward up, accuracy down": (
         _hollow_reward,
         2 * WINDOW,
-        "look for what earns without answers; reward.strict, or smaller weights of the other components",
+        "find out what earns reward without right answers; reward.strict, or smaller weights for the other components",
     ),
     "rising truncation": (
         _truncation,
