@@ -28,7 +28,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 
-RUN = frozenset({"audit", "explain", "grade", "import", "make", "retell", "show", "solve"})
+RUN = frozenset({"audit", "check", "explain", "grade", "import", "make", "retell", "show", "solve"})
 """Verbs that really run here."""
 PARSED = frozenset({"ask", "average", "demo", "distill", "eval", "fork", "play", "report", "study", "train"})
 """Verbs whose commands are only parsed, with their recipes and keys: they train a model or need one, and `play` needs

@@ -11,7 +11,8 @@ import re
 from pathlib import Path
 
 from sleuth.cli import app
-from sleuth.puzzles.family import family_names, get_family
+from sleuth.puzzles.registry import family_ids, get_task
+from sleuth.puzzles.task import MIXED
 from sleuth.recipes import keys
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
@@ -61,11 +62,11 @@ def families_page() -> str:
         "[Make puzzles](../how-to/make-puzzles.md#choose-a-style). "
         "Tasks of reasoning-gym have [a page of their own](../how-to/reasoning-gym.md).",
     ]
-    for name in family_names():
-        family = get_family(name)
-        lines += ["", f"## {family.id}", "", "| level | puzzles |", "| --- | --- |"]
-        lines += [f"| `{level}` | {said} |" for level, said in family.levels.items()]
-        lines += ["", "Styles: " + ", ".join(f"`{style}`" for style in (*family.styles, "mixed")) + "."]
+    for id in family_ids():
+        task = get_task(id)
+        lines += ["", f"## {id}", "", "| level | puzzles |", "| --- | --- |"]
+        lines += [f"| `{level}` | {said} |" for level, said in task.levels.items()]
+        lines += ["", "Styles: " + ", ".join(f"`{style}`" for style in (*task.styles, MIXED)) + "."]
     return "\n".join(lines) + "\n"
 
 
