@@ -21,7 +21,6 @@ from sleuth.files import atomic_write
 from sleuth.policy.models import load_shape
 from sleuth.policy.prompts import ask
 from sleuth.progress import say
-from sleuth.puzzles.gold import gold_completion
 from sleuth.runs.directory import RunDirectory
 from sleuth.runs.rows import EvaluationRow
 from sleuth.training.curriculum import Curriculum
@@ -37,8 +36,7 @@ def operations(run: RunDirectory) -> tuple[float, float]:
     _, tokenizer = load_shape(config.model.name, torch.float32)
     curriculum = Curriculum(config)
     shown = sum(
-        encode(tokenizer, ask(puzzle, config.mode), gold_completion(puzzle, config.mode)).computed_tokens
-        for puzzle in curriculum.examples()
+        encode(tokenizer, ask(puzzle, config.mode), right).computed_tokens for puzzle, right in curriculum.examples()
     )
     sampled = prompts = 0
     for step in range(1, config.grpo.steps + 1):

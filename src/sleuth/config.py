@@ -139,6 +139,9 @@ class SftConfig(Section):
     steps of few premises. `page-order`: each clue in the order of the page, again and again, with what now follows, so
     the next line is always determined. `spelled`: the same, with known facts and small operations written out, for
     small models. `state`: each clue with what may still be of all that it changes."""
+    variants: int = Field(1, ge=1)
+    """Examples made of each puzzle: with other names, the clues in another order, the map mirrored. 2 or more let
+    puzzles come again, and so does a nano model; then examples are made while training."""
     learning_rate: float = Field(3e-4, gt=0)
     """Highest learning rate; `optimizer.schedule` says how it falls."""
     warmup_steps: int = Field(5, ge=0)
@@ -440,6 +443,8 @@ class RunConfig(Section):
             raise ValueError("sft.examples and grpo.steps are both 0; there is nothing to train")
         if self.sft.file and self.sft.examples == 0:
             raise ValueError("sft.file is not read, as sft.examples is 0; say how many to show")
+        if self.sft.variants > 1 and (self.sft.file or puzzles.fixed):
+            raise ValueError("sft.variants is for new puzzles; leave it out beside sft.file and puzzles.fixed")
         return self
 
 

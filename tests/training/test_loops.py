@@ -372,7 +372,7 @@ def test_encode_trains_the_target_and_the_end_token_only() -> None:
 def test_sft_overfits_four_examples() -> None:
     model = tiny_llama(initializer_range=0.05)
     examples = [encode(TOKENIZER, *example) for example in EXAMPLES] * 60
-    config = SftConfig(batch_size=4, learning_rate=1e-2, warmup_steps=3)
+    config = SftConfig(examples=240, batch_size=4, learning_rate=1e-2, warmup_steps=3)
     record = _Record()
     optimizer = MasterAdamW(model, _config().optimizer)
     train_sft(model, optimizer, examples, config, save_every=25, on_step=record.on_step, save=record.saved.append)
@@ -389,11 +389,12 @@ def test_sft_overfits_four_examples() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_resumed_sft_ends_with_the_same_bits(tmp_path: Path, dtype: torch.dtype) -> None:
     examples = [Group([5, 6, 7 + i], [[8 + i, 9, END]]) for i in range(11)]
-    config = SftConfig(batch_size=3, learning_rate=1e-2, warmup_steps=1)
+    config = SftConfig(examples=11, batch_size=3, learning_rate=1e-2, warmup_steps=1)
 
     def run(model: LlamaForCausalLM, count: int) -> None:
         optimizer = MasterAdamW(model, _config().optimizer)
         state = checkpoints.load_latest(tmp_path, optimizer)
+        done = state["step"] if state else 0
 
         def on_step(step: int, *_: object) -> None:
             if step == count:
@@ -402,12 +403,12 @@ def test_resumed_sft_ends_with_the_same_bits(tmp_path: Path, dtype: torch.dtype)
         train_sft(
             model,
             optimizer,
-            examples,
+            examples[done * config.batch_size :],
             config,
             save_every=2,
             on_step=on_step,
             save=lambda step: checkpoints.save(tmp_path, step, model, TOKENIZER, optimizer, {"step": step}, 9) and None,
-            start_step=state["step"] if state else 0,
+            start_step=done,
         )
 
     with pytest.raises(KeyboardInterrupt):

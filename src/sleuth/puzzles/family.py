@@ -229,6 +229,11 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     def rename_case(self, case: CaseT, rng: Random) -> CaseT:
         """The same case with other names."""
 
+    def mirrored(self, case: CaseT, rng: Random) -> tuple[CaseT, Callable[[Statement], Statement]] | None:
+        """The case with its map mirrored, and what turns any statement into the one that says the same there; None
+        where a mirrored map is no other case. It is another puzzle, whose split may be another."""
+        return None
+
     def dressed(self, case: CaseT, style: str, names: Names, rng: Random) -> CaseT:
         """The case with the names that pages of a style have, where `themed` names are asked for (most styles take
         any), with names from the `pool`, or with `coined` ones."""

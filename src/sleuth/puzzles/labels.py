@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sleuth.puzzles.family import Family, Theory
@@ -43,31 +44,51 @@ class Labels:
         """A sort to all its entities, in order."""
         for ref in sorted(self.names):
             self.sorts.setdefault(ref.sort, []).append(ref)
-        self.variables = [self._label(family, theory, variable.index, variable.size) for variable in theory.space]
+        self.variables = [self._label(told) for told in _told(family, theory)]
         """By variable's index; None for those that there is nothing to say of, or no short way to say it."""
         self.by_text: dict[str, list[Label]] = {}
         for label in self.variables:
             if label is not None:
                 self.by_text.setdefault(label.text, []).append(label)
 
-    def _label(self, family: Family[Any, Any], theory: Theory, index: int, size: int) -> Label | None:
-        facts = [family.fact(theory, index, value) for value in range(size)]
-        told = [fact for fact in facts if fact is not None]
-        if size < 2 or len(told) < size or len({(fact.kind, len(fact.args)) for fact in told}) > 1:
+    def _label(self, told: _Told | None) -> Label | None:
+        if told is None or not all(value in self.names for value in told.values):
             return None
-        first, second = told[:2]
-        differing = [place for place, arg in enumerate(first.args) if arg != second.args[place]]
-        if len(differing) != 1:
-            return None
-        place = differing[0]
-        values = [arg for fact in told if isinstance(arg := fact.args[place], Ref) and arg in self.names]
-        if len(set(values)) < size:
-            return None
-        subjects = [arg for other, arg in enumerate(first.args) if other != place and isinstance(arg, Ref)]
-        named = [self.names[ref] for ref in subjects if ref in self.names]
-        text = ", ".join(named) or first.kind.replace("_", " ").capitalize()
-        return Label(text, tuple(told), tuple(values), tuple(self.names[value] for value in values), tuple(subjects))
+        named = [self.names[ref] for ref in told.subjects if ref in self.names]
+        text = ", ".join(named) or told.facts[0].kind.replace("_", " ").capitalize()
+        names = tuple(self.names[value] for value in told.values)
+        return Label(text, told.facts, told.values, names, told.subjects)
 
     def listed(self, refs: Sequence[Ref]) -> str:
         """Entities by name, in a list."""
         return ", ".join(self.names[ref] for ref in refs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What says that a variable has a value, whatever the names: for each value a fact, all alike but for one thing."""
+
+    facts: tuple[Statement, ...]
+    values: tuple[Ref, ...]
+    subjects: tuple[Ref, ...]
+
+
+@lru_cache(maxsize=64)
+def _told(family: Family[Any, Any], theory: Theory) -> list[_Told | None]:
+    return [_told_of(family, theory, variable.index, variable.size) for variable in theory.space]
+
+
+def _told_of(family: Family[Any, Any], theory: Theory, index: int, size: int) -> _Told | None:
+    facts = [fact for value in range(size) if (fact := family.fact(theory, index, value)) is not None]
+    if size < 2 or len(facts) < size or len({(fact.kind, len(fact.args)) for fact in facts}) > 1:
+        return None
+    first, second = facts[:2]
+    differing = [place for place, arg in enumerate(first.args) if arg != second.args[place]]
+    if len(differing) != 1:
+        return None
+    place = differing[0]
+    values = [arg for fact in facts if isinstance(arg := fact.args[place], Ref)]
+    if len(set(values)) < size:
+        return None
+    subjects = [arg for other, arg in enumerate(first.args) if other != place and isinstance(arg, Ref)]
+    return _Told(tuple(facts), tuple(values), tuple(subjects))

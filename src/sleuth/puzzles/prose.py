@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from random import Random
 
 from sleuth.errors import UserError
@@ -48,9 +48,10 @@ def compile_template(template: str) -> tuple[str | Gap, ...]:
     return tuple(parts)
 
 
-def _longest_literal(parts: tuple[str | Gap, ...]) -> str:
+@cache
+def _longest_literal(template: str) -> str:
     """What a text must have somewhere to be this template's: most templates are ruled out by it."""
-    return max((part for part in parts if isinstance(part, str)), key=len, default="")
+    return max((part for part in compile_template(template) if isinstance(part, str)), key=len, default="")
 
 
 class Grammar:
@@ -78,12 +79,18 @@ class Grammar:
             gap: [(wording, argument) for argument, wordings in entries for wording in wordings]
             for gap, entries in lexicon.items()
         }
-        self._by_kind: dict[str, list[tuple[tuple[str | Gap, ...], str]]] = {}
-        for kinds in templates.values():
+
+    @cached_property
+    def _by_kind(self) -> dict[str, list[tuple[tuple[str | Gap, ...], str]]]:
+        """The templates of all styles, to read by; who only writes does not wait for them."""
+        found: dict[str, dict[str, None]] = {}
+        for kinds in self._templates.values():
             for kind, options in kinds.items():
-                known = self._by_kind.setdefault(kind, [])
-                new = [(parts, _longest_literal(parts)) for parts in map(compile_template, options)]
-                known += [one for one in new if one not in known]
+                found.setdefault(kind, {}).update(dict.fromkeys(options))
+        return {
+            kind: [(compile_template(option), _longest_literal(option)) for option in options]
+            for kind, options in found.items()
+        }
 
     def write(self, statement: Statement, style: str) -> str:
         """The statement in words, neither capitalised nor stopped. Raises `KeyError` where the case has no words."""

@@ -7,11 +7,15 @@ is not asked to tell them.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sleuth.errors import UserError
 from sleuth.puzzles.explain import DIFFICULTY
+from sleuth.puzzles.family import Family, PageText
 from sleuth.puzzles.generate import rng_of, write_puzzle
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_family
+from sleuth.puzzles.statements import Ref
 from sleuth.puzzles.task import MIXED, check_style
 
 
@@ -26,13 +30,7 @@ def retold(puzzle: Puzzle, style: str | None = None, names: int | None = None) -
     page = family.read_page(puzzle.prompt)
     rng = rng_of(puzzle.id, "retold", names)
     style = rng.choice(family.mixed) if style == MIXED else style
-    right = []
-    for letter, question in zip(page.letters, page.questions, strict=True):
-        answer = puzzle.answers.get(letter)
-        choices = [c for c in family.choices(page.case, question) if family.answer_text(page.case, c) == answer]
-        if not choices:
-            raise UserError(f"{puzzle.id}: the answer to question {letter} is none of its choices")
-        right.append(choices[0])
+    right = right_choices(family, puzzle, page)
     case = page.case
     if names is not None:
         try:
@@ -44,3 +42,16 @@ def retold(puzzle: Puzzle, style: str | None = None, names: int | None = None) -
     # Neither names nor words make a difference to the steps.
     kept = {key: value for key, value in puzzle.meta.items() if key == DIFFICULTY}
     return twin.model_copy(update={"meta": {**twin.meta, **kept}})
+
+
+def right_choices(family: Family[Any, Any], puzzle: Puzzle, page: PageText) -> list[Ref]:
+    """The choice that a puzzle's answer names, for each question of its page. Raises `UserError` where there is
+    none."""
+    right = []
+    for letter, question in zip(page.letters, page.questions, strict=True):
+        answer = puzzle.answers.get(letter)
+        choices = [c for c in family.choices(page.case, question) if family.answer_text(page.case, c) == answer]
+        if not choices:
+            raise UserError(f"{puzzle.id}: the answer to question {letter} is none of its choices")
+        right.append(choices[0])
+    return right

@@ -7,13 +7,16 @@ the steps before went. That state is a few numbers, and goes into checkpoints.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Generator, Iterator, Sequence
 from random import Random
 from typing import Any
 
 from sleuth.config import PuzzlesConfig, RunConfig, SourceConfig
 from sleuth.datasets.make import PuzzleSpec, Slot, make_slots
+from sleuth.datasets.stream import bases, stream
 from sleuth.progress import track
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.task import MIXED
 
@@ -54,19 +57,28 @@ class Curriculum:
         """Plain data that a checkpoint keeps."""
         return {"active": list(self._active), "success": list(self._success)}
 
-    def examples(self) -> Iterator[Puzzle]:
-        """The puzzles of the warm start, all different unless they are a fixed set or a nano model's."""
-        count = self._config.sft.examples
+    def examples(self, start: int = 0) -> Generator[tuple[Puzzle, str], None, None]:
+        """The warm start from an example's number on: puzzles with right completions. Its puzzles are made first and
+        are all different, unless they are a fixed set. Those in variants and those of a nano model, which needs more
+        than a low level has that differ in more than names, are made while they are shown, and may come again."""
+        sft, mode, sources = self._config.sft, self._config.mode, range(len(self._sources))
+        if not self._puzzles.fixed and (self._config.model.kind == "nano" or sft.variants > 1):
+            count = bases(sft.examples, sft.variants)
+
+            def slot(number: int) -> Slot:
+                return self._slot(number, self._in_use(number / count, sources))
+
+            workers = max(1, (os.cpu_count() or 1) // 2)
+            yield from stream(slot, sft.examples, mode, sft.telling, sft.variants, workers, start)
+            return
         if self._puzzles.fixed:
             every = self._fixed_set()
-            yield from (every[number % len(every)] for number in range(count))
-            return
-        # A nano model needs more examples than a low level has puzzles that differ in more than names.
-        different = self._config.model.kind != "nano"
-        # The warm start of a curriculum by success shows what GRPO will come to.
-        sources = range(len(self._sources))
-        slots = [self._slot(number, self._in_use(number / count, sources)) for number in range(count)]
-        yield from track(make_slots(slots, different=different), "making examples", count)
+            puzzles = [every[number % len(every)] for number in range(sft.examples)]
+        else:
+            # The warm start of a curriculum by success shows what GRPO will come to.
+            slots = [self._slot(n, self._in_use(n / sft.examples, sources)) for n in range(sft.examples)]
+            puzzles = list(track(make_slots(slots), "making examples", sft.examples))
+        yield from ((puzzle, gold_completion(puzzle, mode, sft.telling)) for puzzle in puzzles[start:])
 
     def asked(self, step: int) -> Iterator[Puzzle]:
         """The puzzles of a GRPO step: those that it asks at first, then those that may fill the places of others."""

@@ -11,7 +11,8 @@ import functools
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,6 @@ from sleuth.policy.models import Loaded, load_model
 from sleuth.policy.prompts import ask
 from sleuth.progress import bar, clock, say, track
 from sleuth.puzzles.generate import rng_of
-from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.runs.directory import INITIAL, REFERENCE, Phase, RunDirectory
 from sleuth.runs.mirrors import Mirrors
@@ -217,24 +217,29 @@ class _Training:
 
     # Warm start
 
-    def _examples(self) -> list[Group]:
+    def _examples(self, start: int) -> Generator[Group, None, None]:
+        """The warm start's examples from a number on."""
         config = self.config
         if config.sft.file:
             pairs = read_examples(Path(config.sft.file))
-            return [encode(self.tokenizer, *pairs[number % len(pairs)]) for number in range(config.sft.examples)]
-        return [self._example(number, puzzle) for number, puzzle in enumerate(self.curriculum.examples())]
+            numbers = range(start, config.sft.examples)
+            yield from (encode(self.tokenizer, *pairs[number % len(pairs)]) for number in numbers)
+            return
+        with closing(self.curriculum.examples(start)) as examples:
+            for number, example in enumerate(examples, start):
+                yield self._example(number, *example)
 
-    def _example(self, number: int, puzzle: Puzzle) -> Group:
+    def _example(self, number: int, puzzle: Puzzle, right: str) -> Group:
         """What the solver would write, some of it in a second turn, where GRPO has such turns."""
-        config, right = self.config, gold_completion(puzzle, self.config.mode, self.config.sft.telling)
+        config = self.config
         rng = rng_of("slip", config.seed, number)
         again = config.grpo.retries > 0 and config.grpo.steps > 0 and rng.random() < SHARE
         request = second_turn(puzzle, right, rng) if again else ask(puzzle, config.mode)
         return encode(self.tokenizer, request, right)
 
     def _warm_start(self) -> None:
-        examples = self._examples()
-        with bar("warm start", self.sft_steps, self.done) as advance:
+        examples = self._examples(self.done * self.config.sft.batch_size)
+        with closing(examples), bar("warm start", self.sft_steps, self.done) as advance:
 
             def on_step(step: int, metrics: dict[str, float], timings: dict[str, float]) -> None:
                 self._log("sft", step, metrics)

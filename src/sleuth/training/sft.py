@@ -5,9 +5,9 @@ Only the target's tokens and the end token are trained on, not the prompt.
 
 from __future__ import annotations
 
-import math
+import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from transformers import PreTrainedModel
@@ -31,7 +31,7 @@ def encode(tokenizer: Any, request: Request, target: str) -> Group:
 def train_sft(
     model: PreTrainedModel,
     optimizer: MasterAdamW,
-    examples: Sequence[Group],
+    examples: Iterable[Group],
     config: SftConfig,
     *,
     save_every: int,
@@ -39,16 +39,17 @@ def train_sft(
     save: Callable[[int], None],
     start_step: int = 0,
 ) -> None:
-    """Shows every example once, in order, `config.batch_size` a step.
+    """Shows every example once, in order, `config.batch_size` a step, until `config.examples` are shown.
 
-    Steps are numbered from 1; `start_step` have been made already. After each, `on_step(step, metrics, timings)`; every
-    `save_every` steps, after the last, and on Ctrl-C between steps, `save(step)`.
+    Steps are numbered from 1; `start_step` have been made already, and `examples` begin behind these. After each step
+    `on_step(step, metrics, timings)`; every `save_every` steps, after the last, and on Ctrl-C between steps,
+    `save(step)`.
     """
-    total_steps = math.ceil(len(examples) / config.batch_size)
+    total_steps, left = config.steps, iter(examples)
     with CheckpointGuard(start_step, total_steps, save_every, save) as guard:
         for step in range(start_step + 1, total_steps + 1):
             started_s = time.perf_counter()
-            batch = examples[(step - 1) * config.batch_size : step * config.batch_size]
+            batch = list(itertools.islice(left, config.batch_size))
             tokens = sum(example.predicted_tokens for example in batch)
             optimizer.forget_gradient()
             loss_sum = 0.0

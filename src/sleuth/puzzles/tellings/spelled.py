@@ -82,6 +82,9 @@ class _Operations:
         """What the clues are made of."""
         self._met = {ref for part in self._parts for ref in part.args if isinstance(ref, Ref)}
         """Entities that clues and premises name."""
+        values = {label.values[0].sort for label in self._labels.variables if label}
+        self._places = values - looked.interchangeable
+        """Sorts of variables' values that are known by their place, such as rooms and houses."""
         for index, domain in inference.premises:
             if (label := self._labels.variables[index]) is not None:
                 self._met.update(label.subjects, (label.values[value] for value in bits(domain)))
@@ -114,13 +117,18 @@ class _Operations:
         return bool(named) and value not in named and index in spoken_of(self._looked.theory.formula(part))
 
     def _compared(self, index: int, value: Ref) -> Iterator[str]:
-        """Two premises' values, or a premise's and that of a part of a clue which decides that part."""
+        """Two premises' values; those of the two parts of a clue that leads to something else; or a premise's value and
+        that of a part which it decides."""
         told = [one for known in self._premises if (one := self._settled(known)) is not None]
         if not self._clues:
             if len(told) == 2 and told[0].sort == told[1].sort != value.sort:
                 yield self._comparison(*told)
             return
         if len(self._parts) < 2:
+            return
+        values = [ref for part in self._parts for ref in part.args if isinstance(ref, Ref) and ref.sort in self._places]
+        if len(values) == 2 and values[0].sort == values[1].sort != value.sort:
+            yield self._comparison(*values)
             return
         for part in self._parts:
             if index in spoken_of(self._looked.theory.formula(part)):

@@ -6,7 +6,7 @@ statement kinds that the original never had.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from random import Random
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from sleuth.puzzles.formal import FormalLexicon
 from sleuth.puzzles.page_reader import clue_lines
 from sleuth.puzzles.prose import Lexicon, Templates
 from sleuth.puzzles.statements import Ref, Statement
-from sleuth.puzzles.temporal_clue import board, clue_sampler, original, page, sampler, wording
+from sleuth.puzzles.temporal_clue import board, clue_sampler, mirror, original, page, sampler, wording
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.theory import Shape, TemporalTheory
 
@@ -214,6 +214,9 @@ class TemporalClue(Family[Case, TemporalTheory]):
 
     def board(self, case: Case, world: World | None) -> str:
         return board.draw(case, self.theory(case), world)
+
+    def mirrored(self, case: Case, rng: Random) -> tuple[Case, Callable[[Statement], Statement]]:
+        return mirror.mirrored(case, rng)
 
     def rename_case(self, case: Case, rng: Random) -> Case:
         return sampler.rename(case, rng)

@@ -5,7 +5,7 @@ The kind of puzzle that is told of Einstein; rules, generator, names and words a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from random import Random
 from typing import Any, ClassVar
@@ -169,6 +169,19 @@ class Zebra(Family[Case, ZebraTheory]):
 
     def board(self, case: Case, world: World | None) -> str:
         return page.draw_board(case, world)
+
+    def mirrored(self, case: Case, rng: Random) -> tuple[Case, Callable[[Statement], Statement]]:
+        """The row from right to left."""
+        last = case.shape.houses - 1
+
+        def renamed(ref: Ref) -> Ref:
+            return Ref("house", last - ref.index) if ref.sort == "house" else ref
+
+        def turned(statement: Statement) -> Statement:
+            args = tuple(turned(arg) if isinstance(arg, Statement) else arg for arg in statement.args)
+            return Statement(statement.kind, args[::-1] if statement.kind in ("left_of", "before") else args)
+
+        return case, lambda statement: turned(statement).rename(renamed)
 
     def rename_case(self, case: Case, rng: Random) -> Case:
         return sampler.rename(case, rng)
