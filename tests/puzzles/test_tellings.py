@@ -63,7 +63,7 @@ TOLD: dict[RoundTelling, list[str]] = {
         "So: Ben committed the murder.",
         "So: The murder was committed in the Bar.",
         *("The murder was committed with the Rope.", "So: The Rope was in the Bar."),
-        *("A. Murderer?", "Ben committed the murder.", "B. Where was Rex?", "Rex was in the Bar."),
+        *("Asked: Murderer? Ben committed the murder.", "Asked: Where was Rex? Rex was in the Bar."),
     ],
     "state": [
         "The Oar was in the same room as Ben. Nothing yet.",

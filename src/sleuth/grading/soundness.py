@@ -251,6 +251,7 @@ class Judge:
             affirmed, denied = self._selectors(statement)
             clues = self._derivation(denied, derived, most)
             if clues is None:
+                self._novelty.know(affirmed, meaning(self._theory, statement))
                 return Verdict.LUCKY, ()
             if not clues and self._counterexample([denied]) is None:
                 return Verdict.EMPTY, ()

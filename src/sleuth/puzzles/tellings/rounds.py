@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -25,14 +24,6 @@ from sleuth.puzzles.statements import Statement
 NOTHING = "Nothing yet."
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A question, with what is known that answers it."""
-
-    letter: str
-    known: tuple[Known, ...]
-
-
 class Looked:
     """Everything that a telling needs: the looks, and words for what they find."""
 
@@ -43,10 +34,11 @@ class Looked:
         theory: Theory,
         style: str,
         looks: list[Look],
-        answered: list[Answered],
+        answered: list[tuple[Known, ...]],
         variables: list[frozenset[int]],
     ) -> None:
         self.page, self.theory, self.looks, self.answered = page, theory, looks, answered
+        """`answered`: for each question what is known that answers it."""
         self.clue_variables = variables
         """What each clue speaks of."""
         self.labels = Labels(family, page.case, theory)
@@ -126,11 +118,7 @@ def look_through(family: Family[Any, Any], page: PageText, goal: Goal, style: st
     variables = [frozenset(spoken_of(formula)) for formula in formulas]
     with context:
         looks = list(rounds(reasoner, variables, goals, cited))
-        answered = [
-            Answered(letter, known)
-            for letter, formula in zip(page.letters, answers, strict=False)
-            if cited and (known := reasoner.cite_formula(formula, sorted(spoken_of(formula)))) is not None
-        ]
+        answered = [reasoner.cite_formula(answer, sorted(spoken_of(answer))) or () for answer in answers if cited]
     return Looked(family, page, theory, style, looks, answered, variables)
 
 

@@ -155,7 +155,6 @@ def _parts(statement: Statement) -> list[Statement]:
 
 
 def _answered(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
-    for one, text in zip(looked.answered, questions, strict=False):
-        yield f"{one.letter}. {text}"
-        for known in one.known:
-            yield from looked.known(known)
+    for facts, text in zip(looked.answered, questions, strict=False):
+        # A line that begins with the letter, or with the question, would be read as an answer.
+        yield " ".join([f"Asked: {text}", *(line for known in facts for line in looked.known(known))])
