@@ -96,7 +96,7 @@ def test_directions_by_hand() -> None:
 def test_a_zebra_row_by_hand() -> None:
     family = get_family("zebra")
     case, _ = family.sample_case("1", rng_of("row"))
-    mirrored = family.mirrored(case, rng_of("any"))
+    mirrored = family.mirrored_case(case, rng_of("any"))
     assert mirrored is not None
     _, same = mirrored
     first, second = Ref("value", 0), Ref("value", 4)

@@ -65,8 +65,8 @@ def stream(
     puzzle by its number (`base_of`).
 
     `workers`: processes in the background; 0 makes examples here, when they are asked for. Closing the iterator ends
-    them. A task without clues and rules has no variants: its other puzzles are shown. Raises `UserError` as `gold_completion` and
-    `PuzzleSpec.make` do.
+    them. A task without clues and rules has no variants: its other puzzles are shown. Raises `UserError` as
+    `gold_completion` and `PuzzleSpec.make` do.
     """
 
     def jobs() -> Iterator[_Job]:

@@ -29,7 +29,7 @@ _LEAD = re.compile(
     r"|(?:(?:from|by|with|using) )?(?:step|clue) \d+(?:\.\d+)*(?: (?:says|tells us|gives|states)(?: that)?)?[.:,]?"
     r"\s(?!\()"
     r"|(?:so|therefore|thus|hence|then|consequently|finally|next|first|now|also|and|but|because|since|given|we know"
-    r"|it follows|this means|that means|this implies|we can conclude)\b(?: that)?[,:]?\s)",
+    r"|together with|it follows|this means|that means|this implies|we can conclude)\b(?: that)?[,:]?\s)",
     re.IGNORECASE,
 )
 _TAIL = '.!*_”" \t\r\n'
@@ -37,9 +37,7 @@ _CITED = re.compile(r"\[[^\[\]]*\]|\((?:by|from|see|clues?|steps?|rules?)\b[^()]
 _BECAUSE = re.compile(r"(?P<then>.+?),? (?:because|since) (?P<first>.+)")
 _AND = re.compile(r", and |, so |, but |; | and |, ")
 _IF = re.compile(r"if and only if|\b(?:if|either|unless|provided|both)\b", re.IGNORECASE)
-_BEFORE_COLON = re.compile(
-    r"by |(?:what is left|together(?: with)?|answer|conclusion|result|deduction)\b", re.IGNORECASE
-)
+_BEFORE_COLON = re.compile(r"by |(?:what is left|answer|conclusion|result|deduction)\b", re.IGNORECASE)
 _SUPPOSE = re.compile(r"(?:(?:let us|let's|if we|we) )?(?:suppose|assume|imagine)\b", re.IGNORECASE)
 _REFUTED = re.compile(r"contradict|impossible|not possible|can ?not be|can[’']t be|conflict|absurd", re.IGNORECASE)
 _TURN = re.compile(rf"(?:{_REFUTED.pattern}).{{0,200}}?[,;:] (?=(?:so|therefore|thus|hence)\b)", re.IGNORECASE)

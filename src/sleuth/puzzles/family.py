@@ -229,7 +229,7 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     def rename_case(self, case: CaseT, rng: Random) -> CaseT:
         """The same case with other names."""
 
-    def mirrored(self, case: CaseT, rng: Random) -> tuple[CaseT, Callable[[Statement], Statement]] | None:
+    def mirrored_case(self, case: CaseT, rng: Random) -> tuple[CaseT, Callable[[Statement], Statement]] | None:
         """The case with its map mirrored, and what turns any statement into the one that says the same there; None
         where a mirrored map is no other case. It is another puzzle, whose split may be another."""
         return None

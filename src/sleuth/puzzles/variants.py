@@ -40,7 +40,7 @@ class Variants:
         style, names = str(puzzle.meta["style"]), puzzle.meta.get("names", "themed")
         case = self._page.case
         same: Callable[[Statement], Statement] = _unchanged
-        if rng.random() < MIRRORED and (mirrored := family.mirrored(case, rng)) is not None:
+        if rng.random() < MIRRORED and (mirrored := family.mirrored_case(case, rng)) is not None:
             form = family.canonical_form(mirrored[0], [mirrored[1](clue) for clue in self._page.clues])
             if split_of(digest(form)) == puzzle.split:
                 case, same = mirrored

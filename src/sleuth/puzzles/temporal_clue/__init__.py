@@ -215,7 +215,7 @@ class TemporalClue(Family[Case, TemporalTheory]):
     def board(self, case: Case, world: World | None) -> str:
         return board.draw(case, self.theory(case), world)
 
-    def mirrored(self, case: Case, rng: Random) -> tuple[Case, Callable[[Statement], Statement]]:
+    def mirrored_case(self, case: Case, rng: Random) -> tuple[Case, Callable[[Statement], Statement]]:
         return mirror.mirrored(case, rng)
 
     def rename_case(self, case: Case, rng: Random) -> Case:

@@ -170,7 +170,7 @@ class Zebra(Family[Case, ZebraTheory]):
     def board(self, case: Case, world: World | None) -> str:
         return page.draw_board(case, world)
 
-    def mirrored(self, case: Case, rng: Random) -> tuple[Case, Callable[[Statement], Statement]]:
+    def mirrored_case(self, case: Case, rng: Random) -> tuple[Case, Callable[[Statement], Statement]]:
         """The row from right to left."""
         last = case.shape.houses - 1
 
