@@ -257,6 +257,23 @@ def ask_model(puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device
         print(f"{letter}. {answer}: {'right' if score.right[letter] else f'it said {given}'}")
 
 
+def serve_model(
+    model: str, host: str, port: int, name: str, rows: int, prompt: int, new: int, queue: int, device: str
+) -> None:
+    """Serves a model until it is interrupted."""
+    _need_extra()
+    if missing := [module for module in ("starlette", "uvicorn") if importlib.util.find_spec(module) is None]:
+        raise UserError(f"serving needs the extra 'serve' ({missing[0]} is missing): pip install 'sleuth[serve]'")
+    for option, value in (("--rows", rows), ("--max-prompt-tokens", prompt), ("--max-new-tokens", new)):
+        if value < 1:
+            raise UserError(f"{option} {value}: 1 or more")
+    if queue < 0:
+        raise UserError(f"--queue {queue}: 0 or more")
+    from sleuth.serve.run import serve
+
+    serve(_load(model, device), name, host, port, rows, prompt, new, queue)
+
+
 def _load(model: str, device: str) -> Loaded:
     """A model as this machine computes it fastest."""
     from sleuth.policy.machine import choose_device, fast_dtype

@@ -201,3 +201,45 @@ def grade(
     share = sum(line["reward"] for line in scores) / len(scores)
     strict = sum(line["correct"] for line in scores) / len(scores)
     say(f"{len(scores)} completions: {share:.1%} of answers right, {strict:.1%} of puzzles solved")
+
+
+@app.command
+def serve(
+    model: str,
+    /,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    name: str | None = None,
+    rows: int = 64,
+    max_prompt_tokens: int = 4096,
+    max_new_tokens: int = 1024,
+    queue: int = 1024,
+    device: str = "auto",
+) -> None:
+    """Serve a model to clients of the OpenAI API, at http://HOST:PORT/v1.
+
+    Parameters
+    ----------
+    model
+        `smollm2-135m`, the folder of a model, or a Hugging Face id.
+    host
+        Address to bind. Beyond this machine's own (loopback) a key is needed, in the variable SLEUTH_API_KEY.
+    port
+        Port to bind; 0 takes one that is free.
+    name
+        What clients call the model; by default as it is given here.
+    rows
+        Completions decoded side by side.
+    max_prompt_tokens
+        Longest prompt.
+    max_new_tokens
+        Longest completion, and the length where a client asks for none.
+    queue
+        Completions that may wait; what comes then is refused with status 429.
+    device
+        `cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one.
+    """
+    from sleuth.commands import serve_model
+
+    serve_model(model, host, port, name or model, rows, max_prompt_tokens, max_new_tokens, queue, device)

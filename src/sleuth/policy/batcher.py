@@ -96,16 +96,6 @@ class Batcher:
         """Whether anything is left to do."""
         return bool(self._waiting or self._live)
 
-    @property
-    def running(self) -> int:
-        """Rows that decode now."""
-        return len(self._live)
-
-    @property
-    def waiting(self) -> int:
-        """Completions that have not begun."""
-        return sum(group.samples - group.begun for group in self._waiting)
-
     def add(self, group: GroupState) -> None:
         """Puts a group behind those that wait."""
         self._waiting.append(group)

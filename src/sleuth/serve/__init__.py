@@ -1,0 +1,1 @@
+"""`sleuth serve`: an OpenAI-compatible chat endpoint on our engine, by Starlette and uvicorn (the extra `serve`)."""
