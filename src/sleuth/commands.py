@@ -269,9 +269,13 @@ def serve_model(
             raise UserError(f"{option} {value}: 1 or more")
     if queue < 0:
         raise UserError(f"--queue {queue}: 0 or more")
-    from sleuth.serve.run import serve
+    from sleuth.serve.address import bind
 
-    serve(_load(model, device), name, host, port, rows, prompt, new, queue)
+    address = bind(host, port)
+    with address.listener:
+        from sleuth.serve.run import serve
+
+        serve(_load(model, device), name, address, rows, prompt, new, queue)
 
 
 def _load(model: str, device: str) -> Loaded:

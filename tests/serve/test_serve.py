@@ -38,8 +38,10 @@ class Server:
     def __init__(self, folder: Path, *options: str, key: str = "", name: str = "tiny") -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"} | ({"SLEUTH_API_KEY": key} if key else {})
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sleuth", "serve", str(folder), "--name", name, "--port", "0"]
-            + ["--max-new-tokens", str(NEW), "--max-prompt-tokens", "400", *options],
+            [
+                *(sys.executable, "-m", "sleuth", "serve", str(folder), "--name", name, "--port", "0"),
+                *("--max-new-tokens", str(NEW), "--max-prompt-tokens", "400", *options),
+            ],
             stderr=subprocess.PIPE,
             text=True,
             env=environment,
@@ -284,7 +286,6 @@ def test_it_does_not_start_where_others_reach_it_without_a_key_or_the_port_is_ta
     port = re.search(r":(\d+)/v1", server.url)
     assert port is not None and "another --port" in refused("--port", port[1])
     assert "--rows 0" in refused("--rows", "0")
-    assert "no room for a prompt" in refused("--max-new-tokens", "5000")
 
 
 def test_text_streams_hold_back_what_may_be_a_stop_string(policy: TorchPolicy) -> None:
