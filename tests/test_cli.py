@@ -16,6 +16,7 @@ import pytest
 
 from sleuth.datasets.files import read_puzzles
 from sleuth.policy.base import Sampling
+from sleuth.puzzles.registry import family_names, get_task
 from sleuth.recipes import keys as recipe_keys
 from sleuth.recipes import load_recipe
 from sleuth.runs.directory import RunDirectory
@@ -609,6 +610,16 @@ def test_training_on_tasks_of_another_library(model: Path, tmp_path: Path) -> No
     held = sleuth("train", recipe, "--out", tmp_path / "other", *keys(**{"sampling.constrain": "true"}))
     assert held.returncode == 2 and "has no grammar to hold answers to" in held.stderr
     assert len(held.stderr.splitlines()) == 1 and not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("verb", ["make", "distill", "eval", "play"])
+def test_help_lists_every_family(verb: str) -> None:
+    """With its levels and styles, from the registry."""
+    told = " ".join(sleuth(verb, "--help").stdout.split())
+    for name in family_names():
+        task = get_task(name)
+        assert f"{name} (styles {', '.join((*task.styles, 'mixed'))}):" in told
+        assert all(f"{level}: {said}" in told for level, said in task.levels.items())
 
 
 def test_help_explains_every_key() -> None:

@@ -8,6 +8,7 @@ from cyclopts import CycloptsError
 
 from sleuth.cli import models, puzzles, training
 from sleuth.cli.app import app
+from sleuth.cli.families import HELP, describe_families
 from sleuth.errors import UserError
 from sleuth.progress import say
 
@@ -17,6 +18,8 @@ __all__ = ["app", "main", "models", "puzzles", "training"]
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line; exit code 0, 1 (an audit found something), 2 (bad input) or 130 (Ctrl-C)."""
     try:
+        if HELP & set(sys.argv[1:] if arguments is None else arguments):
+            describe_families(app)
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except (UserError, CycloptsError) as error:
         say(f"sleuth: {' '.join(str(error).split())}")

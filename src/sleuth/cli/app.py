@@ -38,7 +38,7 @@ class SamplingOptions:
     constrain: bool = False
     """Sample only what a grammar of the puzzle's own names can read (modes `program` and `answer`)."""
     device: str = "auto"
-    """`cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one."""
+    """`cpu`, `cuda`, `cuda:1`; `auto` uses a GPU if there is one."""
 
     def sampling(self, seed: int) -> Sampling:
         """Raises `UserError` for settings that cannot be sampled with."""

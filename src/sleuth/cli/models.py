@@ -22,7 +22,7 @@ def ask(
     seed: int = 0,
     drawing: SamplingOptions = GREEDY,
 ) -> None:
-    """Ask a model one case; its answer is shown as it writes, then marked.
+    """Ask a model about one case, show the answer as it is written, then mark it.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ def ask(
     model
         `smollm2-135m`, a Hugging Face id, a local folder, or a run's `model` folder.
     number
-        Which puzzle of the file, from 0.
+        Number of the puzzle in the file, from 0.
     mode
         `answer`, `reason` or `program`.
     retries
-        Mode `program`: how often a program that gives no answer is asked for again.
+        Mode `program`: how often to ask again if a program gives no answer.
     seed
-        Seed of the draws.
+        Seed of the sampling.
     """
     from sleuth.commands import ask_model
     from sleuth.datasets.files import read_puzzle
@@ -62,7 +62,7 @@ def distill(
     drawing: RandomSamplingOptions = RANDOM,
     out: Path,
 ) -> None:
-    """Sample a model and keep its right completions, different ones only: examples for a warm start (`sft.file`).
+    """Sample a model and keep its right completions, without duplicates, as examples for a warm start (`sft.file`).
 
     Parameters
     ----------
@@ -71,23 +71,23 @@ def distill(
     family
         Puzzle family.
     level
-        How hard.
+        Level of the family; by default its first.
     style
         Sentence style.
     count
-        How many puzzles, of split `train`.
+        Number of puzzles, from split `train`.
     seed
-        Seed of the puzzles and of the draws.
+        Seed of the puzzles and of the sampling.
     file
-        Take the puzzles from a file instead.
+        Take the puzzles from this file instead.
     mode
         `answer`, `reason` or `program`.
     samples
         Completions per puzzle.
     keep
-        Right ones kept of each puzzle: the likeliest for the model.
+        Right completions to keep per puzzle: the likeliest for the model.
     out
-        File for them: .jsonl.
+        File to write: .jsonl.
     """
     from sleuth.commands import distill_model
     from sleuth.datasets.files import read_puzzles
@@ -130,28 +130,28 @@ def eval_command(
     family
         Puzzle family.
     level
-        How hard.
+        Level of the family; by default its first.
     split
         `train`, `val` or `test`.
     style
         Sentence style.
     count
-        How many puzzles.
+        Number of puzzles.
     seed
-        Seed of the puzzles and of the draws.
+        Seed of the puzzles and of the sampling.
     file
-        Take the puzzles from a file instead.
+        Take the puzzles from this file instead.
     mode
         `answer`, `reason` or `program`.
     retries
-        Mode `program`: how often a program that gives no answer is asked for again, before it counts as abstaining.
+        Mode `program`: how often to ask again if a program gives no answer, before it counts as abstaining.
     clues_at_a_time
-        Mode `program`: show a long case in parts, each with at most so many of its clues; what is written of all parts
-        is the program. 0: whole.
+        Mode `program`: show a long case in parts with at most this many clues each; the completions of all parts are
+        the program. 0: show it whole.
     samples
         Completions per puzzle.
     out
-        File for every completion: .parquet.
+        File for all completions: .parquet.
     """
     from sleuth.commands import evaluate_model
     from sleuth.datasets.files import read_puzzles
@@ -177,19 +177,19 @@ def grade(
     original: bool = False,
     strict_format: bool = False,
 ) -> None:
-    """Grade completions; one line of JSON for each, and a summary.
+    """Grade completions. Prints one line of JSON for each, and a summary.
 
     Parameters
     ----------
     file
         A file of puzzles.
     completions
-        JSONL with `id` (a puzzle's) and `completion`.
+        JSONL with `id` (of a puzzle) and `completion`.
     mode
-        How the model was asked: `answer`, `reason` or `program`. Of a program's lines and a reasoning's sentences,
-        `parts` tells what each is worth.
+        How the model was asked: `answer`, `reason` or `program`. For the lines of a program and the sentences of
+        reasoning, `parts` has a verdict each.
     original
-        Grade answers as the grader of 2025 did, to compare with its figures: times are never right.
+        Grade as the grader of 2025 did, to compare with its figures. It never accepts a time.
     strict_format
         Read lines of letter, full stop, answer and little else, as before December 2026, to compare with older figures.
     """

@@ -31,28 +31,26 @@ def make_command(
     Parameters
     ----------
     family
-        `temporal-clue`, `zebra`, or a task of reasoning-gym (extra `gym`), such as `reasoning-gym/chain_sum`.
+        Name or id of a puzzle family (`temporal-clue`, `zebra@1`), or a task of reasoning-gym
+        (`reasoning-gym/chain_sum`).
     out
         File to write: .jsonl or .parquet.
     level
-        How hard: 1 to 5, or `reference` (temporal-clue); tasks of reasoning-gym have `default` only. By default the
-        family's first.
+        Level of the family; by default its first.
     split
-        `train`, `val` or `test`; no puzzle of one is in another.
+        `train`, `val` or `test`; no puzzle is in two of them.
     count
-        How many, all different.
+        Number of puzzles, all different.
     seed
-        Another seed, other puzzles.
+        Seed of the puzzles.
     style
-        Sentence style: `plain`, `terse`, `witness`, or `mixed` for one of these drawn per puzzle; for temporal-clue
-        `varied`, another layout on each page and several wordings, and `original`, pages, names and statement kinds
-        as in 2025.
+        Sentence style of the family, or `mixed` for one per puzzle.
     names
-        `themed`, those of the style's own pages; `pool` (temporal-clue), out of lists; `coined`, made up.
+        `themed`: those of the style's own pages. `pool` (temporal-clue): from long lists. `coined`: half made up.
     difficulty
-        Explain each, too, and store in its metadata how hard it is; that may take longer than making it.
+        Also explain each puzzle and store its difficulty. This may take longer than making it.
     workers
-        Processes; 0 takes all cores. The file is the same for any number.
+        Number of processes; 0: one per core. The file is the same for any number.
     """
     from sleuth.datasets.files import check_suffix, write_puzzles
     from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
@@ -66,7 +64,7 @@ def make_command(
 
 @app.command
 def retell(file: Path, /, *, out: Path, style: str | None = None, names: int | None = None) -> None:
-    """Tell the puzzles of a file again, in another style or under other names: same cases, clues and ids.
+    """Write the puzzles of a file again in another style or with other names; statements and ids stay the same.
 
     Parameters
     ----------
@@ -77,7 +75,7 @@ def retell(file: Path, /, *, out: Path, style: str | None = None, names: int | N
     style
         Sentence style, as for `make`; by default each puzzle's own.
     names
-        Seed of other names; by default the names stay.
+        Seed of the new names; by default the names stay the same.
     """
     from sleuth.datasets.files import check_suffix, read_puzzles, write_puzzles
     from sleuth.puzzles.retell import retold
@@ -86,22 +84,22 @@ def retell(file: Path, /, *, out: Path, style: str | None = None, names: int | N
     if style is None and names is None:
         raise UserError("say what is to change: --style, --names, or both")
     puzzles = read_puzzles(file)
-    write_puzzles(out, [retold(puzzle, style, names) for puzzle in track(puzzles, "telling again", len(puzzles))])
+    write_puzzles(out, [retold(puzzle, style, names) for puzzle in track(puzzles, "retelling", len(puzzles))])
     say(f"{len(puzzles)} puzzles in {out}")
 
 
 @app.command
 def show(file: Path, /, *, number: int = 0, solution: bool = False) -> None:
-    """Show a puzzle of a file as people like to read it, with its board.
+    """Show a puzzle of a file in readable form, with its board.
 
     Parameters
     ----------
     file
         A file of puzzles.
     number
-        Which puzzle, from 0.
+        Number of the puzzle in the file, from 0.
     solution
-        Show the answers and the solved board, too.
+        Also show the answers and the solved board.
     """
     from sleuth.datasets.files import read_puzzle
     from sleuth.play import show as shown
@@ -111,12 +109,12 @@ def show(file: Path, /, *, number: int = 0, solution: bool = False) -> None:
 
 @app.command
 def solve(file: str = "-", /) -> None:
-    """Answer a puzzle's text with the solver.
+    """Answer the text of a puzzle with the solver.
 
     Parameters
     ----------
     file
-        A text file with one puzzle's page; `-` reads standard input.
+        A text file with the page of one puzzle; `-`: standard input.
     """
     from sleuth.files import read_text
     from sleuth.puzzles.solve import solve_text
@@ -138,21 +136,21 @@ def explain(
     goal: Goal = "world",
     optimal: bool = False,
 ) -> None:
-    """Explain a puzzle: steps to its solution, each proved, and minimal in what it cites.
+    """Explain a puzzle in proved steps. Nothing that a step cites can be left out.
 
     Parameters
     ----------
     file
         A file of puzzles.
     number
-        Which puzzle, from 0.
+        Number of the puzzle in the file, from 0.
     telling
-        `numbered` steps that refer to clues and steps, `full` sentences, or `short` lines; `page-order`, `spelled` and
-        `state` go through the clues in the order of the page instead.
+        Wording. `numbered`: steps refer to clues and steps. `full`: whole sentences. `short`: short lines.
+        `page-order`, `spelled` and `state` go through the clues in the order of the page.
     goal
-        Where the steps lead: the whole `world`, or what settles the `questions`.
+        Where the steps lead: the whole `world`, or only as far as the `questions` need.
     optimal
-        Take the cheapest next step each time, not only a cheap one: for small puzzles.
+        Take the cheapest next step each time. For small puzzles only.
     """
     from sleuth.datasets.files import read_puzzle
     from sleuth.puzzles.explain import difficulty, tell
@@ -175,19 +173,19 @@ def explain(
 
 @app.command
 def audit(file: Path, /, *, minimal: bool = False, workers: int = 0) -> int:
-    """Check every puzzle of a file from its text alone, with another solver: one world, and the stored answers.
+    """Check every puzzle of a file from its text alone with a second solver: exactly one world, and the stored answers.
 
-    Exits with 1 if a puzzle is unsound. Remarks change nothing about that: they say which pages in the format of 2025
-    have several worlds if read in plain English, where "A or B" may be both.
+    The exit code is 1 if a puzzle is unsound. Remarks do not change it. They name pages in the format of 2025 that have
+    several worlds in plain English, where "A or B" allows both.
 
     Parameters
     ----------
     file
         A file of puzzles.
     minimal
-        Demand, too, that no clue can be dropped.
+        Also check that no clue can be left out.
     workers
-        Processes; 0 takes all cores.
+        Number of processes; 0: one per core.
     """
     from sleuth.datasets.audit import audit_all, overview
     from sleuth.datasets.files import read_puzzles
@@ -208,14 +206,15 @@ def audit(file: Path, /, *, minimal: bool = False, workers: int = 0) -> int:
 def check(family: str, /, *, level: list[str] | None = None) -> int:
     """Check that a family keeps what every family promises: sound, unique, readable, reproducible, gradable puzzles.
 
-    Exits with 1 if a promise is broken. This is for families of your own; Sleuth's are tested with the same checks.
+    The exit code is 1 if a promise is broken. This is for families of your own; the tests check those of Sleuth in the
+    same way.
 
     Parameters
     ----------
     family
-        Its name or id, as it was registered by an installed package (entry points of the group `sleuth.families`).
+        Name or id of a family that an installed package registers (entry points of the group `sleuth.families`).
     level
-        Only this level; may be given more than once.
+        Check only this level; can be given more than once.
     """
     from sleuth.contract import verdicts
 
@@ -229,14 +228,14 @@ def check(family: str, /, *, level: list[str] | None = None) -> int:
 
 @app.command(name="import")
 def import_command(source: str, file: Path, /, *, out: Path) -> None:
-    """Read puzzles of another maker.
+    """Import puzzles in another format.
 
     Parameters
     ----------
     source
-        `temporal-clue`: the format of 2025, a JSON list of num_clues, prompt and solution.
+        `temporal-clue`: the format of 2025, a JSON list of objects with num_clues, prompt and solution.
     file
-        The file to read.
+        File to read.
     out
         File to write: .jsonl or .parquet.
     """
@@ -262,20 +261,20 @@ def play(
     file: Path | None = None,
     number: int = 0,
 ) -> None:
-    """Solve a case yourself, with hints and a verdict.
+    """Solve a case yourself, with hints, and have it graded.
 
     Parameters
     ----------
     family
         Puzzle family.
     level
-        How hard.
+        Level of the family.
     seed
-        Another seed, another case; by default a new one each day.
+        Seed of the case; by default there is a new case each day.
     file
-        Take the case from a file of puzzles instead.
+        Take the case from this file of puzzles instead.
     number
-        Which puzzle of the file, from 0.
+        Number of the puzzle in the file, from 0.
     """
     import datetime
 

@@ -30,13 +30,13 @@ def train(
     Parameters
     ----------
     recipe
-        A recipe (.toml); see recipes/.
+        Recipe (.toml); see recipes/.
     key_values
-        Any key of the recipe, as `--section.key value`.
+        Any key of the recipe: `--section.key value`.
     out
         Folder of the run; by default runs/NAME.
     resume
-        Go on with a run that was stopped.
+        Folder of a stopped run to resume.
     device
         Short for `--model.device`.
     """
@@ -48,7 +48,7 @@ def train(
         resume_run(resume)
         return
     if recipe is None:
-        raise UserError("name a recipe, e.g. sleuth train recipes/demo.toml, or a run to go on with: --resume RUN")
+        raise UserError("name a recipe, e.g. sleuth train recipes/demo.toml, or a run to resume: --resume RUN")
     overrides = parse_overrides(key_values)
     config = load_recipe(recipe, overrides if device is None else overrides | {"model.device": device})
     start_run(config, out or Path("runs") / config.name)
@@ -62,16 +62,16 @@ def fork(
     step: str = "last",
     out: Path,
 ) -> None:
-    """Start a new run from a checkpoint of another one, with other settings; it knows its parent.
+    """Start a new run from a checkpoint of another run, with other settings. The new run knows its parent.
 
     Parameters
     ----------
     run
-        Folder of the run to go on from.
+        Folder of the run to continue from.
     key_values
-        Any key that is to change, as `--section.key value`.
+        Any key to change: `--section.key value`.
     step
-        `last`, `best` (by the run's `checkpoint.best`), or the number of a checkpoint that is kept.
+        `last`, `best` (by the run's `checkpoint.best`), or the step of a stored checkpoint.
     out
         Folder of the new run.
     """
@@ -82,14 +82,14 @@ def fork(
 
 @app.command
 def average(*model: str, out: Path) -> None:
-    """Write the model whose weights are the mean of several: runs that went on from one another, or from the same.
+    """Write the model whose weights are the mean of several models that share their origin.
 
     Parameters
     ----------
     model
         Two or more, each a local folder, a Hugging Face id, or a run's `model` folder.
     out
-        Folder for it.
+        Folder to write.
     """
     from sleuth.commands import average_models
 
@@ -100,17 +100,17 @@ def average(*model: str, out: Path) -> None:
 def study(
     file: Path, /, *, seed: list[int] | None = None, out: Path | None = None, results: Path | None = None
 ) -> None:
-    """Run a controlled comparison: every arm with every seed, one after the other, and a table with intervals.
+    """Run a controlled comparison: every arm with every seed, in sequence, and a table with intervals.
 
     Parameters
     ----------
     file
-        A study (.toml); see recipes/studies/.
+        Study (.toml); see recipes/studies/.
     seed
-        Only the runs of this seed, so that several processes can share a study; may be given more than once. The table
-        comes with the last run.
+        Only make the runs of this seed, so that several processes can share a study; can be given more than once. The
+        last run writes the table.
     out
-        Folder of its runs; by default runs/NAME. What is there already is not run again.
+        Folder of its runs; by default runs/NAME. Finished runs are not made again.
     results
         Folder for the table and the plots; by default the folder of its runs.
     """
@@ -135,14 +135,14 @@ def report(run: Path, /) -> None:
 
 @app.command
 def demo(*, out: Path = Path("runs/demo"), device: str = "auto") -> None:
-    """The main job, whole: puzzles, a real model failing at them, its training, and what it can do then.
+    """Run the whole demo: puzzles, a real model that fails at them, its training, and the report.
 
     Parameters
     ----------
     out
-        Folder of the run. If it was interrupted, it goes on.
+        Folder of the run. An interrupted run is resumed.
     device
-        `cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one.
+        `cpu`, `cuda`, `cuda:1`; `auto` uses a GPU if there is one.
     """
     from sleuth.commands import run_demo
 

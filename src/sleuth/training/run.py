@@ -37,7 +37,7 @@ from sleuth.policy.conversations import Conversation
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.models import Loaded, load_model
 from sleuth.policy.prompts import ask
-from sleuth.progress import bar, clock, say, track
+from sleuth.progress import bar, say, track
 from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.runs.directory import INITIAL, REFERENCE, Phase, RunDirectory
@@ -133,7 +133,7 @@ class _Training:
             f"{grpo} GRPO steps of {batch} completions"
         )
         if self.done:
-            say(f"going on after step {self.done} of {sft + grpo}")
+            say(f"resuming after step {self.done} of {sft + grpo}")
         self.suite = self._suite("test", self.config.eval.count)
         self._evaluate_baselines()
         if self.done == 0:
@@ -343,9 +343,9 @@ class _Training:
                 self.run.log_timings("grpo", step, timings)
                 spent_s = sum(value for name, value in timings.items() if name.endswith("_s"))
                 say(
-                    f"GRPO {step}/{total}  reward {summary.share.mean:.3f}  strict {summary.strict.mean:.3f}  "
+                    f"GRPO {step}/{total}  reward {summary.share.mean:.3f}  solved {summary.strict.mean:.3f}  "
                     f"tokens {summary.length_tokens.mean:.0f}  entropy {metrics.get('entropy_sampled', math.nan):.3f}  "
-                    f"{spent_s:.1f} s, about {clock(spent_s * (total - step))} left"
+                    f"{spent_s:.1f} s"
                 )
                 self._raise_alarms("grpo", step, metrics)
                 advance(1)
