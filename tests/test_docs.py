@@ -30,9 +30,9 @@ DOCUMENTS = [
 
 RUN = frozenset({"audit", "check", "explain", "grade", "import", "make", "retell", "show", "solve"})
 """Verbs that really run here."""
-PARSED = frozenset({"ask", "average", "demo", "distill", "eval", "fork", "play", "report", "study", "train"})
-"""Verbs whose commands are only parsed, with their recipes and keys: they train a model or need one, and `play` needs
-a person. `tests/test_cli.py` runs each with a small model."""
+PARSED = frozenset({"ask", "average", "demo", "distill", "eval", "fork", "play", "report", "serve", "study", "train"})
+"""Verbs whose commands are only parsed, with their recipes and keys: they train a model or need one, `play` needs a
+person and `serve` waits for requests. `tests/test_cli.py` runs each with a small model."""
 MOST = "4"
 """Puzzles that a command makes here, whatever its document says."""
 
