@@ -34,7 +34,7 @@ from sleuth.policy.machine import fast_dtype
 from sleuth.policy.models import SMOLLM2, Loaded, cache_folder, load_model
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import policy_loss
-from sleuth.training.optimizer import MasterAdamW
+from sleuth.training.optimizer import MasterOptimizer
 from sleuth.training.packing import Group, micro_batches, pack
 
 PACKAGES = {
@@ -83,7 +83,7 @@ def sample_s(loaded: Loaded) -> float:
     return time.perf_counter() - started
 
 
-def step_s(loaded: Loaded, optimizer: MasterAdamW) -> float:
+def step_s(loaded: Loaded, optimizer: MasterOptimizer) -> float:
     """Sampling, and one update on what was sampled."""
     started = time.perf_counter()
     policy = TorchPolicy(loaded.model, loaded.tokenizer, ends=False)
@@ -124,7 +124,7 @@ def compare(folder: Path, loaded: Loaded, only: str | None) -> list[tuple[str, .
                 rows.append((what, f"vLLM, {way}", *figures, "at least 2.5"))
     if only in (None, "trl"):
         what = f"a step {PROMPTS} × {SAMPLES} × {NEW}, seconds"
-        optimizer = MasterAdamW(loaded.model, OptimizerConfig())
+        optimizer = MasterOptimizer(loaded.model, OptimizerConfig())
         step_s(loaded, optimizer)
         for batch, accumulation, bar in ((8, 4, "at least 10"), (32, 1, "")):
             ours = [step_s(loaded, optimizer) for _ in range(REPEATS)]

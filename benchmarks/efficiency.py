@@ -34,7 +34,7 @@ from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
 from sleuth.policy.models import SMOLLM2, Loaded, load_model, prompt_tokens
 from sleuth.training.logprobs import completion_logprobs
-from sleuth.training.optimizer import MasterAdamW
+from sleuth.training.optimizer import MasterOptimizer
 from sleuth.training.packing import Group, micro_batches, pack
 
 PROMPT, SAMPLES, NEW, PROMPTS = 200, 8, 64, 4
@@ -125,7 +125,7 @@ def matrix_rate(described: Architecture, dtype: torch.dtype, rows: int, logits: 
     return arithmetic / taken
 
 
-def train(model: Any, optimizer: MasterAdamW, batch: Sequence[Group]) -> None:
+def train(model: Any, optimizer: MasterOptimizer, batch: Sequence[Group]) -> None:
     """One step: forward, backward, update."""
     config = optimizer.config
     for part in micro_batches(batch, config.micro_batch_tokens):
@@ -134,7 +134,7 @@ def train(model: Any, optimizer: MasterAdamW, batch: Sequence[Group]) -> None:
     optimizer.step(1e-9)
 
 
-def efficiency(loaded: Loaded, optimizer: MasterAdamW, repeats: int) -> list[tuple[str, ...]]:
+def efficiency(loaded: Loaded, optimizer: MasterOptimizer, repeats: int) -> list[tuple[str, ...]]:
     """The share of the matrix rate that a training step and decoding get."""
     model = loaded.model
     described = architecture.read(model)
@@ -194,7 +194,7 @@ GROWING = {
 """(prompts, samples, prompt tokens, new tokens) at each factor."""
 
 
-def growth(loaded: Loaded, optimizer: MasterAdamW, repeats: int) -> list[tuple[str, str, list[float]]]:
+def growth(loaded: Loaded, optimizer: MasterOptimizer, repeats: int) -> list[tuple[str, str, list[float]]]:
     """Microseconds a token as one size grows and the others stay: (what grows, work, one at each factor)."""
     rows = []
     for name, sizes in GROWING.items():
@@ -254,7 +254,7 @@ def only_step(config: OptimizerConfig) -> None:
     batch = groups(8, 25, PROMPT, NEW + 9)
     assert abs(sum(group.computed_tokens for group in batch) - PACKED_TOKENS) < 200
     started = time.perf_counter()
-    train(loaded.model, MasterAdamW(loaded.model, config), batch)
+    train(loaded.model, MasterOptimizer(loaded.model, config), batch)
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} {time.perf_counter() - started:.0f}")
 
 
@@ -283,7 +283,7 @@ def main() -> None:
     if options.only_memory:
         return memory()
     loaded = load_model(SMOLLM2, fast_dtype("cpu"), "cpu")
-    optimizer = MasterAdamW(loaded.model, OptimizerConfig())
+    optimizer = MasterOptimizer(loaded.model, OptimizerConfig())
     head = ("what", "tokens", "time", "tokens/s", "GFLOP/s", "matrix rate, GFLOP/s", "ratio", "bar")
     table("Share of the matrix rate", head, efficiency(loaded, optimizer, options.repeats))
     head = ("what grows", "work", "1 ×", "2 ×", "4 ×", "8 ×")

@@ -27,7 +27,7 @@ from sleuth.policy.prompts import ask
 from sleuth.puzzles.gold import gold_completion
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import sft_loss
-from sleuth.training.optimizer import MasterAdamW
+from sleuth.training.optimizer import MasterOptimizer
 from sleuth.training.packing import micro_batches, pack
 from sleuth.training.sft import encode
 
@@ -41,7 +41,7 @@ class Side:
     def __init__(self, model: Any, tokenizer: Any, mode: Mode, count: int) -> None:
         order = PuzzleSpec("temporal-clue", "1", "train", 0, count, "terse")
         puzzles = [order.make(index).puzzle for index in range(count)]
-        self.model, self.optimizer = model, MasterAdamW(model, OptimizerConfig())
+        self.model, self.optimizer = model, MasterOptimizer(model, OptimizerConfig())
         self.examples = [encode(tokenizer, ask(puzzle, mode), gold_completion(puzzle, mode)) for puzzle in puzzles]
         self.times_s: list[float] = []
 

@@ -55,20 +55,23 @@ class ModelConfig(Section):
     float32."""
     threads: int = Field(0, ge=0)
     """Processor threads; 0: measure how many are fastest."""
-    hidden: int = Field(128, ge=16)
+    hidden: int = Field(192, ge=16)
     """Of a nano model: hidden size."""
     layers: int = Field(4, ge=1)
     """Of a nano model: layers."""
-    heads: int = Field(4, ge=1)
-    """Of a nano model: attention heads; each has an equal part of the hidden size, a multiple of 16."""
-    vocabulary: int = Field(2048, ge=320)
-    """Of a nano model: most tokens of its tokenizer, which takes fewer where the words of the puzzles need fewer."""
+    heads: int = Field(6, ge=1)
+    """Of a nano model: attention heads; each has an equal part of the hidden size, a multiple of 16; 32 is enough."""
+    vocabulary: int = Field(4096, ge=320)
+    """Of a nano model: most tokens of its tokenizer, which takes fewer where the puzzles have fewer names and phrases.
+    """
+    copying: bool = True
+    """Of a nano model: its start weights copy what followed the same words before; without, all weights are random."""
     memory_gb: float | None = Field(None, gt=0)
     """Memory that the run may use, in units of 10^9 bytes. If it is short, fewer completions are decoded side by side
     and micro-batches are smaller. None: all free memory."""
 
 
-NANO_SIZES = ("hidden", "layers", "heads", "vocabulary")
+NANO_SIZES = ("hidden", "layers", "heads", "vocabulary", "copying")
 """Keys of a model that is trained from scratch; a pretrained one has its own."""
 
 
@@ -287,8 +290,15 @@ class WeightsConfig(Section):
 
 
 class OptimizerConfig(Section):
-    """AdamW on float32 master weights."""
+    """What updates the float32 master weights."""
 
+    kind: Literal["adamw", "muon"] = "adamw"
+    """`muon`: the matrices of the layers are updated by Muon, for models that are trained from scratch; all the rest,
+    and with `adamw` everything, by AdamW."""
+    muon_factor: float = Field(10.0, gt=0)
+    """Learning rate of Muon over that of AdamW."""
+    muon_momentum: float = Field(0.95, ge=0, lt=1)
+    """Decay of Muon's sum of gradients."""
     schedule: Schedule = "linear"
     """How learning rates fall after the warm-up: to a tenth (`linear` or `cosine`) or not at all (`constant`)."""
     beta1: float = Field(0.9, ge=0, lt=1)
@@ -437,6 +447,8 @@ class RunConfig(Section):
         settings = ("length_target", "overlong_tokens", *(("parts",) if self.mode == "answer" else ()))
         if not any(getattr(reward, name) for name in RewardConfig.model_fields if name not in settings):
             raise ValueError(f"reward has no weight above 0 that mode {self.mode} can earn; set reward.answers")
+        if self.optimizer.kind == "muon" and self.weights.lora_rank:
+            raise ValueError("optimizer.kind muon is for whole matrices, not for weights.lora_rank; take adamw")
         if self.checkpoint.best and (not self.eval.every or not grpo.steps):
             raise ValueError("checkpoint.best compares evaluations during GRPO; set eval.every and grpo.steps above 0")
         if self.sft.examples == 0 and grpo.steps == 0:

@@ -14,22 +14,22 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 from sleuth.config import OptimizerConfig
 from sleuth.errors import UserError
 from sleuth.training import checkpoints
-from sleuth.training.optimizer import MasterAdamW
+from sleuth.training.optimizer import MasterOptimizer
 from tests.tiny import tiny_llama, tiny_tokenizer
 
 BFLOAT16 = torch.bfloat16
 
 
-def _trained(seed: int = 0, updates: int = 1) -> tuple[LlamaForCausalLM, MasterAdamW]:
+def _trained(seed: int = 0, updates: int = 1) -> tuple[LlamaForCausalLM, MasterOptimizer]:
     model = tiny_llama(seed).to(BFLOAT16)
-    optimizer = MasterAdamW(model, OptimizerConfig())
+    optimizer = MasterOptimizer(model, OptimizerConfig())
     for _ in range(updates):
         sum(p.square().sum() for p in model.parameters()).backward()
         optimizer.step(1e-3)
     return model, optimizer
 
 
-def _save(folder: Path, step: int, keep: int = 9) -> MasterAdamW:
+def _save(folder: Path, step: int, keep: int = 9) -> MasterOptimizer:
     model, optimizer = _trained(updates=step)
     checkpoints.save(folder, step, model, tiny_tokenizer(), optimizer, {"step": step}, keep)
     return optimizer
@@ -121,7 +121,7 @@ def test_a_failed_save_leaves_the_old_one_and_no_rest(tmp_path: Path, monkeypatc
 
 def test_another_models_checkpoint_is_refused(tmp_path: Path) -> None:
     _save(tmp_path, 1)
-    optimizer = MasterAdamW(tiny_llama(num_hidden_layers=1), OptimizerConfig())
+    optimizer = MasterOptimizer(tiny_llama(num_hidden_layers=1), OptimizerConfig())
     with pytest.raises(UserError, match="another model"):
         checkpoints.load_latest(tmp_path, optimizer)
 

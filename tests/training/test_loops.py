@@ -25,7 +25,7 @@ from sleuth.training.batch import ScoredGroup, Task
 from sleuth.training.checkpoint_guard import CheckpointGuard
 from sleuth.training.grpo import kl_weight, train_grpo
 from sleuth.training.logprobs import completion_logprobs
-from sleuth.training.optimizer import MasterAdamW
+from sleuth.training.optimizer import MasterOptimizer
 from sleuth.training.packing import Group, pack
 from sleuth.training.reference import frozen_copy
 from sleuth.training.sft import encode, train_sft
@@ -84,7 +84,7 @@ def _grpo(
 ) -> _Record:
     """Trains; with a folder, resumes from it and saves to it."""
     record = _Record()
-    optimizer = MasterAdamW(model, config.optimizer)
+    optimizer = MasterOptimizer(model, config.optimizer)
     start_step = 0
     if folder is not None:
         state = checkpoints.load_latest(folder, optimizer)
@@ -374,7 +374,7 @@ def test_sft_overfits_four_examples() -> None:
     examples = [encode(TOKENIZER, *example) for example in EXAMPLES] * 60
     config = SftConfig(examples=240, batch_size=4, learning_rate=1e-2, warmup_steps=3)
     record = _Record()
-    optimizer = MasterAdamW(model, _config().optimizer)
+    optimizer = MasterOptimizer(model, _config().optimizer)
     train_sft(model, optimizer, examples, config, save_every=25, on_step=record.on_step, save=record.saved.append)
     assert record.saved == [25, 50, 60]
     logprobs_N, _ = completion_logprobs(model, pack(examples[:4]))
@@ -392,7 +392,7 @@ def test_resumed_sft_ends_with_the_same_bits(tmp_path: Path, dtype: torch.dtype)
     config = SftConfig(examples=11, batch_size=3, learning_rate=1e-2, warmup_steps=1)
 
     def run(model: LlamaForCausalLM, count: int) -> None:
-        optimizer = MasterAdamW(model, _config().optimizer)
+        optimizer = MasterOptimizer(model, _config().optimizer)
         state = checkpoints.load_latest(tmp_path, optimizer)
         done = state["step"] if state else 0
 

@@ -23,7 +23,7 @@ from sleuth.puzzles.score import Outcome, Score
 from sleuth.training.advantages import EPSILON
 from sleuth.training.batch import ScoredGroup, Task
 from sleuth.training.grpo import train_grpo
-from sleuth.training.optimizer import MasterAdamW, Update
+from sleuth.training.optimizer import MasterOptimizer, Update
 from tests.tiny import tiny_llama, tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()
@@ -148,7 +148,7 @@ def rloo(groups: Groups) -> Tensor:
     return mean_over_questions(groups, of_group)
 
 
-class Watched(MasterAdamW):
+class Watched(MasterOptimizer):
     """Writes down the weights and their gradient before each update."""
 
     def __init__(self, model: LlamaForCausalLM, config: RunConfig) -> None:

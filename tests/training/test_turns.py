@@ -23,7 +23,7 @@ from sleuth.training import grpo, run
 from sleuth.training.batch import ScoredGroup, Task, score_groups
 from sleuth.training.grpo import train_grpo
 from sleuth.training.logprobs import completion_logprobs
-from sleuth.training.optimizer import MasterAdamW
+from sleuth.training.optimizer import MasterOptimizer
 from sleuth.training.packing import Group, pack
 from sleuth.training.preflight import start
 from sleuth.training.reference import frozen_copy
@@ -204,7 +204,7 @@ def trained(settings: RunConfig, score: Any = by_first_token, **options: Any) ->
     train_grpo(
         model,
         options.pop("policy", None) or TorchPolicy(model, TOKENIZER, rows=16),
-        MasterAdamW(model, settings.optimizer),
+        MasterOptimizer(model, settings.optimizer),
         lambda step: [Task(Request(f"{step}/{i}", "", f"{step * i}"), score) for i in range(8)],
         settings,
         on_step=told,
@@ -283,7 +283,7 @@ def test_a_policy_that_comes_right_in_its_second_turn_learns_from_it() -> None:
     train_grpo(
         model,
         Fixed(),
-        MasterAdamW(model, settings.optimizer),
+        MasterOptimizer(model, settings.optimizer),
         lambda step: tasks,
         settings,
         on_step=told,

@@ -11,7 +11,7 @@ from sleuth.config import OptimizerConfig, WeightsConfig
 from sleuth.errors import UserError
 from sleuth.training import checkpoints
 from sleuth.training.lowrank import layer_of, write_adapter
-from sleuth.training.optimizer import MasterAdamW
+from sleuth.training.optimizer import MasterOptimizer
 from tests.tiny import tiny_llama, tiny_tokenizer
 
 TOKENS = torch.tensor([[5, 9, 20, 7, 80, 33]])
@@ -24,7 +24,7 @@ def loss_of(model: torch.nn.Module) -> torch.Tensor:
 
 def trained_names(**keys: object) -> set[str]:
     model = tiny_llama()
-    MasterAdamW(model, OptimizerConfig(), WeightsConfig(**keys))  # type: ignore[arg-type]
+    MasterOptimizer(model, OptimizerConfig(), WeightsConfig(**keys))  # type: ignore[arg-type]
     return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
@@ -46,7 +46,7 @@ def test_patterns_and_layers_choose_what_is_trained() -> None:
 def test_frozen_weights_do_not_move_and_others_do() -> None:
     model = tiny_llama()
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-    optimizer = MasterAdamW(model, OptimizerConfig(), WeightsConfig(freeze=("*embed_tokens*",)))
+    optimizer = MasterOptimizer(model, OptimizerConfig(), WeightsConfig(freeze=("*embed_tokens*",)))
     loss_of(model).backward()
     optimizer.step(1e-2)
     moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
@@ -55,7 +55,7 @@ def test_frozen_weights_do_not_move_and_others_do() -> None:
 
 def test_lora_gradients_are_those_of_its_formula() -> None:
     model, plain = tiny_llama(), tiny_llama()
-    optimizer = MasterAdamW(model, OptimizerConfig(max_grad_norm=1e9), LORA)
+    optimizer = MasterOptimizer(model, OptimizerConfig(max_grad_norm=1e9), LORA)
     for one in optimizer.adapters.values():  # away from B = 0, where A has no gradient
         with torch.no_grad():
             one.b.normal_(generator=torch.Generator().manual_seed(1))
@@ -78,7 +78,7 @@ def test_lora_gradients_are_those_of_its_formula() -> None:
 def test_lora_trains_nothing_else_and_starts_where_the_model_is() -> None:
     model = tiny_llama()
     start = float(loss_of(model))
-    optimizer = MasterAdamW(model, OptimizerConfig(), LORA)
+    optimizer = MasterOptimizer(model, OptimizerConfig(), LORA)
     assert float(loss_of(model)) == pytest.approx(start)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     for _ in range(8):
@@ -93,18 +93,18 @@ def test_lora_trains_nothing_else_and_starts_where_the_model_is() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_lora_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path: Path, dtype: torch.dtype) -> None:
-    def steps(optimizer: MasterAdamW, model: torch.nn.Module, count: int) -> None:
+    def steps(optimizer: MasterOptimizer, model: torch.nn.Module, count: int) -> None:
         for _ in range(count):
             loss_of(model).backward()
             optimizer.step(1e-2)
 
     whole = tiny_llama().to(dtype)
-    optimizer = MasterAdamW(whole, OptimizerConfig(), LORA)
+    optimizer = MasterOptimizer(whole, OptimizerConfig(), LORA)
     steps(optimizer, whole, 2)
     checkpoints.save(tmp_path, 2, whole, tiny_tokenizer(), optimizer, {"step": 2}, keep=1)
     steps(optimizer, whole, 2)
     resumed = tiny_llama().to(dtype)
-    second = MasterAdamW(resumed, OptimizerConfig(), LORA)
+    second = MasterOptimizer(resumed, OptimizerConfig(), LORA)
     assert checkpoints.load_latest(tmp_path, second) == {"step": 2}
     steps(second, resumed, 2)
     for name, tensor in whole.state_dict().items():
@@ -114,7 +114,7 @@ def test_lora_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path: Path, dtype: 
 def test_an_adapter_means_the_same_to_peft(tmp_path: Path) -> None:
     peft = pytest.importorskip("peft")
     model = tiny_llama()
-    optimizer = MasterAdamW(model, OptimizerConfig(), LORA)
+    optimizer = MasterOptimizer(model, OptimizerConfig(), LORA)
     for _ in range(3):
         loss_of(model).backward()
         optimizer.step(1e-2)

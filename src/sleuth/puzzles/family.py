@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
@@ -181,6 +181,11 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     @abstractmethod
     def formal_lexicon(self, case: CaseT) -> FormalLexicon:
         """The names of a case in the formal language."""
+
+    def names(self) -> Collection[str]:
+        """Every name that pages can give to an entity, as it is written there; of names that are put together out of
+        parts, the parts. A tokenizer keeps them whole."""
+        return ()
 
     @abstractmethod
     def renamable_entities(self, case: CaseT) -> Sequence[tuple[Ref, Any]]:

@@ -36,6 +36,7 @@ SURNAMES = (
     "Stone", "Storm", "Swift", "Tanaka", "Teal", "Thorne", "Tucker", "Turner", "Umber", "Vance", "Vasquez", "Vega",
     "Violet", "Wagner", "Walsh", "Webb", "Weiss", "West", "Wilde", "Winter", "Wolfe", "Wren", "Yates", "Young", "Zhao",
 )  # fmt: skip
+PARTS_OF_PEOPLE = (*TITLES, *GIVEN, *SURNAMES)
 WEAPONS = (
     "Anvil", "Arrow", "Axe", "Banjo", "Baseball Bat", "Bell", "Belt", "Billiard Cue", "Blowpipe", "Bookend", "Bow Tie",
     "Boomerang", "Brass Lamp", "Brick", "Bronze Bust", "Cane", "Carving Fork", "Cast Iron Pan", "Chair Leg", "Chisel",

@@ -31,7 +31,7 @@ from sleuth.errors import UserError
 from sleuth.files import writing
 from sleuth.policy.models import quiet_transformers
 from sleuth.runs.directory import step_of
-from sleuth.training.optimizer import MasterAdamW
+from sleuth.training.optimizer import MasterOptimizer
 
 WEIGHTS = "model.safetensors"
 OPTIMIZER = "optimizer.safetensors"
@@ -45,7 +45,7 @@ def save(
     step: int,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    optimizer: MasterAdamW,
+    optimizer: MasterOptimizer,
     state: dict[str, Any],
     keep: int,
     also: Callable[[int], bool] = lambda step: False,
@@ -70,7 +70,7 @@ def save(
     return target
 
 
-def load_latest(folder: Path, optimizer: MasterAdamW) -> dict[str, Any] | None:
+def load_latest(folder: Path, optimizer: MasterOptimizer) -> dict[str, Any] | None:
     """Puts the newest whole checkpoint's weights and optimizer state into `optimizer` and its model, and returns the
     state that was saved with it; None, with nothing changed, if there is none.
 
@@ -89,7 +89,9 @@ def load_latest(folder: Path, optimizer: MasterAdamW) -> dict[str, Any] | None:
     return None
 
 
-def export(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, optimizer: MasterAdamW) -> Path:
+def export(
+    folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, optimizer: MasterOptimizer
+) -> Path:
     """Writes the model alone, float32, for use elsewhere: `AutoModelForCausalLM.from_pretrained(folder)` reads it.
     Replaces what `folder` held."""
     with _whole_folder(folder) as temporary:
@@ -128,7 +130,7 @@ def _whole_folder(target: Path) -> Iterator[Path]:
 
 
 def _write_model(
-    folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, optimizer: MasterAdamW
+    folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, optimizer: MasterOptimizer
 ) -> None:
     model.config.save_pretrained(folder)
     # The configuration names the number format that the model computed in; the file holds float32.

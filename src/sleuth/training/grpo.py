@@ -28,7 +28,7 @@ from sleuth.training.batch import ScoredGroup, Task, TokenEnds, sample_batch, tu
 from sleuth.training.checkpoint_guard import CheckpointGuard
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import policy_loss, token_weight
-from sleuth.training.optimizer import MasterAdamW, scheduled_rate
+from sleuth.training.optimizer import MasterOptimizer, scheduled_rate
 from sleuth.training.packing import Group, micro_batches, pack
 
 OnStep = Callable[[int, dict[str, float], dict[str, float], Sequence[ScoredGroup]], None]
@@ -37,7 +37,7 @@ OnStep = Callable[[int, dict[str, float], dict[str, float], Sequence[ScoredGroup
 def train_grpo(
     model: PreTrainedModel,
     policy: Policy,
-    optimizer: MasterAdamW,
+    optimizer: MasterOptimizer,
     tasks: Callable[[int], Iterable[Task]],
     config: RunConfig,
     *,
@@ -131,7 +131,7 @@ class _Trained:
 def _train(
     model: PreTrainedModel,
     reference: PreTrainedModel | None,
-    optimizer: MasterAdamW,
+    optimizer: MasterOptimizer,
     groups: Sequence[ScoredGroup],
     config: RunConfig,
     learning_rate: float,

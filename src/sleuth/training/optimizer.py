@@ -1,10 +1,12 @@
-"""AdamW on float32 master weights, whatever number format the model computes in.
+"""AdamW, or Muon beside it, on float32 master weights, whatever number format the model computes in.
 
 bfloat16 keeps 8 bits of a weight: an update smaller than 1/512 of it would be rounded away, and at the learning rates
 of fine-tuning nearly all are. So a model in bfloat16 is a rounded copy of float32 masters; gradients are added up in
 float32 over the micro-batches, and the update is made on the masters. A model in float32 is its own master.
 
-AdamW: Loshchilov & Hutter 2019, arXiv:1711.05101.
+AdamW: Loshchilov & Hutter 2019, arXiv:1711.05101. Muon: Jordan et al. 2024, kellerjordan.github.io/posts/muon. It
+updates the matrices of the layers, each by its momentum with all singular values made nearly equal; embeddings, output
+layer and norms are AdamW's.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import Parameter
+from torch.optim import AdamW, Muon, Optimizer
 from transformers import PreTrainedModel
 
 from sleuth.config import OptimizerConfig, Schedule, WeightsConfig
@@ -34,7 +37,7 @@ class Update:
     """The gradient was not finite: weights and optimizer state are as before."""
 
 
-class MasterAdamW:
+class MasterOptimizer:
     """Owns the gradients of `model` from its construction on: call `backward()` as often as needed, then `step`."""
 
     def __init__(self, model: PreTrainedModel, config: OptimizerConfig, weights: WeightsConfig = ALL) -> None:
@@ -58,34 +61,44 @@ class MasterAdamW:
             else:
                 self.masters[name] = master = Parameter(parameter.detach().float())
                 parameter.register_post_accumulate_grad_hook(_Accumulate(master))  # type: ignore[no-untyped-call]
-        matrices = [p for p in self.masters.values() if p.ndim >= 2]
+        decay = config.weight_decay
+        by_muon = {name: p for name, p in self.masters.items() if config.kind == "muon" and is_inner_matrix(name, p)}
+        matrices = [p for name, p in self.masters.items() if p.ndim >= 2 and name not in by_muon]
         others = [p for p in self.masters.values() if p.ndim < 2]
-        self._adamw = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
-            betas=(config.beta1, config.beta2),
-            fused=True,
-        )
+        groups = [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+        adamw = AdamW(groups, betas=(config.beta1, config.beta2), fused=True)
+        self._factors: list[tuple[Optimizer, float]] = [(adamw, 1.0)]
+        """The optimizers, each with what it makes of the learning rate."""
+        self._optimizers: dict[str, Optimizer] = dict.fromkeys(self.masters, adamw)
+        """By the name of the master that it updates."""
+        if by_muon:
+            muon = Muon(by_muon.values(), weight_decay=decay, momentum=config.muon_momentum)
+            self._factors.append((muon, config.muon_factor))
+            self._optimizers |= dict.fromkeys(by_muon, muon)
 
     def step(self, learning_rate: float) -> Update:
         """Clips the gradient collected since the last call, updates masters and model, and forgets the gradient."""
         norm = float(torch.nn.utils.clip_grad_norm_(self.masters.values(), self.config.max_grad_norm))
         skipped = not math.isfinite(norm)
         if not skipped:
-            for group in self._adamw.param_groups:
-                group["lr"] = learning_rate
-            self._adamw.step()
+            for optimizer, factor in self._factors:
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate * factor
+                optimizer.step()
             self.publish()
-        self._adamw.zero_grad()
+        self.forget_gradient()
         return Update(norm, skipped)
 
     def restart(self) -> None:
         """Forgets gradient, means and step count, not the weights: another objective begins."""
-        self._adamw.zero_grad()
-        self._adamw.state.clear()
+        self.forget_gradient()
+        for optimizer, _ in self._factors:
+            optimizer.state.clear()
 
     def forget_gradient(self) -> None:
         """Drops what was collected since the last step."""
-        self._adamw.zero_grad()
+        for master in self.masters.values():
+            master.grad = None
 
     @torch.no_grad()
     def publish(self) -> None:
@@ -111,11 +124,11 @@ class MasterAdamW:
         }
 
     def state(self) -> dict[str, Tensor]:
-        """AdamW's state as `<name>/<part>` to tensor, no copies; of LoRA also its parts, as `<name>/master`."""
+        """The optimizers' state as `<name>/<part>` to tensor, no copies; of LoRA also its parts, as `<name>/master`."""
         parts = {
             f"{name}/{part}": value
             for name, master in self.masters.items()
-            for part, value in self._adamw.state[master].items()
+            for part, value in self._optimizers[name].state.get(master, {}).items()
         }
         own = {
             f"{name}/master": master.detach() for name, master in self.masters.items() if name not in self._parameters
@@ -126,8 +139,7 @@ class MasterAdamW:
         """Puts back weights and state, bit for bit; names and shapes must be this model's. State of what is not trained
         here is passed over."""
         assert weights.keys() == self._parameters.keys(), "the checkpoint is of another model"
-        self._adamw.zero_grad()
-        self._adamw.state.clear()
+        self.restart()
         with torch.no_grad():
             for name, master in self.masters.items():
                 master.copy_(state[f"{name}/master"] if name not in self._parameters else weights[name])
@@ -137,8 +149,14 @@ class MasterAdamW:
         for key, value in state.items():
             name, _, part = key.rpartition("/")
             if part != "master" and name in self.masters:
-                self._adamw.state[self.masters[name]][part] = value.to(self.masters[name].device)
+                master = self.masters[name]
+                self._optimizers[name].state[master][part] = value.to(master.device)
         self.publish()
+
+
+def is_inner_matrix(name: str, weight: Tensor) -> bool:
+    """Whether a parameter, by its name in transformers' models, is a matrix of a layer: what Muon is for."""
+    return weight.ndim == 2 and ".layers." in name
 
 
 class _Accumulate:

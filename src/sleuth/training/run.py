@@ -52,7 +52,7 @@ from sleuth.training.examples import read_examples
 from sleuth.training.grpo import train_grpo
 from sleuth.training.lowrank import write_adapter
 from sleuth.training.memory import give_back
-from sleuth.training.optimizer import MasterAdamW
+from sleuth.training.optimizer import MasterOptimizer
 from sleuth.training.packing import Group
 from sleuth.training.reference import divergence_from, fluency, frozen_copy, reference_logprobs
 from sleuth.training.sft import encode, train_sft
@@ -105,7 +105,7 @@ class _Training:
         self.loaded = load(run.config, str(run.path / INITIAL) if run.config.model.kind == "nano" else None)
         self.model, self.tokenizer = self.loaded.model, self.loaded.tokenizer
         self.policy = TorchPolicy(self.model, self.tokenizer, self.config.sampling.rows)
-        self.optimizer = MasterAdamW(self.model, self.config.optimizer, self.config.weights)
+        self.optimizer = MasterOptimizer(self.model, self.config.optimizer, self.config.weights)
         self.mirrors = Mirrors(run.config, run.path)
         self.sft_steps = self.config.sft.steps
         state: dict[str, Any] | None = checkpoints.load_latest(run.checkpoints, self.optimizer)

@@ -18,7 +18,7 @@ from sleuth.policy.models import end_token_id, prompt_tokens
 from sleuth.training.checkpoint_guard import CheckpointGuard
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import sft_loss
-from sleuth.training.optimizer import MasterAdamW, scheduled_rate
+from sleuth.training.optimizer import MasterOptimizer, scheduled_rate
 from sleuth.training.packing import Group, micro_batches, pack
 
 
@@ -30,7 +30,7 @@ def encode(tokenizer: Any, request: Request, target: str) -> Group:
 
 def train_sft(
     model: PreTrainedModel,
-    optimizer: MasterAdamW,
+    optimizer: MasterOptimizer,
     examples: Iterable[Group],
     config: SftConfig,
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
@@ -76,6 +76,16 @@ class DeclaredFamily(Family[Case, KitTheory]):
             for sort, size in zip(self.declaration.layout.sorts, shape, strict=True)
         )
         return Case(names, theme.title, theme.story)
+
+    def names(self) -> Collection[str]:
+        layout = self.declaration.layout
+        people = pool.PARTS_OF_PEOPLE if any(sort.people for sort in layout.sorts) else ()
+        given = (names for theme in layout.themes for names in theme.names.values())
+        return {
+            *people,
+            *(name for names in given for name in names),
+            *(n for sort in layout.sorts for n in sort.names),
+        }
 
     def rename_case(self, case: Case, rng: Random) -> Case:
         themes = [theme for theme in self.declaration.layout.themes if theme.title != case.title]

@@ -6,7 +6,7 @@ statement kinds that the original never had.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from random import Random
 from typing import Any, ClassVar
@@ -66,6 +66,9 @@ class TemporalClue(Family[Case, TemporalTheory]):
     def sample_case(self, level: str, rng: Random) -> tuple[Case, World]:
         case = sampler.sample_case(level, rng)
         return case, sampler.sample_world(self.theory(case), rng)
+
+    def names(self) -> Collection[str]:
+        return sampler.all_names()
 
     def theory(self, case: Case) -> TemporalTheory:
         return _theory(case.shape)

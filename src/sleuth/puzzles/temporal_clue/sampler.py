@@ -127,6 +127,14 @@ def rename(case: Case, rng: Random) -> Case:
     )
 
 
+def all_names() -> set[str]:
+    """Every name of themes and pools; of people out of pools, title, given name and surname."""
+    pooled = (*names.PARTS_OF_PEOPLE, *names.WEAPONS, *names.MOTIVES, *names.HOUSES)
+    places = [*names.ROOMS, *(room for theme in THEMES for room in theme.rooms)]
+    listed = (name for t in THEMES for name in (*t.victims, *t.suspects, *t.weapons, *t.motives))
+    return {*pooled, *listed, *(place.split(" ", 1)[1] for place in places)}
+
+
 def dress(case: Case, rng: Random) -> Case:
     """The same case with names out of many."""
     victim, *suspects = names.people(1 + len(case.suspects), rng)

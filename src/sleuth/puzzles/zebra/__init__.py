@@ -5,7 +5,7 @@ The kind of puzzle that is told of Einstein; rules, generator, names and words a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from random import Random
 from typing import Any, ClassVar
@@ -18,6 +18,7 @@ from sleuth.puzzles.prose import Grammar, Lexicon
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.zebra import clue_sampler, page, sampler, wording
 from sleuth.puzzles.zebra.case import Case
+from sleuth.puzzles.zebra.themes import THEMES
 from sleuth.puzzles.zebra.theory import Shape, ZebraTheory
 
 
@@ -48,6 +49,10 @@ class Zebra(Family[Case, ZebraTheory]):
     def sample_case(self, level: str, rng: Random) -> tuple[Case, World]:
         case = sampler.sample_case(level, rng)
         return case, sampler.sample_world(case.shape, rng)
+
+    def names(self) -> Collection[str]:
+        listed = {name for theme in THEMES for names in theme.values.values() for name in names}
+        return listed | {name[0].upper() + name[1:] for name in listed}  # as they begin a sentence
 
     def theory(self, case: Case) -> ZebraTheory:
         return _theory(case.shape)
