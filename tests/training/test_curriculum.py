@@ -124,3 +124,11 @@ def test_sources_that_differ_in_names_alone_are_told_apart() -> None:
 def test_impossible_mixtures_are_refused(puzzles: dict[str, Any], said: str) -> None:
     with pytest.raises((ValueError, UserError), match=said):
         config(puzzles)
+
+
+def test_variants_and_nano_models_take_up_their_examples_anywhere() -> None:
+    """Whatever was shown before is not made again."""
+    for sections in ({"model": {"kind": "nano"}}, {"sft": {"examples": 20, "variants": 3}}):
+        many = RunConfig.model_validate({"mode": "reason", "sft": {"examples": 20}, **sections})
+        whole = list(Curriculum(many).examples())
+        assert len(whole) == 20 and list(Curriculum(many).examples(13)) == whole[13:]
