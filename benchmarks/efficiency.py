@@ -30,9 +30,10 @@ from sleuth.config import OptimizerConfig
 from sleuth.policy import architecture
 from sleuth.policy.architecture import Architecture
 from sleuth.policy.base import Request, Sampling
+from sleuth.policy.chat import prompt_tokens
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
-from sleuth.policy.models import SMOLLM2, Loaded, load_model, prompt_tokens
+from sleuth.policy.models import SMOLLM2, Loaded, load_model
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.optimizer import MasterOptimizer
 from sleuth.training.packing import Group, micro_batches, pack

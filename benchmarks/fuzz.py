@@ -1,6 +1,6 @@
 """Hostile completions, graded in every mode: nothing may crash, hang, or earn what is not right.
 
-    python benchmarks/fuzz.py [--count 100000] [--seed 0] [--out benchmarks/results]
+    python benchmarks/fuzz.py [--count 100000] [--seed 0] [--mode answer] [--out benchmarks/results]
 
 A fifth is right text with random edits, a fifth is made of the pieces that the readers look for, a fifth is formal
 statements drawn at random, up to 400 of them, a fifth is answers, right, wrong and hedged, in the formats that models
@@ -152,7 +152,8 @@ def dressed(rng: Random, puzzle: Puzzle) -> tuple[str, set[str]]:
     for question in puzzle.questions:
         value = puzzle.answers[question.letter] if rng.random() < 0.5 else rng.choice(question.choices)
         if rng.random() < 0.2:
-            value = rng.choice(HEDGES).format(value, rng.choice(question.choices))
+            other = rng.choice([choice for choice in question.choices if choice != value])
+            value = rng.choice(HEDGES).format(value, other)
             may.discard(question.letter)
         given.append((question.letter, value))
     if rng.random() < 0.2:
@@ -227,6 +228,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--mode", choices=MODES, action="append", help="only this mode; may be given more than once")
     parser.add_argument("--out", type=Path, help="folder for the dated table")
     options = parser.parse_args()
     rng = Random(options.seed)
@@ -241,7 +243,7 @@ def main() -> None:
     worker.grade(puzzles[0], "", "program")
     process = worker.pid
     for number in track(range(options.count), "grading", options.count):
-        puzzle, mode = rng.choice(puzzles), rng.choice(MODES)
+        puzzle, mode = rng.choice(puzzles), rng.choice(options.mode or MODES)
         text = targets[puzzle.id, mode]
         words = text.replace("(", " ").replace(")", " ").split() + puzzle.prompt.split("\n")
         may = set(puzzle.answers)

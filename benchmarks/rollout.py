@@ -28,10 +28,11 @@ import transformers
 
 from common import machine, write_table
 from sleuth.policy.base import Request, Sampling
+from sleuth.policy.chat import end_token_id, prompt_tokens
 from sleuth.policy.decoder import Decoder, after_drop
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
-from sleuth.policy.models import SMOLLM2, Loaded, end_token_id, load_model, prompt_tokens
+from sleuth.policy.models import SMOLLM2, Loaded, load_model
 
 CASE = """On a stormy night at the old mill six guests were seen in the kitchen, the loft, the cellar and the yard.
 The miller was in the same room as the rope at midnight. Either the baker or the smith was in the loft at eleven, but

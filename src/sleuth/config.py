@@ -48,6 +48,10 @@ class ModelConfig(Section):
     template: Literal["chat", "plain"] = "chat"
     """Form of the prompts. `chat`: the model's own chat template, if it has one. `plain`: the text alone, for base
     models."""
+    template_kwargs: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    """What the chat template is given beside the messages, such as `enable_thinking = false`."""
+    template_time: str = ""
+    """The time (ISO 8601) that a chat template which writes the date is rendered with. Empty: when the run is made."""
     device: str = "auto"
     """`cpu`, `cuda` or `cuda:1`. `auto` uses a GPU if CUDA finds one."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"

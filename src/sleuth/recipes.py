@@ -29,6 +29,7 @@ REFUSED = {
 
 LIST = "list"
 """The type, as `keys` tells it, of what the command line takes as texts with commas between them."""
+TABLE = "table"
 
 
 def keys(section: type[Section] = RunConfig, prefix: str = "") -> Iterator[tuple[str, str, Any, str]]:
@@ -42,11 +43,18 @@ def keys(section: type[Section] = RunConfig, prefix: str = "") -> Iterator[tuple
             shown = getattr(field.annotation, "__name__", str(field.annotation))
             if get_origin(field.annotation) is tuple:
                 shown = LIST
+            elif get_origin(field.annotation) is dict:
+                shown = TABLE
             elif get_origin(field.annotation) is Literal:
                 shown = " | ".join(str(value) for value in get_args(field.annotation))
             elif get_origin(field.annotation) is UnionType:
                 shown = str(field.annotation)
-            yield f"{prefix}{name}", shown, field.default, " ".join((field.description or "").split())
+            yield (
+                f"{prefix}{name}",
+                shown,
+                field.get_default(call_default_factory=True),
+                " ".join((field.description or "").split()),
+            )
 
 
 def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> RunConfig:
@@ -106,6 +114,12 @@ def _set(data: dict[str, Any], dotted: str, value: str) -> None:
         data = data.setdefault(section, {})
         if not isinstance(data, dict):
             raise UserError(f"--{dotted}: {section} is {data!r} in the recipe, and not a section of keys")
+    if types[dotted] == TABLE:
+        try:
+            data[last] = tomllib.loads("\n".join(value.split(",")))
+        except tomllib.TOMLDecodeError:
+            raise UserError(f"--{dotted} {value}: give it as name=value, more with commas; texts in quotes") from None
+        return
     data[last] = [part.strip() for part in value.split(",")] if types[dotted] == LIST else value
 
 

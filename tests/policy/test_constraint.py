@@ -19,9 +19,9 @@ from sleuth.grading.program import read_program
 from sleuth.grading.reading import read_puzzle
 from sleuth.policy import nano
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason, Turn
+from sleuth.policy.chat import end_token_id
 from sleuth.policy.constraint import Constraint, narrowed
 from sleuth.policy.engine import TorchPolicy
-from sleuth.policy.models import end_token_id
 from sleuth.policy.prompts import ask
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion

@@ -9,9 +9,9 @@ import pytest
 
 from sleuth.errors import UserError
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason
+from sleuth.policy.chat import prompt_tokens
 from sleuth.policy.conversations import converse
 from sleuth.policy.engine import TorchPolicy
-from sleuth.policy.models import prompt_tokens
 from sleuth.policy.scripted import ScriptedPolicy
 from sleuth.puzzles.score import Outcome, Score
 from tests.tiny import tiny_llama, tiny_tokenizer

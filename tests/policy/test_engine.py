@@ -10,10 +10,11 @@ import torch
 
 from sleuth.errors import UserError
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason
+from sleuth.policy.chat import prompt_tokens
 from sleuth.policy.decoder import TransformersDecoder
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.fused import FusedDecoder
-from sleuth.policy.models import Loaded, prompt_tokens
+from sleuth.policy.models import Loaded
 from sleuth.policy.stream import stream
 from tests.devices import DEVICES
 from tests.policy.families import FAMILIES, tiny_family

@@ -18,8 +18,9 @@ from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError
 from sleuth.policy import architecture, nano
 from sleuth.policy.base import Request, Sampling
+from sleuth.policy.chat import end_token_id, prompt_tokens
 from sleuth.policy.engine import TorchPolicy
-from sleuth.policy.models import end_token_id, load_model, prompt_tokens
+from sleuth.policy.models import load_model
 from sleuth.puzzles.registry import family_names, get_family
 from sleuth.runs.directory import INITIAL, RunDirectory
 from sleuth.training.preflight import start

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,13 +82,13 @@ class Batcher:
         self,
         decoder: Decoder[Any],
         tokenizer: Any,
-        end: int | None,
+        ends: Collection[int],
         constraint: Callable[[], Constraint],
         token_budget: int = 0,
     ) -> None:
-        """end: the token that ends a completion; None lets all run to their limit. constraint: makes what grammars
+        """ends: the tokens that end a completion; none lets all run to their limit. constraint: makes what grammars
         allow, called where a group is constrained. token_budget: as `Sampling.token_budget`, over all groups."""
-        self._decoder, self._tokenizer, self._end, self._constraint = decoder, tokenizer, end, constraint
+        self._decoder, self._tokenizer, self._ends, self._constraint = decoder, tokenizer, ends, constraint
         self._budget, self._sampled = token_budget, 0
         self._waiting, self._live = deque[GroupState](), list[_Row]()
 
@@ -209,7 +209,7 @@ class Batcher:
 
     def _stop(self, row: _Row) -> StopReason | None:
         sampling = row.group.sampling
-        if row.tokens[-1] == self._end:
+        if row.tokens[-1] in self._ends:
             return StopReason.END
         if sampling.stop and self._cut(row):
             return StopReason.STOP_STRING

@@ -19,10 +19,10 @@ from sleuth.errors import UserError
 from sleuth.policy import architecture, fused
 from sleuth.policy.base import Request, Rollout, Sampling
 from sleuth.policy.batcher import Batcher, GroupState
+from sleuth.policy.chat import end_token_id, end_token_ids, prompt_tokens
 from sleuth.policy.constraint import Constraint
 from sleuth.policy.decoder import Decoder, TransformersDecoder
 from sleuth.policy.fused import FusedDecoder
-from sleuth.policy.models import end_token_id, prompt_tokens
 from sleuth.policy.native import decoder as native
 
 
@@ -44,7 +44,9 @@ class TorchPolicy:
         assert rows >= 1
         self._model, self._tokenizer, self._rows, self._on_token = model, tokenizer, rows, on_token
         self.end = end_token_id(tokenizer) if ends else None
-        """The token that ends a completion; None where none does."""
+        """The token that ends a turn; None where nothing ends a completion."""
+        self.ends = end_token_ids(tokenizer, model) if ends else frozenset[int]()
+        """All tokens that end a completion."""
 
     @cached_property
     def constraint(self) -> Constraint:
@@ -78,6 +80,13 @@ class TorchPolicy:
                 f"{longest.request.key}: a prompt of {prompt} tokens and {new} new ones "
                 f"exceed the model's context of {context}; ask for fewer new tokens or smaller puzzles."
             )
+        rows = self._model.get_input_embeddings().weight.shape[0]
+        for group in groups:
+            if not 0 <= min(group.prompt) <= max(group.prompt) < rows:
+                raise UserError(
+                    f"{group.request.key}: its prompt has the token {max(group.prompt)}, and the model's embedding "
+                    f"{rows} rows; tokenizer and weights do not belong together"
+                )
         if sampling.constrain and (free := next((one for one in requests if one.grammar is None), None)):
             raise UserError(f"{free.key}: this request has no grammar, so its completions cannot be constrained to it")
         training = self._model.training
@@ -85,7 +94,7 @@ class TorchPolicy:
         try:
             with torch.no_grad():
                 decoder = self.decoder(min(self._rows, len(groups) * samples), prompt, new, samples)
-                batcher = Batcher(decoder, self._tokenizer, self.end, lambda: self.constraint, sampling.token_budget)
+                batcher = Batcher(decoder, self._tokenizer, self.ends, lambda: self.constraint, sampling.token_budget)
                 for group in groups:
                     batcher.add(group)
                 while batcher:

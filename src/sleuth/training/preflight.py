@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.files import free_disk_bytes
 from sleuth.policy import nano
+from sleuth.policy.chat import longest_said
 from sleuth.policy.machine import choose_device, fast_dtype, fast_threads
-from sleuth.policy.models import load_shape, longest_said
+from sleuth.policy.models import load_shape
 from sleuth.policy.prompts import ask
 from sleuth.progress import say
 from sleuth.puzzles.gold import gold_completion
@@ -66,13 +68,15 @@ def start_from(
 
 
 def settled(config: RunConfig) -> RunConfig:
-    """The configuration with what this machine decides filled in: device, number format and threads. Raises `UserError`
-    for a device that it has not."""
+    """The configuration with what this machine decides filled in: device, number format, threads, and where a local
+    model is. Raises `UserError` for a device that it has not."""
     device, dtype = choose_device(config.model.device), config.model.dtype
     if dtype == "auto":
         dtype = "bfloat16" if fast_dtype(device) is torch.bfloat16 else "float32"
     threads = config.model.threads or fast_threads(getattr(torch, dtype))
-    chosen = {"device": device, "dtype": dtype, "threads": threads}
+    chosen: dict[str, Any] = {"device": device, "dtype": dtype, "threads": threads}
+    if config.model.kind == "pretrained" and (folder := Path(config.model.name).expanduser()).is_dir():
+        chosen["name"] = str(folder.resolve())  # a run may be resumed from another folder
     return config.model_copy(update={"model": config.model.model_copy(update=chosen)})
 
 
@@ -94,14 +98,41 @@ def _checked(config: RunConfig) -> RunConfig:
 def _outlined(config: RunConfig, path: Path, model: Any, tokenizer: Any) -> RunConfig:
     """The configuration, fitted to memory, after what it will cost was said. `model`: shapes are enough."""
     trained({name: parameter.shape for name, parameter in model.named_parameters()}, config.weights)
+    config = _timed(config, tokenizer)
     dress(tokenizer, config)
     lengths = _lengths(config, tokenizer)
+    _check_window(config, model, lengths)
     config, said = fitted(config, model, lengths)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     rate = measured_rate(config.model.device, _dtype(config))
     for line in [*said, *estimate(config, parameters, lengths, rate, free_disk_bytes(path))]:
         say(line)
     return config
+
+
+def _timed(config: RunConfig, tokenizer: Any) -> RunConfig:
+    """The configuration with the present time, where the model's template asks for one and none is set."""
+    if config.model.template_time or "strftime_now" not in str(tokenizer.chat_template):
+        return config
+    now = datetime.now().isoformat(timespec="seconds")
+    return config.model_copy(update={"model": config.model.model_copy(update={"template_time": now})})
+
+
+def _check_window(config: RunConfig, model: Any, lengths: Lengths) -> None:
+    """Raises `UserError` for sequences that a sliding window of the model would cut: sampling knows windows, training
+    does not."""
+    layers = getattr(model.config, "layer_types", None) or ["sliding_attention"]
+    window = getattr(model.config, "sliding_window", None)
+    if window is None or not getattr(model.config, "use_sliding_window", True) or "sliding_attention" not in layers:
+        return
+    new = config.sampling.max_new_tokens if config.grpo.steps else 0
+    longest = lengths.prompt + max(new, lengths.target)
+    if longest > window:
+        raise UserError(
+            f"model.name: this model attends to {window} tokens at a time (a sliding window), and sequences of this "
+            f"run have up to about {longest}; training needs them whole: take shorter puzzles, a lower "
+            "sampling.max_new_tokens or another model"
+        )
 
 
 def _lengths(config: RunConfig, tokenizer: Any) -> Lengths:

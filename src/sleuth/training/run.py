@@ -32,6 +32,7 @@ from sleuth.evaluation.evaluate import (
 )
 from sleuth.evaluation.summary import summarise
 from sleuth.policy.base import Rollout, Sampling
+from sleuth.policy.chat import fix_template
 from sleuth.policy.constraint import Constraint
 from sleuth.policy.conversations import Conversation
 from sleuth.policy.engine import TorchPolicy
@@ -97,6 +98,8 @@ def dress(tokenizer: Any, config: RunConfig) -> None:
     """Prompts as the configuration wants them, here and in what is saved."""
     if config.model.template == "plain":
         tokenizer.chat_template = None
+    if config.model.template_kwargs or config.model.template_time:
+        fix_template(tokenizer, config.model.template_kwargs, config.model.template_time)
 
 
 class _Training:

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from sleuth.config import SftConfig
 from sleuth.policy.base import Request
-from sleuth.policy.models import end_token_id, prompt_tokens
+from sleuth.policy.chat import end_token_id, prompt_tokens
 from sleuth.training.checkpoint_guard import CheckpointGuard
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import sft_loss
