@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -104,6 +105,22 @@ def test_different_times_differ() -> None:
 def test_endless_completion_is_quick() -> None:
     assert grade(PUZZLE, "A. Mr. Ash\n" * 100_000).reward == 0.0
     assert grade(PUZZLE, "A" * 3_000_000 + "\n" + GOLD).correct
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{start}{sign * 100_000}b\n" * times
+        for start in ("", "A. a", "A. Mr. Ash", "(", "| A | ", "<|channel|>", "<think>", '{"A": ')
+        for sign in (")", "*", " ", "(", ",", '"', "|", "\\", "A. ", "<", "a", "not ", "12:")
+        for times in (1, 20)
+    ],
+    ids=lambda text: f"{text[:14]!r}, {len(text)}",
+)
+def test_hostile_lines_are_quick(text: str) -> None:
+    started_s = time.process_time()
+    assert grade(PUZZLE, text).reward <= 1 / 3
+    assert time.process_time() - started_s < 5
 
 
 @given(st.text(max_size=300))

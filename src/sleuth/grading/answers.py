@@ -34,13 +34,15 @@ _LINE = re.compile(
     re.IGNORECASE,
 )
 _SOFT = re.compile(
-    r"\W*(?:because|since|reason(?:s|ing)?|explanation|justification|rationale|why|evidence|proof|note|due to|clues?"
-    r"|from|see|by clues?|as|bonus(?: questions?)?(?: answers?)?)\b.*|\s*\(.*\)\W*|\W*"
-    r"|\W*(?:json|answers?|text|yaml)\W*",
+    r"\W*+(?:because|since|reason(?:s|ing)?|explanation|justification|rationale|why|evidence|proof|note|due to|clues?"
+    r"|from|see|by clues?|as|bonus(?: questions?)?(?: answers?)?)\b.*|\W*+"
+    r"|\W*+(?:json|answers?|text|yaml)\W*+",
     re.IGNORECASE,
 )
 """Lines between two answers that end no block: reasons, rules, fences, brackets."""
 _KEY = re.compile(r"\W*(?:answer|value|choice|response)\b[\"']?\s*(?:[:=]|is\b)\s*", re.IGNORECASE)
+LONGEST_LINE = 4_000
+"""Characters of a line that several answers are looked for on."""
 _VALUE_ENDS = " \t,;|\"'{}"
 
 
@@ -161,7 +163,9 @@ class _Blocks:
         asked, mark, value = line.partition("?")
         if mark and (letter := self._texts.get(canonical(asked), "")):
             return list(self._split(letter, value))
-        return _Kind.SOFT if _SOFT.fullmatch(line) else _Kind.HARD
+        remark = line.strip(" \t.,;:")
+        bracketed = remark.startswith("(") and remark.endswith(")")
+        return _Kind.SOFT if bracketed or _SOFT.fullmatch(line) else _Kind.HARD
 
     def _row(self, line: str) -> list[tuple[str, str]] | _Kind | None:
         """What a row of a table says; None for a line that is none."""
@@ -188,12 +192,18 @@ class _Blocks:
     def _split(self, letter: str, value: str) -> Iterator[tuple[str, str]]:
         """An answer line's letters and values: there may be several on it, in the order of the questions."""
         value = _stripped(value)
-        if canonical(value).rstrip("?") == canonical(self._questions[letter].text).rstrip("?"):
+        if len(value) <= LONGEST_LINE and canonical(value).rstrip("?") == canonical(
+            self._questions[letter].text
+        ).rstrip("?"):
             value = ""  # the question again; its answer may be on the next line
-        while (following := self._after(letter)) and not is_choice(self._questions[letter], value):
+        while (
+            len(value) <= LONGEST_LINE
+            and (following := self._after(letter))
+            and not is_choice(self._questions[letter], value)
+        ):
             marks = re.finditer(
-                rf"(?P<gap>^|[\s,;|/)\]}}\"']+)(?:[{{\[(\"']*(?:question|letter|id|part|answer)\W{{1,5}})?[{{(\[\"']*"
-                rf"{following}[\"')\]]*\s?(?:[.:)=\]]+\s*|\s-+>?\s+|,\s*[\"']?(?:answer|value|choice)[\"']?\s*:)",
+                r"(?P<gap>^|[\s,;|/)\]}\"'])(?:[{\[(\"']{0,4}(?:question|letter|id|part|answer)\W{1,5})?[{(\[\"']{0,4}"
+                rf"{following}[\"')\]]?\s?(?:[.:)=\]]{{1,3}}\s*|\s-+>?\s+|,\s*[\"']?(?:answer|value|choice)[\"']?\s*:)",
                 value,
             )
             for mark in marks:

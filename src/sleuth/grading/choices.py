@@ -38,7 +38,7 @@ _DENIAL = re.compile(
 )
 """What takes an answer back or adds to it, except in a reason: "because he was not there"."""
 _REASON = re.compile(
-    r"[\s(\[,;:.|-]*(?:because|since|as|due|given|from|per|by|based|clues?|see|reason|explanation|so|who|which|where|"
+    r"[\s(\[,;:.|-]*+(?:because|since|as|due|given|from|per|by|based|clues?|see|reason|explanation|so|who|which|where|"
     r"using|according)\b"
 )
 _MORE = re.compile(r"[\s,'\")\]]*(?:and\b|&|\+|/|\\|or\b)")
@@ -101,6 +101,8 @@ def vocabulary(letter: str, text: str, kind: str, choices: Sequence[str]) -> Voc
 def is_choice(question: Question, value: str) -> bool:
     """Whether a value is a choice and nothing else."""
     known = vocabulary(question.letter, question.text, question.kind, question.choices)
+    if len(value) > LONGEST_VALUE:
+        return False
     return value in known.exact or canonical(value, known.numbers) in known.exact
 
 

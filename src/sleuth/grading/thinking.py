@@ -13,7 +13,7 @@ _TAG = re.compile(
     r"(?i:<(?P<close>/?)(?:\w{1,20}:)?(?:think|thinking|thoughts?|reasoning)>)"
     r"|[\[◁](?P<close_2>/?)(?:THINK\]|think▷)|<\|(?P<side>begin|end)_of_thought\|>"
 )
-_CHANNEL = re.compile(r"<\|channel\|>\s*(?P<name>\w+)[^<]{0,200}<\|message\|>")
+_CHANNEL = re.compile(r"<\|channel\|>\s{0,3}(?P<name>\w{1,20})[^<]{0,200}<\|message\|>")
 _BARE_FINAL = re.compile(r"\A\s*analysis.*assistantfinal", re.DOTALL)
 ENDLESS = "its thinking does not end"
 _NOT_BREAKS = re.compile(r"[^\r\n]")

@@ -75,9 +75,9 @@ def grade_task(puzzle: Puzzle, completion: str, truncated: bool, strict_format: 
 
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-_END_TOKEN = re.compile(r"(?:<\|[^<>|\n]{1,40}\|>|</s>|<(?:eos|end_of_turn|end_of_text|endoftext)>|</answer>|\s)+\Z")
+_END_TOKEN = re.compile(r"(?:<\|[^<>|\n]{1,40}\|>|</s>|<(?:eos|end_of_turn|end_of_text|endoftext)>|</answer>)\Z")
 _START = re.compile(
-    r"(?:<answer>|[\s>#*•+_-])*(?:(?:final |the )?answer:?\s{0,3})?[*_(\[]*A[*_\])]*(?:[.:)]|(?<=\]))[*_]*"
+    r"(?:<answer>|[\s>#*•+_-])*+(?:(?:final |the )?answer:?\s{0,3})?[*_(\[]*+A[*_\])]{0,4}(?:[.:)]|(?<=\]))[*_]*+"
     r"(?:[ \t\u00a0]+|(?=[^\s.]))(.*)",
     re.IGNORECASE,
 )
@@ -91,7 +91,9 @@ def find_answer(completion: str) -> str | None:
     """What a completion gives as its answer: as `sleuth.gym.items.read_answer`, and where that finds none, behind the
     last line that begins with the letter in another form (`* A. x`, `A.x`, `Answer A: x`, `<answer>A. x</answer>`).
     End tokens and invisible characters are left out."""
-    text = _END_TOKEN.sub("", _INVISIBLE.sub("", completion[-LONGEST_TEXT:]))
+    text = _INVISIBLE.sub("", completion[-LONGEST_TEXT:])
+    while found := _END_TOKEN.search(text, max(0, len(text) - 50)):
+        text = text[: found.start()].rstrip()
     if (answer := read_answer(text.removeprefix("<answer>"))) is not None:
         return answer
     for line in reversed(text.splitlines()):
