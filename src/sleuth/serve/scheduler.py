@@ -16,8 +16,9 @@ import torch
 from sleuth.errors import UserError
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.batcher import Batcher, GroupState
+from sleuth.policy.chat import prompt_tokens
 from sleuth.policy.engine import TorchPolicy
-from sleuth.policy.models import Loaded, prompt_tokens
+from sleuth.policy.models import Loaded
 
 CONTEXT = 8192
 """Tokens of prompt and completion together, of models that name no limit."""
@@ -65,7 +66,7 @@ class Scheduler:
         self._queue = queue
         self._policy = TorchPolicy(loaded.model, loaded.tokenizer, rows)
         decoder = self._policy.decoder(rows, self.longest_prompt, new, 2)
-        self._batcher = Batcher(decoder, loaded.tokenizer, self._policy.end, lambda: self._policy.constraint)
+        self._batcher = Batcher(decoder, loaded.tokenizer, self._policy.ends, lambda: self._policy.constraint)
         self._changed = threading.Condition()
         self._new, self._active, self._cancelled = list[Job](), list[Job](), list[Job]()
         self._closed, self.fault = False, ""
