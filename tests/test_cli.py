@@ -1,8 +1,14 @@
-"""The command line, as people call it: real processes, exit codes, one clear line for bad input."""
+"""The command line, as people call it: exit codes, what is written where, one clear line for bad input.
+
+Most calls run in this process, because a new one spends seconds on loading torch. What depends on a process (signals,
+what the system is told on exit, hash seeds, what is imported) has one of its own.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import json
 import os
 import re
@@ -11,9 +17,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from sleuth.cli import main
 from sleuth.datasets.files import read_puzzles
 from sleuth.policy.base import Sampling
 from sleuth.puzzles.registry import family_names, get_task
@@ -46,12 +54,29 @@ SMALL_RUN = {
 
 
 def sleuth(*arguments: object, given: str | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Calls the command line here, with output and exit code as of a process."""
+    words = list(map(str, arguments))
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
+        stack.enter_context(mock.patch("sys.stdin", io.StringIO(given or "")))
+        if cwd is not None:
+            stack.enter_context(contextlib.chdir(cwd))
+        try:
+            main(words)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def process(*arguments: object, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Calls the command line in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "sleuth", *map(str, arguments)],
         input=given,
         capture_output=True,
         text=True,
-        cwd=cwd,
         timeout=300,
         check=False,
     )
@@ -87,7 +112,7 @@ def test_make_audit_show_solve_grade(puzzles: Path, tmp_path: Path) -> None:
     (tmp_path / "case.txt").write_text(first.prompt)
     answers = [f"{letter}. {answer}" for letter, answer in first.answers.items()]
     assert sleuth("solve", tmp_path / "case.txt").stdout.splitlines()[: len(answers)] == answers
-    assert sleuth("solve", given=first.prompt).stdout.splitlines()[: len(answers)] == answers
+    assert process("solve", given=first.prompt).stdout.splitlines()[: len(answers)] == answers
 
     (tmp_path / "c.jsonl").write_text(json.dumps({"id": first.id, "completion": "\n".join(answers)}) + "\n")
     done = sleuth("grade", puzzles, tmp_path / "c.jsonl")
@@ -160,7 +185,7 @@ def test_an_audit_that_finds_something_exits_with_1(puzzles: Path, tmp_path: Pat
     choices = next(q["choices"] for q in record["questions"] if q["letter"] == letter)
     record["answers"][letter] = next(choice for choice in choices if choice != answer)
     (tmp_path / "wrong.jsonl").write_text(json.dumps(record))
-    done = sleuth("audit", tmp_path / "wrong.jsonl")
+    done = process("audit", tmp_path / "wrong.jsonl")
     assert done.returncode == 1
     assert "0 of 1 puzzles are sound" in done.stdout
 
@@ -237,7 +262,7 @@ def test_files_that_are_none_are_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_solve_refuses_what_is_no_case() -> None:
-    done = sleuth("solve", given="Once upon a time")
+    done = process("solve", given="Once upon a time")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
@@ -309,15 +334,15 @@ def test_recipes_run(recipe: Path, tmp_path: Path, model: Path) -> None:
     assert run_files(run) == before
 
 
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "killed"])
-def test_a_stopped_run_ends_with_the_same_bytes(kill: signal.Signals, tmp_path: Path, model: Path) -> None:
+def test_a_run_stopped_by_ctrl_c_ends_with_the_same_bytes(tmp_path: Path, model: Path) -> None:
+    """`tests/training/test_killed.py` kills runs."""
     demo = ROOT / "recipes" / "demo.toml"
     knobs = {"grpo.kl": "0.01", "reward.parts": "0.5", "sampling.token_budget": "1"}
     settings = keys(**{"model.name": str(model)}, **knobs)
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert sleuth("train", demo, *settings, "--out", whole).returncode == 0
     command = [sys.executable, "-m", "sleuth", "train", str(demo), *settings, "--out", str(stopped)]
-    process = subprocess.Popen(
+    running = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,
         text=True,
@@ -326,13 +351,12 @@ def test_a_stopped_run_ends_with_the_same_bytes(kill: signal.Signals, tmp_path: 
     )
     deadline_s = time.monotonic() + 120
     while not (stopped / "rollouts" / "grpo_000001.parquet").exists():
-        assert process.poll() is None and time.monotonic() < deadline_s
+        assert running.poll() is None and time.monotonic() < deadline_s
         time.sleep(0.01)
-    process.send_signal(kill)
-    _, said = process.communicate(timeout=60)
-    if kill is signal.SIGINT:
-        assert process.returncode == 130, said
-        assert "Traceback" not in said
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert "Traceback" not in said
     with RunDirectory.open(stopped).held():
         refused = sleuth("train", "--resume", stopped)
     assert refused.returncode == 2 and "another process is training this run" in refused.stderr
@@ -357,7 +381,7 @@ def test_a_fork_goes_on_from_the_best_step_and_knows_its_parent(tmp_path: Path, 
     assert of_child[:4] == of_parent[:4] and len(of_child) == len(of_parent)
     weights = [(run / "model" / "model.safetensors").read_bytes() for run in (parent, child)]
     assert weights[0] != weights[1]
-    assert "goes on from step 3 of the run demo" in (child / "report.html").read_text()
+    assert "continues from step 3 of the run demo" in (child / "report.html").read_text()
     held = tmp_path / "held"
     done = sleuth("fork", parent, "--step", "3", "--out", held, "--sampling.constrain", "true")
     assert done.returncode == 0, done.stderr
@@ -420,7 +444,7 @@ def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path) -> None:
     file.write_text("\n".join(lines).replace("seeds = [0, 1]", "seeds = [1]"))
     assert sleuth("study", file, *made).returncode == 0
     table = (tmp_path / "results" / "tiny.md").read_text()
-    assert "One seed an arm (probes, not findings)" in table and "Differences from none, puzzle by puzzle" in table
+    assert "One seed per arm (a probe, not a finding)" in table and "Differences from none, puzzle by puzzle" in table
     file.write_text("\n".join(lines).replace('"grpo.kl" = 0.01', '"grpo.kl" = 0.02'))
     refused = sleuth("study", file, *made)
     assert refused.returncode == 2 and "0.01-0 was made with another grpo.kl" in refused.stderr
