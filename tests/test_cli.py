@@ -25,8 +25,8 @@ from sleuth.cli import main
 from sleuth.datasets.files import read_puzzles
 from sleuth.policy.base import Sampling
 from sleuth.puzzles.registry import family_names, get_task
+from sleuth.recipes import has_stages, load_recipe
 from sleuth.recipes import keys as recipe_keys
-from sleuth.recipes import load_recipe
 from sleuth.runs.directory import RunDirectory
 from sleuth.runs.rows import EvaluationRow, read_parquet
 from tests.puzzles.test_import import SMALL
@@ -306,7 +306,28 @@ def run_files(run: Path) -> dict[str, bytes]:
     return {name: (run / name).read_bytes() for name in names}
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def made_small(recipe: Path, folder: Path, level: str = "2") -> Path:
+    """A copy, beside copies of what it may extend, with a low level in the place of higher ones: a tiny model's tokens
+    are bytes, and high levels' pages have thousands."""
+    for path in RECIPES:
+        (folder / path.name).write_text(re.sub(r'level = "(reference|[2-5])"', f'level = "{level}"', path.read_text()))
+    return folder / recipe.name
+
+
+@pytest.mark.parametrize(("recipe", "stage"), [("translate-varied", "varied-mean"), ("translate-2025", "unseen")])
+def test_pipelines_run(recipe: str, stage: str, tmp_path: Path, model: Path) -> None:
+    small, out = made_small(ROOT / "recipes" / f"{recipe}.toml", tmp_path, "1"), tmp_path / "out"
+    chosen = {"model.name": str(model), "sft.examples": "4", "grpo.steps": "0", "eval.every": "0"}
+    done = sleuth("train", small, *keys(**chosen), "--out", out, "--stage", stage)
+    assert done.returncode == 0, done.stderr
+    assert (out / stage / "model" / "model.safetensors").exists()
+    assert (out / "model").exists() == (stage == "varied-mean")
+    assert f"overview: {out / 'overview.md'}" in done.stderr
+    refused = sleuth("train", small, *keys(**chosen | {"sft.examples": "8"}), "--out", out, "--stage", stage)
+    assert refused.returncode == 2 and "was made with sft.examples 4, where it says 8 now" in refused.stderr
+
+
+@pytest.mark.parametrize("recipe", [path for path in RECIPES if not has_stages(path)], ids=lambda path: path.stem)
 def test_recipes_run(recipe: Path, tmp_path: Path, model: Path) -> None:
     run = tmp_path / "run"
     nano = load_recipe(recipe).model.kind == "nano"
@@ -316,9 +337,7 @@ def test_recipes_run(recipe: Path, tmp_path: Path, model: Path) -> None:
     if load_recipe(recipe).sft.file:
         (tmp_path / "distilled.jsonl").write_text(json.dumps({"system": "", "user": "Who?", "completion": "A. Ada"}))
         chosen["sft.file"] = str(tmp_path / "distilled.jsonl")
-    small = tmp_path / recipe.name  # a tiny model's tokens are bytes, and pages of the highest levels have thousands
-    small.write_text(re.sub(r'level = "(reference|4|3)"', 'level = "2"', recipe.read_text()))
-    done = sleuth("train", small, *keys(**chosen), "--out", run)
+    done = sleuth("train", made_small(recipe, tmp_path), *keys(**chosen), "--out", run)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     steps = [(line["phase"], line["step"]) for line in lines]
@@ -337,7 +356,7 @@ def test_recipes_run(recipe: Path, tmp_path: Path, model: Path) -> None:
 def test_a_run_stopped_by_ctrl_c_ends_with_the_same_bytes(tmp_path: Path, model: Path) -> None:
     """`tests/training/test_killed.py` kills runs."""
     demo = ROOT / "recipes" / "demo.toml"
-    knobs = {"grpo.kl": "0.01", "reward.parts": "0.5", "sampling.token_budget": "1"}
+    knobs = {"grpo.kl": "0.01", "reward.spans": "0.5", "sampling.token_budget": "1"}
     settings = keys(**{"model.name": str(model)}, **knobs)
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert sleuth("train", demo, *settings, "--out", whole).returncode == 0
@@ -447,7 +466,7 @@ def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path) -> None:
     assert "One seed per arm (a probe, not a finding)" in table and "Differences from none, puzzle by puzzle" in table
     file.write_text("\n".join(lines).replace('"grpo.kl" = 0.01', '"grpo.kl" = 0.02'))
     refused = sleuth("study", file, *made)
-    assert refused.returncode == 2 and "0.01-0 was made with another grpo.kl" in refused.stderr
+    assert refused.returncode == 2 and "0.01-0 was made with grpo.kl 0.01, where it says 0.02 now" in refused.stderr
     file.write_text("\n".join(lines).replace("grpo.kl", "grpo.kk"))
     refused = sleuth("study", file)
     assert refused.returncode == 2 and "did you mean 'grpo.kl'" in refused.stderr

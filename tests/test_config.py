@@ -10,15 +10,30 @@ import pytest
 
 from sleuth.config import ModelConfig, RewardConfig, RunConfig, demo_config
 from sleuth.errors import UserError
-from sleuth.recipes import keys, load_recipe, parse_config, parse_overrides
+from sleuth.pipeline.read import read_pipeline
+from sleuth.recipes import RENAMED, has_stages, keys, load_recipe, parse_config, parse_overrides
+from sleuth.study.read import read_study
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
+STUDIES = sorted((Path(__file__).parent.parent / "recipes" / "studies").glob("*.toml"))
 [DEMO] = [path for path in RECIPES if path.stem == "demo"]
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_shipped_recipes_are_valid(path: Path) -> None:
-    assert load_recipe(path).name == path.stem
+    named = read_pipeline(path) if has_stages(path) else load_recipe(path)
+    assert named.name == path.stem
+
+
+@pytest.mark.parametrize("path", [*RECIPES, *STUDIES], ids=lambda path: path.stem)
+def test_every_recipe_and_study_begins_with_a_line_that_says_what_it_is_for(path: Path) -> None:
+    first, *_ = path.read_text(encoding="utf-8").splitlines()
+    assert re.fullmatch(r"# [A-Z][^`]{38,}[.?:;,\w]", first), first
+
+
+def test_there_are_at_most_a_dozen_recipes() -> None:
+    assert len(RECIPES) <= 12
+    assert all(read_study(path).name == path.stem for path in STUDIES)
 
 
 def test_the_defaults_are_the_demo_but_for_its_reward() -> None:
@@ -94,7 +109,58 @@ def test_missing_recipe(tmp_path: Path) -> None:
         load_recipe(tmp_path / "x.toml")
 
 
-@pytest.mark.parametrize("model", [{}, {"kind": "nano", "hidden": 64}])
+def test_a_recipe_extends_another_key_by_key(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "bottom.toml").write_text(
+        'name = "bottom"\nseed = 3\n[grpo]\nsteps = 5\nsamples = 4\n'
+        '[[puzzles.mixture]]\nlevel = "1"\n[[puzzles.mixture]]\nlevel = "2"\n'
+    )
+    (tmp_path / "middle.toml").write_text('extends = "far/bottom.toml"\n[grpo]\nsteps = 6\nkl = 0.1\n')
+    (tmp_path / "top.toml").write_text('extends = "middle.toml"\ngrpo.kl = 0.2\n[[puzzles.mixture]]\nlevel = "3"\n')
+    config = load_recipe(tmp_path / "top.toml", {"grpo.kl_end": "0.0"})
+    assert (config.seed, config.grpo.steps, config.grpo.samples) == (3, 6, 4)
+    assert (config.grpo.kl, config.grpo.kl_end) == (0.2, 0.0)
+    assert [source.level for source in config.puzzles.mixture] == ["3"]  # a list of tables is replaced whole
+    assert config.name == "top"  # another recipe is another run, and folder
+    assert load_recipe(tmp_path / "middle.toml").name == "middle"
+
+
+@pytest.mark.parametrize(
+    ("extends", "said"),
+    [
+        ('"r.toml"', r"r\.toml: extends 'r\.toml', which extends this recipe; leave one of the two out"),
+        ('"other.toml"', r"other\.toml: extends 'r\.toml', which extends this recipe"),
+        ('"missing.toml"', r"r\.toml: extends 'missing\.toml', but there is no file .*missing\.toml"),
+        ('"."', "but there is no file"),
+        ("3", "r.toml: extends names one other recipe, as in"),
+    ],
+)
+def test_what_cannot_be_extended(tmp_path: Path, extends: str, said: str) -> None:
+    (tmp_path / "other.toml").write_text('extends = "r.toml"')
+    (tmp_path / "r.toml").write_text(f"extends = {extends}")
+    with pytest.raises(UserError, match=said) as error:
+        load_recipe(tmp_path / "r.toml")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("old", RENAMED)
+def test_old_names_of_keys_are_read_and_told(tmp_path: Path, old: str, capsys: pytest.CaptureFixture[str]) -> None:
+    new, path = RENAMED[old], tmp_path / "r.toml"
+    path.write_text(f"{old} = 0.25\n")
+    by_file = load_recipe(path)
+    assert capsys.readouterr().err == f"{path}: {old} is called {new} now; the old name is read for one more version\n"
+    path.write_text("")
+    assert load_recipe(path, {old: "0.25"}) == by_file == load_recipe(path, {new: "0.25"})
+    assert f"--{old} is called --{new} now" in capsys.readouterr().err
+    section, _, last = old.partition(".")
+    assert parse_config({"name": "r", section: {last: 0.25}}, "config.json") == by_file  # a run of an earlier version
+    assert capsys.readouterr().err == ""
+    with pytest.raises(UserError, match=f"{old} is the old name of {new}, which is given, too; leave {old} out"):
+        path.write_text(f"{old} = 0.25\n{new} = 1\n")
+        load_recipe(path)
+
+
+@pytest.mark.parametrize("model", [{}, {"kind": "nano", "hidden": 64, "heads": 4}])
 def test_configuration_survives_json(model: dict[str, Any]) -> None:
     config = RunConfig(name="x", model=ModelConfig(**model))
     assert parse_config(config.model_dump(mode="json"), "config.json") == config
@@ -103,9 +169,9 @@ def test_configuration_survives_json(model: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("tokens", "said"),
     [
-        (["--grpo.loss", "gspo", "--reward.parts", "1"], "set reward.parts to 0"),
+        (["--grpo.loss", "gspo", "--reward.spans", "1"], "set reward.spans to 0"),
         (
-            ["--grpo.loss", "gspo", "--reward.parts", "0", "--grpo.correction", "2"],
+            ["--grpo.loss", "gspo", "--reward.spans", "0", "--grpo.correction", "2"],
             "a weight for each token; set it to 0",
         ),
         (["--sampling.until", "answers"], "sampling.until answers is for modes answer and reason"),
@@ -118,10 +184,10 @@ def test_configuration_survives_json(model: dict[str, Any]) -> None:
         (["--model.kind", "nano", "--model.name", "HuggingFaceTB/SmolLM2-360M"], "leave model.name out"),
         (
             ["--model.kind", "nano", "--model.hidden", "200"],
-            "hidden 200 is no multiple of 16 for each of model.heads 4",
+            "hidden 200 is no multiple of 16 for each of model.heads 6",
         ),
-        (["--model.kind", "nano", "--model.heads", "3"], "take 96"),
-        (["--model.kind", "nano", "--model.hidden", "16"], "take 64"),
+        (["--model.kind", "nano", "--model.heads", "5"], "take 160"),
+        (["--model.kind", "nano", "--model.hidden", "16"], "take 96"),
         (["--model.kind", "nano", "--model.vocabulary", "259"], "model.vocabulary: Input should be greater than or"),
         (["--model.layers", "2"], "model.layers is a size of a nano model"),
     ],

@@ -46,6 +46,23 @@ def start_run(config: RunConfig, path: Path) -> None:
     resume_run(path)
 
 
+def run_pipeline(recipe: Path, overrides: Mapping[str, str], out: Path | None, until: str | None) -> None:
+    """Makes what is missing of a recipe's stages, up to one of them or to the end."""
+    _need_extra()
+    from sleuth.pipeline.overview import OVERVIEW
+    from sleuth.pipeline.read import read_pipeline
+    from sleuth.pipeline.run import run
+
+    pipeline = read_pipeline(recipe, overrides)
+    folder = out or Path("runs") / pipeline.name
+    try:
+        model = run(pipeline, folder, until)
+    except KeyboardInterrupt:
+        say("\nstopped; the same command goes on")
+        raise
+    say(f"model: {model}\noverview: {folder / OVERVIEW}")
+
+
 def resume_run(path: Path) -> None:
     """Resumes a run, finishes it and writes the report."""
     _need_extra()

@@ -222,7 +222,7 @@ class GrpoConfig(Section):
 
 
 class RewardConfig(Section):
-    """What a completion earns in training: the weighted sum of these, each but `parts` a number from 0 to 1 (`overlong`
+    """What a completion earns in training: the weighted sum of these, each but `spans` a number from 0 to 1 (`overlong`
     from -1 to 0) for the whole completion."""
 
     answers: float = Field(1.0, ge=0)
@@ -247,11 +247,11 @@ class RewardConfig(Section):
     """Weight of legibility: the share of four-word sequences that were not written before."""
     fluency: float = Field(0.0, ge=0)
     """Weight of legibility: the geometric mean probability of the tokens for the model before GRPO."""
-    parts: float = Field(0.0, ge=0)
-    """Weight of the parts of a completion, each compared with those at its place in the other completions and credited
-    to its own tokens: lines of a program that say what a clue says, sentences of reasoning that are derived from few
-    clues and what was derived before. Beside what the whole completion earns, where the standard deviation of that is
-    1."""
+    spans: float = Field(0.0, ge=0)
+    """Weight of single spans of a completion, each compared with those at its place in the other completions and
+    credited to its own tokens: lines of a program that say what a clue says, sentences of reasoning that are derived
+    from few clues and what was derived before. Beside what the whole completion earns, where the standard deviation of
+    that is 1."""
 
 
 class SamplingConfig(Section):
@@ -365,7 +365,7 @@ class RunConfig(Section):
     """One training run. The keys of a recipe."""
 
     name: str = "run"
-    """Name of the run; its folder is made of it."""
+    """Name of the run; its folder is made of it. A recipe without one is called as its file."""
     mode: Mode = "program"
     """How the model is asked: `answer`, `reason` or `program`."""
     seed: int = Field(0, ge=0)
@@ -405,8 +405,8 @@ class RunConfig(Section):
             raise ValueError("sampling.constrain is for modes program and answer: reasoning has no grammar")
         if self.sampling.until == "answers" and self.mode == "program":
             raise ValueError("sampling.until answers is for modes answer and reason; leave it out in mode program")
-        if grpo.loss == "gspo" and reward.parts > 0:
-            raise ValueError("grpo.loss gspo has one ratio and one advantage for a completion; set reward.parts to 0")
+        if grpo.loss == "gspo" and reward.spans > 0:
+            raise ValueError("grpo.loss gspo has one ratio and one advantage for a completion; set reward.spans to 0")
         if grpo.loss == "gspo" and grpo.correction > 0:
             raise ValueError(
                 "grpo.loss gspo has one ratio for a completion, grpo.correction a weight for each token; set it to 0"
@@ -448,7 +448,7 @@ class RunConfig(Section):
             raise ValueError(
                 "puzzles.enter is a curriculum by success, begins and ends one by schedule; take one of them"
             )
-        settings = ("length_target", "overlong_tokens", *(("parts",) if self.mode == "answer" else ()))
+        settings = ("length_target", "overlong_tokens", *(("spans",) if self.mode == "answer" else ()))
         if not any(getattr(reward, name) for name in RewardConfig.model_fields if name not in settings):
             raise ValueError(f"reward has no weight above 0 that mode {self.mode} can earn; set reward.answers")
         if self.optimizer.kind == "muon" and self.weights.lora_rank:
@@ -466,4 +466,4 @@ class RunConfig(Section):
 
 def demo_config() -> RunConfig:
     """What `sleuth demo` runs; recipes/demo.toml says the same."""
-    return RunConfig(name="demo", reward=RewardConfig(parts=1.0))
+    return RunConfig(name="demo", reward=RewardConfig(spans=1.0))

@@ -1,4 +1,8 @@
-"""Recipes: files of keys, and keys on the command line, read as a configuration, each key with its documentation."""
+"""Recipes: files of keys, and keys on the command line, read as a configuration, each key with its documentation.
+
+A recipe may extend another (`extends = "demo.toml"`, seen from its own file): tables are merged key by key, lists of
+tables are replaced whole. A recipe with stages is a pipeline (`sleuth.pipeline`).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,12 @@ from pydantic import ValidationError
 
 from sleuth.config import RunConfig, Section, SourceConfig
 from sleuth.errors import UserError, nearest
+from sleuth.progress import say
 
+EXTENDS, STAGE = "extends", "stage"
+"""Keys of a file that are none of a configuration."""
+RENAMED: dict[str, str] = {"reward.parts": "reward.spans"}
+"""Old key to its name now; old ones are read for one version."""
 NOT_IN_TRAINING = (
     "is for sleuth eval and ask, not for training: a token that it leaves out has no probability for the sampler but "
     "one for the trainer, which would bias the ratio of GRPO"
@@ -58,20 +67,88 @@ def keys(section: type[Section] = RunConfig, prefix: str = "") -> Iterator[tuple
 
 
 def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> RunConfig:
-    """Reads a recipe and sets the overrides (`{"grpo.steps": "20"}`) on top of it.
+    """Reads a recipe and sets the overrides (`{"grpo.steps": "20"}`) on top of it. A recipe that does not name itself
+    is called as its file.
 
     Raises `UserError`, naming file, key and remedy, if the file can't be read, a key is unknown or a value is not of
-    its type.
+    its type, and for a recipe with stages, which is several runs.
     """
+    if has_stages(path):
+        raise UserError(f"{path} has stages, each a run of its own; train it with sleuth train {path}")
+    return parse_config(with_overrides(read_recipe(path), overrides or {}), str(path))
+
+
+def has_stages(path: Path) -> bool:
+    """Whether a recipe is a pipeline. Raises `UserError` as `read_recipe` does."""
+    return any(STAGE in _read_file(file) for file in _chain(path))
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """The plain data of a recipe, on top of what it extends. Raises `UserError` for a file that can't be read, and for
+    one that extends itself, however far around."""
+    data: dict[str, Any] = {}
+    for file in reversed(_chain(path)):
+        own = current_names(_read_file(file), str(file), told=True)
+        own.pop(EXTENDS, None)
+        data = merged(data, {"name": file.stem} | own)
+    return data
+
+
+def _chain(path: Path) -> list[Path]:
+    """The file, what it extends, what that extends, and so on."""
+    chain = [path]
+    while (parent := _read_file(chain[-1]).get(EXTENDS)) is not None:
+        if not isinstance(parent, str):
+            raise UserError(f'{chain[-1]}: {EXTENDS} names one other recipe, as in {EXTENDS} = "demo.toml"')
+        file = chain[-1].parent / parent
+        if not file.is_file():
+            raise UserError(f"{chain[-1]}: {EXTENDS} {parent!r}, but there is no file {file}")
+        if any(file.samefile(other) for other in chain):
+            raise UserError(f"{chain[-1]}: {EXTENDS} {parent!r}, which extends this recipe; leave one of the two out")
+        chain.append(file)
+    return chain
+
+
+def _read_file(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such recipe; the shipped ones are in recipes/") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder; name a recipe file (.toml)") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a TOML file: {error}") from None
-    return parse_config(with_overrides(data, overrides or {}), str(path))
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """The second on top of the first: tables key by key, anything else whole."""
+    return {
+        key: merged(below[key], above[key])
+        if isinstance(below.get(key), Mapping) and isinstance(above.get(key), Mapping)
+        else above.get(key, below.get(key))
+        for key in {**below, **above}
+    }
+
+
+def current_names(data: Mapping[str, Any], source: str, told: bool) -> dict[str, Any]:
+    """Plain data with old keys under the names they have now, in stages, too; `told`: a line says so. Raises
+    `UserError` where both names are given."""
+    data = merged({}, data)
+    for old, new in RENAMED.items():
+        section, _, last = old.rpartition(".")
+        if isinstance(table := data.get(section), dict) and last in table:
+            wanted = new.rpartition(".")[2]
+            if wanted in table:
+                raise UserError(f"{source}: {old} is the old name of {new}, which is given, too; leave {old} out")
+            if told:
+                say(f"{source}: {old} is called {new} now; the old name is read for one more version")
+            data[section] = {wanted if key == last else key: value for key, value in table.items()}
+    if isinstance(stages := data.get(STAGE), dict):
+        data[STAGE] = {
+            name: current_names(table, f"{source}, stage {name}", told) if isinstance(table, dict) else table
+            for name, table in stages.items()
+        }
+    return data
 
 
 def with_overrides(data: dict[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
@@ -107,6 +184,9 @@ def _unknown(dotted: str) -> str:
 
 def _set(data: dict[str, Any], dotted: str, value: str) -> None:
     types = {name: shown for name, shown, *_ in keys()}
+    if dotted in RENAMED:
+        say(f"--{dotted} is called --{RENAMED[dotted]} now; the old name is read for one more version")
+        dotted = RENAMED[dotted]
     if dotted not in types:
         raise UserError(f"--{dotted}: {_unknown(dotted)}")
     *sections, last = dotted.split(".")
@@ -134,6 +214,7 @@ def _values(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def parse_config(data: Mapping[str, Any], source: str) -> RunConfig:
     """Plain data as a configuration; `source` names it in errors (`UserError`)."""
+    data = current_names(data, source, told=False)
     types = {name: shown for name, shown, *_ in keys()}
     for dotted, value in _values(data):
         if isinstance(value, bool) and types.get(dotted, "bool") != "bool":

@@ -223,7 +223,7 @@ def test_parts_are_credited_to_their_own_tokens() -> None:
     def ends(rollout: Rollout) -> list[int]:
         return list(range(1, len(rollout.tokens) + 1))
 
-    model, config = tiny_llama(), _config(reward={"parts": 2.0}, grpo={"steps": 25})
+    model, config = tiny_llama(), _config(reward={"spans": 2.0}, grpo={"steps": 25})
     record = _grpo(config, model, tasks=tasks, ends=ends)
     for group in record.groups[1]:
         values = [[float(part.verdict == "right") for part in one.parts] for one in _scores(group)]

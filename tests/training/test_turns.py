@@ -158,7 +158,7 @@ def test_parts_are_compared_within_their_turn() -> None:
         conversation(2, 3, score=judged(RIGHT, "wrong"), failed=judged(NONE, "right"), sample=1),
         conversation(2, 3, score=judged(RIGHT, "right"), failed=judged(NONE, "wrong"), sample=2),
     ]
-    settings = config(reward={"parts": 2.0, "answers": 1e-9})
+    settings = config(reward={"spans": 2.0, "answers": 1e-9})
     found = group_of(group, settings, ends=lambda rollout: range(1, len(rollout.tokens) + 1)).token_advantages
     third = 2 / 3  # weight 2 times 1 − 2/3
     wanted = [[third, 0], [third, 0, -1.0, 0, 0], [-2 * third, 0, 1.0, 0, 0]]

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from sleuth.cli.app import app
 from sleuth.errors import UserError
-from sleuth.recipes import keys, load_recipe, parse_overrides
+from sleuth.recipes import has_stages, keys, load_recipe, parse_overrides
 
 KEY_TABLE = "Keys of a recipe, each also an option here:\n\n" + "\n\n".join(
     f"`--{name}` ({kind}, default {default}): {text}" for name, kind, default, text in keys()
@@ -23,6 +23,7 @@ def train(
     *key_values: Annotated[str, Parameter(allow_leading_hyphen=True)],
     out: Path | None = None,
     resume: Path | None = None,
+    stage: str | None = None,
     device: str | None = None,
 ) -> None:
     """Train a model: warm start, GRPO (Group Relative Policy Optimization), evaluations, report.
@@ -36,21 +37,28 @@ def train(
     out
         Folder of the run; by default runs/NAME.
     resume
-        Folder of a stopped run to resume.
+        Folder of a stopped run to resume. A recipe with stages resumes by its own command.
+    stage
+        Of a recipe with stages: stop after this one. Only the stages it needs are run.
     device
         Short for `--model.device`.
     """
-    from sleuth.commands import resume_run, start_run
+    from sleuth.commands import resume_run, run_pipeline, start_run
 
     if resume is not None:
-        if recipe is not None or key_values or out is not None or device is not None:
+        if recipe is not None or key_values or out is not None or stage is not None or device is not None:
             raise UserError("--resume takes the run's own settings; give it alone")
         resume_run(resume)
         return
     if recipe is None:
         raise UserError("name a recipe, e.g. sleuth train recipes/demo.toml, or a run to resume: --resume RUN")
-    overrides = parse_overrides(key_values)
-    config = load_recipe(recipe, overrides if device is None else overrides | {"model.device": device})
+    overrides = parse_overrides(key_values) | ({} if device is None else {"model.device": device})
+    if has_stages(recipe):
+        run_pipeline(recipe, overrides, out, stage)
+        return
+    if stage is not None:
+        raise UserError(f"--stage {stage}: {recipe} has no stages; leave it out")
+    config = load_recipe(recipe, overrides)
     start_run(config, out or Path("runs") / config.name)
 
 

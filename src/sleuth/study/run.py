@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from operator import attrgetter
 from pathlib import Path
 
 from sleuth.config import GrpoConfig, RewardConfig, RunConfig
 from sleuth.errors import UserError
 from sleuth.progress import say
-from sleuth.recipes import keys
 from sleuth.runs.directory import RunDirectory
 from sleuth.study.read import Study
 from sleuth.study.table import write_table
 from sleuth.training.preflight import start, start_from
-from sleuth.training.run import finished, train
+from sleuth.training.run import finished, train_to_end
 
 POWER_Z = 1.96 + 0.84
 """A difference is found in 80 % of studies if it is so many standard errors (two-sided, 5 %)."""
@@ -71,30 +69,13 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
 
 def _made(config: RunConfig, path: Path, warm: RunDirectory | None = None) -> RunDirectory:
     """The run, trained to its end. Raises `UserError` for one that is there with other settings."""
-    if (path / "config.json").exists():
-        found = RunDirectory.open(path)
-    elif warm is not None:
-        found = start_from(warm, "last", path, config, config.model_dump(include={"grpo", "reward"}))
-    else:
-        found = start(config, path)
-    if other := _differing(found.config, config):
-        raise UserError(f"{path} was made with another {other}; set it back, or name another folder with --out")
-    if not finished(found):
-        train(found)
-    return found
 
+    def begin() -> RunDirectory:
+        if warm is None:
+            return start(config, path)
+        return start_from(warm, "last", path, config, config.model_dump(include={"grpo", "reward"}))
 
-INDIFFERENT = (
-    *("model.device", "model.dtype", "model.threads", "sampling.rows", "optimizer.micro_batch_tokens"),
-    "checkpoint.",
-)
-"""Keys, or beginnings of keys, that a run's start fills in, or that make no difference to its results."""
-
-
-def _differing(one: RunConfig, other: RunConfig) -> str:
-    """The first key that sets two runs apart, or an empty text."""
-    names = (name for name, *_ in keys() if not name.startswith(INDIFFERENT))
-    return next((name for name in names if attrgetter(name)(one) != attrgetter(name)(other)), "")
+    return train_to_end(config, path, begin)
 
 
 def warm_start(config: RunConfig) -> RunConfig:

@@ -223,7 +223,7 @@ def _token_advantages(
     Parts are compared within a turn: first completions with first ones, second with second ones.
     """
     by_token = [[one] * conversation.length for conversation, one in zip(conversations, advantages, strict=True)]
-    if config.reward.parts == 0:
+    if config.reward.spans == 0:
         return by_token
     assert ends is not None
     starts = [0] * len(conversations)
@@ -236,7 +236,7 @@ def _token_advantages(
         for number, parts_K, own_K in zip(numbers, parts_GK, advantages_GK, strict=True):
             rollout = conversations[number].rollouts[turn]
             if any(own_K):
-                credit = [(part, config.reward.parts * value) for (part, _), value in zip(parts_K, own_K, strict=True)]
+                credit = [(part, config.reward.spans * value) for (part, _), value in zip(parts_K, own_K, strict=True)]
                 _add_credit(by_token[number], starts[number], ends(rollout), credit)
             starts[number] += len(rollout.tokens)
     return by_token

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sleuth.config import RunConfig
 from sleuth.policy.machine import LARGE, SMALL, SMALL_COUNT, rounds_s
@@ -15,9 +16,23 @@ TRAINING_SHARE, SAMPLING_SHARE = 0.6, 0.5
 (benchmarks/efficiency.py)."""
 
 
-def estimate(config: RunConfig, parameters: int, lengths: Lengths, rate: float, free: int) -> list[str]:
-    """Lines for people: tokens, updates, expected time and disk. `config` is settled; parameters: the model's; lengths
-    of a prompt and of a warm-start completion; rate: operations a second (`measured_rate`); free: bytes of the disk."""
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run will take, about."""
+
+    sampled_tokens: int
+    """New tokens of a GRPO step."""
+    step_s: float
+    """Seconds of a GRPO step."""
+    total_s: float
+    """Seconds of the whole run, evaluations included."""
+    disk_bytes: int
+    """At most."""
+
+
+def expected(config: RunConfig, parameters: int, lengths: Lengths, rate: float) -> Cost:
+    """`config` is settled; parameters: the model's; lengths of a prompt and of a warm-start completion; rate:
+    operations a second (`measured_rate`)."""
     sft, grpo, new = config.sft, config.grpo, config.sampling.max_new_tokens
     target = min(new, lengths.target) if sft.examples else new
     shown = min(sft.batch_size, sft.examples) * (lengths.prompt + target)
@@ -29,25 +44,35 @@ def estimate(config: RunConfig, parameters: int, lengths: Lengths, rate: float, 
     if config.eval.every:
         evaluated += (1 + grpo.steps // config.eval.every) * config.eval.every_count
     eval_s = evaluated * 2 * parameters * (lengths.prompt + target) / (rate * SAMPLING_SHARE)
-    total_s = sft_s + grpo.steps * step_s + eval_s
+    return Cost(sampled, step_s, sft_s + grpo.steps * step_s + eval_s, _disk_bytes(config, parameters))
+
+
+def estimate(config: RunConfig, parameters: int, lengths: Lengths, rate: float, free: int) -> list[str]:
+    """Lines for people: tokens, updates, expected time and disk (`expected`); free: bytes of the disk."""
+    cost, grpo = expected(config, parameters, lengths, rate), config.grpo
     lines = []
     if grpo.steps:
+        most = grpo.puzzles_per_step * grpo.samples * config.sampling.max_new_tokens * (1 + grpo.retries)
         lines.append(
-            f"a GRPO step: {grpo.puzzles_per_step} x {grpo.samples} completions, about {sampled} new tokens (at most "
-            f"{grpo.puzzles_per_step * grpo.samples * new * (1 + grpo.retries)}), {grpo.updates_per_batch} update"
-            f"{'s' if grpo.updates_per_batch > 1 else ''} a batch, about {step_s:.0f} s"
-            + (" without second turns" if grpo.retries else "")
+            f"a GRPO step: {grpo.puzzles_per_step} x {grpo.samples} completions, about {cost.sampled_tokens} new "
+            f"tokens (at most {most}), {grpo.updates_per_batch} update{'s' if grpo.updates_per_batch > 1 else ''} a "
+            f"batch, about {cost.step_s:.0f} s" + (" without second turns" if grpo.retries else "")
         )
-    needed = _disk_bytes(config, parameters)
     lines.append(
-        f"expected time: about {clock(total_s)}, by the machine's rate now; disk: at most about {needed / GB:.1f} GB"
+        f"expected time: about {clock(cost.total_s)}, by the machine's rate now; disk: at most about "
+        f"{cost.disk_bytes / GB:.1f} GB"
     )
-    if free < needed:
-        lines.append(
-            f"the disk has {free / GB:.1f} GB free: free some, or keep fewer checkpoints (checkpoint.keep, "
-            "checkpoint.keep_every); a run that finds it full stops and can be resumed"
-        )
+    if free < cost.disk_bytes:
+        lines.append(short_of_disk(free))
     return lines + [f"unusual: {remark}" for remark in unusual(config)]
+
+
+def short_of_disk(free: int) -> str:
+    """What to do where a disk with so many bytes free may not be enough."""
+    return (
+        f"the disk has {free / GB:.1f} GB free: free some, or keep fewer checkpoints (checkpoint.keep, "
+        "checkpoint.keep_every); a run that finds it full stops and can be resumed"
+    )
 
 
 def measured_rate(device: str, dtype: object) -> float:
@@ -84,8 +109,8 @@ def unusual(config: RunConfig) -> Iterator[str]:
             yield f"grpo.entropy {grpo.entropy:g} may outweigh the reward; 0.001 is common"
         if config.reward.answers == 0 and config.reward.strict == 0:
             yield "the reward does not ask for right answers (reward.answers and reward.strict are 0)"
-        if config.mode == "answer" and config.reward.parts:
-            yield f"reward.parts {config.reward.parts:g}: in mode answer completions have no parts, it earns nothing"
+        if config.mode == "answer" and config.reward.spans:
+            yield f"reward.spans {config.reward.spans:g}: mode answer has no lines or sentences, it earns nothing"
         if config.mode == "reason" and grpo.truncated == "keep" and sampling.max_new_tokens < 64:
             yield f"sampling.max_new_tokens {sampling.max_new_tokens} is short for mode reason"
     if config.sft.examples == 0 and config.model.name == "smollm2-135m":

@@ -56,12 +56,12 @@ def train_grpo(
     them; then come `on_step(step, metrics, timings, groups)`; every `config.eval.every` steps, before the first and
     after the last, `evaluate(step)`; every `config.checkpoint.every` steps, after the last, and on Ctrl-C between
     steps, `save(step)`. `reference` is the model as it was before step 1, needed if `config.grpo.kl` or
-    `config.reward.fluency` is above 0; `ends` places parts of completions, needed if `config.reward.parts` is;
+    `config.reward.fluency` is above 0; `ends` places parts of completions, needed if `config.reward.spans` is;
     `constraint` knows what grammars allow of the policy's tokens, needed if `config.sampling.constrain` is on.
     """
     grpo = config.grpo
     assert reference is not None or not config.needs_reference
-    assert ends is not None or config.reward.parts == 0
+    assert ends is not None or config.reward.spans == 0
     assert (constraint is not None) == config.sampling.constrain
     if start_step == 0 and config.eval.every:
         evaluate(0)

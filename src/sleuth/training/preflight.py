@@ -25,7 +25,7 @@ from sleuth.runs.fork import branch, origin
 from sleuth.runs.mirrors import check_mirrors
 from sleuth.training import checkpoints
 from sleuth.training.curriculum import spec_of
-from sleuth.training.estimate import estimate, measured_rate
+from sleuth.training.estimate import Cost, estimate, expected, measured_rate
 from sleuth.training.examples import read_examples
 from sleuth.training.lowrank import trained
 from sleuth.training.memory import Lengths, fitted
@@ -65,6 +65,28 @@ def start_from(
     config = _checked(config)
     name = str(parent.path / INITIAL) if config.model.kind == "nano" else config.model.name
     return branch(parent, source, path, _outlined(config, path, *load_shape(name, _dtype(config))), changed)
+
+
+Shape = tuple[Any, Any]
+"""A model, of which the shape counts, and its tokenizer."""
+
+
+def shape_of(config: RunConfig) -> Shape:
+    """The shape that a run begins with. Raises `UserError` for a model that is not to be had."""
+    return nano.make(config) if config.model.kind == "nano" else load_shape(config.model.name, _dtype(settled(config)))
+
+
+def cost_of(config: RunConfig, shape: Shape) -> Cost:
+    """What a run would take that begins with such a model, checked as `start` does, but nothing is said or made.
+    Raises `UserError` as `start` does."""
+    model, tokenizer = shape
+    config = _checked(config)
+    trained({name: parameter.shape for name, parameter in model.named_parameters()}, config.weights)
+    dress(tokenizer, config)
+    lengths = _lengths(config, tokenizer)
+    config, _ = fitted(config, model, lengths)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return expected(config, parameters, lengths, measured_rate(config.model.device, _dtype(config)))
 
 
 def settled(config: RunConfig) -> RunConfig:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from sleuth.config import RunConfig
 from sleuth.datasets.make import make_slots
+from sleuth.errors import UserError
 from sleuth.evaluation.evaluate import (
     completion,
     conversations,
@@ -44,6 +45,7 @@ from sleuth.puzzles.puzzle import Puzzle
 from sleuth.runs.directory import INITIAL, REFERENCE, Phase, RunDirectory
 from sleuth.runs.mirrors import Mirrors
 from sleuth.runs.rows import EvaluationRow, RolloutRow
+from sleuth.runs.settings import change
 from sleuth.training import checkpoints
 from sleuth.training.alarms import alarms
 from sleuth.training.batch import ScoredGroup, Task, by_prompt
@@ -79,6 +81,19 @@ def train(run: RunDirectory) -> None:
             training.finish()
         finally:
             training.mirrors.close()
+
+
+def train_to_end(config: RunConfig, path: Path, begin: Callable[[], RunDirectory]) -> RunDirectory:
+    """The finished run with these settings in the folder `path`: what is there goes on, else `begin` makes it.
+
+    Raises `UserError` for a run that is there with other settings, and as `train` does.
+    """
+    run = RunDirectory.open(path) if (path / "config.json").exists() else begin()
+    if changed := change(run.config, config):
+        raise UserError(f"{path} was made with {changed}; set it back, or name another folder with --out")
+    if not finished(run):
+        train(run)
+    return run
 
 
 def finished(run: RunDirectory) -> bool:

@@ -97,7 +97,7 @@ def test_no_two_statements_have_the_same_sentence(name: str, style: str) -> None
 
 @pytest.mark.parametrize("style", [wording.VARIED, "witness"])
 def test_a_model_can_learn_the_words_without_a_sentence_of_2025(style: str) -> None:
-    """What recipes/varied.toml trains on: no wording of 2025's, not where there is but one time, either."""
+    """What recipes/translate-varied.toml trains on: no wording of 2025's, not where there is but one time, either."""
 
     def without_time(template: str) -> str:
         return re.sub(r"\{\d:(when|opening)\}", "", template)
