@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from sleuth.grading.choices import read_value
 from sleuth.grading.grade import grade
 from sleuth.grading.normalise import clean
+from sleuth.puzzles.answer_grid import write_answers
 from sleuth.puzzles.explain import explain, tell
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_family, get_task
@@ -69,7 +70,7 @@ def play(puzzle: Puzzle, read: Callable[[str], str], write: Callable[[str], None
 
 
 def _verdict(puzzle: Puzzle, solution: str, given: dict[str, str], used: int, write: Callable[[str], None]) -> bool:
-    score = grade(puzzle, "\n".join(f"{letter}. {line}" for letter, line in given.items()))
+    score = grade(puzzle, write_answers(puzzle, given))
     write("")
     for letter, answer in puzzle.answers.items():
         if score.right[letter]:

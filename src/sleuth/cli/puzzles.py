@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from sleuth.cli.app import app
 from sleuth.config import Goal, Names, Telling
@@ -108,7 +111,7 @@ def show(file: Path, /, *, number: int = 0, solution: bool = False) -> None:
 
 
 @app.command
-def solve(file: str = "-", /) -> None:
+def solve(file: Annotated[str, Parameter(allow_leading_hyphen=True)] = "-", /) -> None:
     """Answer the text of a puzzle with the solver.
 
     Parameters
@@ -233,20 +236,22 @@ def import_command(source: str, file: Path, /, *, out: Path) -> None:
     Parameters
     ----------
     source
-        `temporal-clue`: the format of 2025, a JSON list of objects with num_clues, prompt and solution.
+        `temporal-clue`: the format of 2025, a JSON list of objects with num_clues, prompt and solution; `zebralogic`: a
+        JSON list of objects with id, size and puzzle, to which the solver gives the answers.
     file
         File to read.
     out
         File to write: .jsonl or .parquet.
     """
+    from sleuth.datasets import original, zebralogic
     from sleuth.datasets.files import check_suffix, write_puzzles
-    from sleuth.datasets.original import FAMILY, import_original
     from sleuth.errors import nearest
 
-    if source != FAMILY:
-        raise UserError(f"unknown source {source!r}; {nearest(source, [FAMILY])}")
+    importers = {original.FAMILY: original.import_original, zebralogic.SOURCE: zebralogic.import_zebralogic}
+    if source not in importers:
+        raise UserError(f"unknown source {source!r}; {nearest(source, list(importers))}")
     check_suffix(out)
-    puzzles = import_original(file)
+    puzzles = importers[source](file)
     write_puzzles(out, puzzles)
     say(f"{len(puzzles)} puzzles in {out}")
 

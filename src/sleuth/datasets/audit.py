@@ -90,7 +90,7 @@ def _wrong_questions(puzzle: Puzzle, family: Family[Any, Any], page: PageText, w
         answer = "no single one" if choice is None else family.answer_text(page.case, choice)
         if answer != puzzle.answers[letter]:
             yield f"question {letter}: the answer is {answer}, stored is {puzzle.answers[letter]}"
-        if choice is not None and question.fill(choice) in stated:
+        if not page.whole and choice is not None and question.fill(choice) in stated:
             yield f"question {letter} is answered by a clue outright"
 
 

@@ -14,6 +14,7 @@ from sleuth.grading.program import run_program, solve_statements
 from sleuth.grading.reading import read_puzzle
 from sleuth.grading.spans import line_spans, sentence_spans
 from sleuth.grading.strict_format import read_strictly
+from sleuth.puzzles.answer_grid import example, is_grid, read_grid, write_answers
 from sleuth.puzzles.family import Family
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_of
@@ -28,6 +29,12 @@ INSTRUCTIONS: Mapping[Mode, str] = {
     "program": "Write each clue as a formal statement, one a line. Write nothing else.",
 }
 """The warm start teaches the rest of the format."""
+GRID_INSTRUCTIONS: Mapping[Mode, str] = {
+    "answer": "Answer with one JSON object, and write nothing else: {}",
+    "reason": "Think step by step. Then answer with one JSON object: {}",
+    "program": INSTRUCTIONS["program"],
+}
+"""For puzzles that ask for a grid; with what it looks like."""
 
 
 class Deduction(Task):
@@ -76,6 +83,9 @@ class Deduction(Task):
         return make_puzzle(self.id, key.level, key.split, key.seed, key.index, key.style, key.attempt, key.names)
 
     def ask(self, puzzle: Puzzle, mode: Mode) -> Prompt:
+        if is_grid(puzzle):
+            written = functools.partial(grammar, puzzle, mode) if mode == "program" else None
+            return Prompt(GRID_INSTRUCTIONS[mode].format(example(puzzle.questions)), puzzle.prompt, None, written)
         answered = None if mode == "program" else functools.partial(answers_all, questions=puzzle.questions)
         written = functools.partial(grammar, puzzle, mode) if mode in self.grammar_modes else None
         return Prompt(INSTRUCTIONS[mode], puzzle.prompt, answered, written)
@@ -92,11 +102,11 @@ class Deduction(Task):
                 return failed(puzzle, Outcome.TRUNCATED if cut else execution.outcome, execution.detail, parts)
             return _scored(puzzle, dict(execution.answers), parts)
         parts = sentence_spans(puzzle, completion) if mode == "reason" else ()
-        read = read_strictly if strict_format else read_answers
+        read = read_grid if is_grid(puzzle) else read_strictly if strict_format else read_answers
         answers = read(completion, puzzle.questions)
         if answers is None:
             outcome = Outcome.TRUNCATED if truncated else Outcome.UNREADABLE
-            return failed(puzzle, outcome, "no answer block", parts)
+            return failed(puzzle, outcome, "no answer grid" if is_grid(puzzle) else "no answer block", parts)
         return _scored(puzzle, answers, parts)
 
     def isolated(self, mode: Mode) -> bool:
@@ -106,12 +116,12 @@ class Deduction(Task):
         return gold_of(puzzle, mode, telling)
 
     def guess(self, puzzle: Puzzle, rng: Random, others: Sequence[Puzzle]) -> str:
-        return "\n".join(f"{question.letter}. {rng.choice(question.choices)}" for question in puzzle.questions)
+        return write_answers(puzzle, {question.letter: rng.choice(question.choices) for question in puzzle.questions})
 
     def solve(self, puzzle: Puzzle) -> str:
         reading = read_puzzle(puzzle)
         execution = solve_statements(reading, list(reading.page.clues))
-        return "\n".join(f"{letter}. {answer}" for letter, answer in execution.answers.items())
+        return write_answers(puzzle, {letter: answer for letter, answer in execution.answers.items() if answer})
 
     def show(self, puzzle: Puzzle, solution: bool) -> str:
         page = self._family.read_page(puzzle.prompt)

@@ -85,6 +85,8 @@ class PageText:
     """The question's letters."""
     style: str = ""
     """The style that the page is in, where that one stands apart."""
+    whole: bool = False
+    """Whether the whole world is asked for, and so also what clues state outright."""
 
 
 ClueSampler = Callable[[World], tuple[Statement, Formula]]

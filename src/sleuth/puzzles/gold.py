@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from sleuth.config import Mode, Telling
+from sleuth.puzzles.answer_grid import write_answers
 from sleuth.puzzles.family import PageText
 from sleuth.puzzles.formal import spaced
 from sleuth.puzzles.puzzle import Puzzle
@@ -23,7 +24,7 @@ def gold_of(puzzle: Puzzle, mode: Mode, telling: Telling = "short", page: PageTe
         page = family.read_page(puzzle.prompt) if page is None else page
         language = family.formal(page.case)
         return spaced("\n".join(language.write(clue) for clue in page.clues))
-    answers = "\n".join(f"{letter}. {answer}" for letter, answer in puzzle.answers.items())
+    answers = write_answers(puzzle, puzzle.answers)
     if mode == "answer":
         return answers
     return "\n".join([*reasoning(puzzle, telling, page), answers])

@@ -10,13 +10,14 @@ from functools import lru_cache
 from random import Random
 from typing import Any, ClassVar
 
+from sleuth.errors import UserError
 from sleuth.logic.formulas import World
 from sleuth.puzzles.family import ClueSampler, Family, PageText
 from sleuth.puzzles.formal import FormalLexicon
 from sleuth.puzzles.page_reader import clue_lines
 from sleuth.puzzles.prose import Grammar, Lexicon
 from sleuth.puzzles.statements import Ref, Statement
-from sleuth.puzzles.zebra import clue_sampler, page, sampler, wording
+from sleuth.puzzles.zebra import clue_sampler, page, sampler, wording, zebralogic
 from sleuth.puzzles.zebra.case import Case
 from sleuth.puzzles.zebra.themes import THEMES
 from sleuth.puzzles.zebra.theory import Shape, ZebraTheory
@@ -128,7 +129,7 @@ class Zebra(Family[Case, ZebraTheory]):
         raise AssertionError(question)
 
     def answer_text(self, case: Case, choice: Ref) -> str:
-        return case.name(choice)
+        return case.answer(choice)
 
     def fact(self, theory: ZebraTheory, index: int, value: int) -> Statement:
         return Statement("at", (Ref("value", index), Ref("house", value)))
@@ -161,16 +162,18 @@ class Zebra(Family[Case, ZebraTheory]):
         return {"houses": case.shape.houses, "attributes": case.shape.attributes}
 
     def write_page(self, case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
+        if case.place == zebralogic.PLACE:
+            raise UserError("puzzles of ZebraLogic are read, but no pages are written of them")
         return page.write(case, clues, questions, style)
 
     def clue_lines(self, text: str) -> Sequence[int]:
-        return clue_lines(text, page.LAYOUT)
+        return zebralogic.clue_lines(text) if zebralogic.recognises(text) else clue_lines(text, page.LAYOUT)
 
     def read_page(self, text: str) -> PageText:
-        return page.read(text)
+        return zebralogic.read(text) if zebralogic.recognises(text) else page.read(text)
 
     def recognises(self, text: str) -> bool:
-        return page.recognises(text)
+        return page.recognises(text) or zebralogic.recognises(text)
 
     def board(self, case: Case, world: World | None) -> str:
         return page.draw_board(case, world)

@@ -25,6 +25,8 @@ class Case:
     """Names by attribute, as many for each as there are houses."""
     title: str = ""
     story: str = ""
+    shown: tuple[tuple[str, ...], ...] = ()
+    """Values as answers give them, where that is another name: two attributes may have the same."""
 
     def __post_init__(self) -> None:
         if not self.attributes or len(self.attributes) != len(self.values):
@@ -58,3 +60,10 @@ class Case:
             case "house":
                 return str(ref.index + 1)
         raise AssertionError(ref)
+
+    def answer(self, ref: Ref) -> str:
+        """As `name`, but as answers give it."""
+        if ref.sort == "value" and self.shown:
+            attribute, number = divmod(ref.index, self.shape.houses)
+            return self.shown[attribute][number]
+        return self.name(ref)

@@ -107,7 +107,7 @@ def _read_case(page: Page) -> Case:
 def draw_board(case: Case, world: World | None) -> str:
     """Houses by attributes as a table, empty or filled."""
     houses = range(case.shape.houses)
-    rows = [[wording.PLACES[case.place].singular.capitalize(), *(case.name(Ref("house", house)) for house in houses)]]
+    rows = [[wording.place_of(case).singular.capitalize(), *(case.name(Ref("house", house)) for house in houses)]]
     for attribute, label in enumerate(case.attributes):
         first = attribute * len(houses)
         cells = [""] * len(houses)

@@ -169,12 +169,29 @@ ATTRIBUTES = {
 }
 
 
+HOUSE = Place("house", "houses", "in")
+"""What is spoken of where the place is none of `PLACES`."""
+
+
+def place_of(case: Case) -> Place:
+    """What a case calls its houses."""
+    return PLACES.get(case.place, HOUSE)
+
+
+def attribute_of(label: str) -> Attribute:
+    """How an attribute is worded: one of `ATTRIBUTES`, or by its label alone."""
+    if label in ATTRIBUTES:
+        return ATTRIBUTES[label]
+    whose = f"the one whose {label.lower()} is {{}}"
+    return Attribute(whose, f"is {whose}", f"is not {whose}", f"what is the {label.lower()} of")
+
+
 def lexicon(case: Case) -> Lexicon:
     """The words of a case, by gap type."""
-    place = PLACES[case.place]
+    place = place_of(case)
     houses = [Ref("house", i) for i in range(case.shape.houses)]
     where = {house: f"{place.preposition} {place.singular} {case.name(house)}" for house in houses}
-    wordings = [(Ref("attribute", i), label, ATTRIBUTES[label]) for i, label in enumerate(case.attributes)]
+    wordings = [(Ref("attribute", i), label, attribute_of(label)) for i, label in enumerate(case.attributes)]
     values = [
         (Ref("value", attribute.index * len(houses) + i), name, wording)
         for attribute, label, wording in wordings
