@@ -33,7 +33,7 @@ PREFIX = "reasoning-gym/"
 LETTER = "A"
 """Of the one question."""
 LEVEL = "default"
-_HASH_ORDER = "its items hang on the order of sets, which is another one in every process"
+_HASH_ORDER = "its items depend on the order of sets, which is another one in every process"
 LEFT_OUT = MappingProxyType(
     {
         "codeio": _HASH_ORDER,

@@ -87,7 +87,7 @@ class Sampling:
     """`answers`: a completion ends with the line that makes it `Request.answered`, too."""
     token_budget: int = 0
     """Once so many new tokens were drawn for a batch, no further group is begun; those begun are written to their end.
-    A group's being begun hangs on the groups before it and never on its own length, so no group is biased. 0: none."""
+    A group's being begun depends on the groups before it and never on its own length, so no group is biased. 0: none."""
     give_up: float | None = None
     """A completion ends when the mean log-probability (nats) of its last `GIVE_UP_TOKENS` tokens is below this."""
     stop: tuple[str, ...] = ()

@@ -96,7 +96,7 @@ def _same_suite(one: RunConfig, other: RunConfig) -> bool:
 
 
 def _asked(config: RunConfig) -> tuple[object, ...]:
-    """What an evaluation hangs on, beside the model."""
+    """What an evaluation depends on, beside the model."""
     sampling = config.sampling
     return (
         *(config.puzzles, config.eval.count, config.eval.seed, config.grpo.retries),

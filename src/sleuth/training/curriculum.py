@@ -1,7 +1,7 @@
 """Which puzzle is trained on when.
 
 Training counts its puzzles: number 0 … are shown in the warm start, those behind them are asked in GRPO. What puzzle a
-number is hangs on the recipe alone (`fixed`, `mixture` with its schedule) or, in a curriculum by success, also on how
+number is depends on the recipe alone (`fixed`, `mixture` with its schedule) or, in a curriculum by success, also on how
 the steps before went. That state is a few numbers, and goes into checkpoints.
 """
 

@@ -110,7 +110,7 @@ def _write_terse(case: Case, clues: Sequence[str], questions: Sequence[tuple[str
 
 
 def _write_varied(case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]]) -> str:
-    """The layout hangs on what is written, so the same puzzle has the same page."""
+    """The layout depends on what is written, so the same puzzle has the same page."""
     rng = Random("\n".join((case.victim, *clues)))
     label = {part: rng.choice(labels) for part, labels in LABELS.items()}
     mark = rng.choice(_MARKS[:-1])
