@@ -228,7 +228,7 @@ def test_play(puzzles: Path) -> None:
         (["train", str(DEMO), "--puzzles.family", "zebar"], "did you mean 'zebra'"),
         (["train", str(DEMO), "--sampling.top_p", "0.9"], "would bias the ratio"),
         (["train", str(DEMO), "--device", "gpu"], "unknown device 'gpu'"),
-        (["train", str(DEMO), "--device", "cuda:99"], "not to be had"),
+        (["train", str(DEMO), "--device", "cuda:99"], "not available"),
         (["train", "--resume", "missing", "--device", "cpu"], "the run's own settings"),
         (["eval", "--device", "gpu", "--count", "1"], "unknown device 'gpu'"),
         (["eval", "--count", "1", "--top-p", "0.9"], "without a temperature"),

@@ -34,7 +34,7 @@ Job = tuple[Future[list[Any]], bytes]
 def processes(workers: int) -> int:
     """How many processes `workers` asks for: 0 is all cores. Raises `UserError` below that."""
     if workers < 0:
-        raise UserError(f"--workers {workers}: 0 takes all cores, 1 or more so many processes")
+        raise UserError(f"--workers {workers}: 0 for one per core, or the number of processes")
     return workers or os.cpu_count() or 1
 
 

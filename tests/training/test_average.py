@@ -37,7 +37,7 @@ def test_what_has_no_mean_is_refused(tmp_path: Path) -> None:
     larger = str(tiny_folder(tmp_path / "larger", intermediate_size=64))
     with pytest.raises(UserError, match="other weights"):
         average([one, larger], tmp_path / "mean")
-    with pytest.raises(UserError, match="two or more"):
+    with pytest.raises(UserError, match="at least two"):
         average([one], tmp_path / "mean")
     with pytest.raises(UserError, match="there already"):
         average([one, one], tmp_path / "larger")

@@ -47,7 +47,7 @@ def train(
 
     if resume is not None:
         if recipe is not None or key_values or out is not None or stage is not None or device is not None:
-            raise UserError("--resume takes the run's own settings; give it alone")
+            raise UserError("--resume takes the run's own settings; leave out everything else")
         resume_run(resume)
         return
     if recipe is None:

@@ -49,7 +49,7 @@ class PuzzleSpec:
         check_style(task, self.style)
         check_names(task, self.names)
         if self.difficulty and task.family is None:
-            raise UserError(f"{self.family}: how hard a puzzle is, is told by its explanation, and this one has none")
+            raise UserError(f"{self.family}: difficulty comes from the explanation of a puzzle, and this one has none")
         if self.count < 1:
             raise UserError(f"--count {self.count}: ask for at least one puzzle")
 
@@ -87,7 +87,7 @@ def make_slots(slots: Sequence[Slot], workers: int = 0, different: bool = True) 
             if redraws > REDRAWS:
                 raise UserError(
                     f"{order.family} level {order.level}, split {order.split}: found {len(seen)} different puzzles and "
-                    f"then only doubles; ask for fewer (--count {len(seen)}) or for a higher level"
+                    f"then only duplicates; ask for fewer (--count {len(seen)}) or for a higher level"
                 )
             made = order.make(index, made.attempt + 1)
         seen.add(made.digest)

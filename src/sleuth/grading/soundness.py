@@ -137,7 +137,7 @@ class Judge:
         self._world = world
 
     def _start(self) -> None:
-        """A solver that knows nothing of earlier completions, so that no verdict depends on them, not even at a bound."""
+        """A solver that knows nothing of earlier completions, so no verdict depends on them, not even at a bound."""
         self._asked = self._asked_in_all = 0
         self._solver = WorldSolver(self._theory.cnf.copy())
         self._clues = [self._solver.add_optional(formula) for formula in self._formulas]

@@ -159,7 +159,7 @@ def make_task_puzzle(name: str, split: str, seed: int, index: int, attempt: int 
         answer = _answer(source.task, item)
         if (answer is None or read_answer(written(answer)) == answer) and _can_be_kept(item["metadata"]):
             return Made(_puzzle(source, item, answer, split, seed, index), form, number)
-    raise UserError(f"{name}: {MOST_DRAWS} draws brought no puzzle of split {split}; it has too few different ones")
+    raise UserError(f"{name}: {MOST_DRAWS} attempts gave no puzzle of split {split}; there are too few different ones")
 
 
 def _answer(task: str, item: dict[str, Any]) -> str | None:

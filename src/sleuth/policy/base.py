@@ -86,8 +86,8 @@ class Sampling:
     until: Until = "end"
     """`answers`: a completion ends with the line that makes it `Request.answered`, too."""
     token_budget: int = 0
-    """Once so many new tokens were drawn for a batch, no further group is begun; those begun are written to their end.
-    A group's being begun depends on the groups before it and never on its own length, so no group is biased. 0: none."""
+    """After sampling this many new tokens for a batch, start no further group and finish those that were started. 0: no
+    limit. Whether a group starts depends on the groups before it, never on its own length, so no group is biased."""
     give_up: float | None = None
     """A completion ends when the mean log-probability (nats) of its last `GIVE_UP_TOKENS` tokens is below this."""
     stop: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ class Sampling:
         if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
             raise UserError("temperature and top-k are 0 or more, top-p is above 0 and at most 1")
         if self.temperature == 0 and (self.top_k or self.top_p < 1):
-            raise UserError("top-k and top-p choose what is drawn from; without a temperature nothing is drawn")
+            raise UserError("top-k and top-p need a temperature above 0; without a temperature nothing is sampled")
 
 
 @dataclass(frozen=True, slots=True)

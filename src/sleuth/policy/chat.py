@@ -90,7 +90,7 @@ def _rendered(tokenizer: Any, messages: Sequence[Mapping[str, str]], begin: bool
     except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"The model's chat template cannot be rendered ({type(error).__name__}: {reason}); mend it in "
+            f"The model's chat template cannot be rendered ({type(error).__name__}: {reason}); fix it in "
             "tokenizer_config.json or chat_template.jinja, or use model.template plain."
         ) from error
     return text

@@ -26,7 +26,7 @@ def check_chunks(mode: Mode, most: int, retries: int, puzzles: Iterable[Puzzle])
     if most and mode != "program":
         raise UserError(f"--clues-at-a-time is for mode program: in mode {mode} no answer follows from a part")
     if most and retries:
-        raise UserError("--clues-at-a-time leaves no one to ask again: what is wrong shows in all parts together")
+        raise UserError("--clues-at-a-time and --retries exclude one another: errors show only in all parts together")
     if most and (without := next((one for one in puzzles if get_task(one.family).family is None), None)):
         raise UserError(f"--clues-at-a-time: {without.family} has no clues")
 

@@ -41,7 +41,7 @@ def choose_device(name: str) -> str:
     except RuntimeError:
         raise UserError(f"unknown device {name!r}; known: auto, cpu, cuda, cuda:1") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"device {name!r} is not to be had: CUDA sees {torch.cuda.device_count()} here; take cpu")
+        raise UserError(f"device {name!r} is not available: CUDA finds {torch.cuda.device_count()} here; use cpu")
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"device {name!r} is not supported; known: auto, cpu, cuda, cuda:1")
     return name

@@ -145,7 +145,7 @@ def _folder_of(name: str) -> Path:
     except (OSError, HfHubHTTPError, HFValidationError) as error:
         reason = str(error).strip().partition("\n")[0][:200]
         raise UserError(
-            f"The model {name!r} is neither a folder here nor to be had from Hugging Face ({reason}); "
+            f"The model {name!r} is neither a local folder nor available from Hugging Face ({reason}); "
             f"check the name and the connection, or use {SMOLLM2}."
         ) from error
 
@@ -156,7 +156,7 @@ def _check(folder: Path) -> _Files:
     if not safetensors and len(ggufs) == 1:
         return _Files([], ggufs[0])  # the file holds configuration and tokenizer too
     if len(ggufs) > 1 and not safetensors:
-        raise UserError(f"The folder {folder} holds {len(ggufs)} GGUF files; keep the one that is meant.")
+        raise UserError(f"The folder {folder} holds {len(ggufs)} GGUF files; keep only the right one.")
     if not safetensors:
         pickles = [*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.pth")]
         if pickles:

@@ -129,7 +129,7 @@ def get_family(name: str) -> Family[Any, Any]:
     family = found.family if isinstance(found, Task) else found
     if family is None:
         raise UserError(
-            f"{name} has no clues and rules: such puzzles are made, shown, asked, graded and trained on only"
+            f"{name} has no clues and rules: its puzzles can only be made, shown, asked, graded and trained on"
         )
     return family
 

@@ -266,7 +266,7 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise UserError(f"{path} is missing; the run is not whole") from None
+        raise UserError(f"{path} is missing; the run is incomplete") from None
     except ValueError as error:
         raise UserError(f"{path}: not a JSON file: {error}") from None
 

@@ -21,7 +21,7 @@ def average(models: Sequence[str], out: Path) -> None:
     Raises `UserError` for fewer than two, for models of different architecture or vocabulary, and where `out` exists.
     """
     if len(models) < 2:
-        raise UserError(f"{len(models)} model to average; name two or more")
+        raise UserError(f"{len(models)} model to average; name at least two")
     if out.exists():
         raise UserError(f"{out} is there already; give another folder with --out")
     mean = load_model(models[0], torch.float32, "cpu")

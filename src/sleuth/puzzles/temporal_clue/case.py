@@ -57,7 +57,7 @@ class Case:
         ):
             raise UserError("the numbers of suspects by motive do not add up to the suspects")
         if self.motive_counts is None and self.motives and len(self.motives) != len(self.suspects):
-            raise UserError("a motive each needs as many motives as suspects")
+            raise UserError("there must be as many motives as suspects")
 
     @cached_property
     def shape(self) -> Shape:
