@@ -8,6 +8,7 @@ import io
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from tools.reference import PAGES, REFERENCE
 
 from sleuth.cli import app
 from sleuth.config import RunConfig
-from sleuth.recipes import load_recipe, parse_config, parse_overrides, with_overrides
+from sleuth.pipeline.read import read_pipeline
+from sleuth.recipes import has_stages, load_recipe, parse_config, parse_overrides, with_overrides
 from sleuth.study.read import read_study
 from tests.puzzles.test_import import SMALL
 
@@ -60,6 +62,7 @@ def commands(document: Path) -> Iterator[list[str]]:
 
 WITH_COMMANDS = [document for document in DOCUMENTS if list(commands(document))]
 CHEAP = [path for path in WITH_COMMANDS if any(words[0] == "sleuth" and words[1] in RUN for words in commands(path))]
+RECIPES = [(name_of(document), text) for document in DOCUMENTS for text in blocks(document, "toml")]
 EXAMPLES = [(name_of(document), code) for document in DOCUMENTS for code in blocks(document, "python")]
 
 
@@ -72,6 +75,15 @@ def test_generated_pages_are_up_to_date(name: str) -> None:
 def test_python_blocks_run(name: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(code, name, "exec"), {"__name__": "example"})
+
+
+@pytest.mark.parametrize(("name", "text"), RECIPES, ids=[f"{name}-{i}" for i, (name, _) in enumerate(RECIPES)])
+def test_recipes_in_documents_are_valid(name: str, text: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "recipes", tmp_path, dirs_exist_ok=True)
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(text, encoding="utf-8")
+    read = read_pipeline if has_stages(recipe) else load_recipe
+    read(recipe)
 
 
 def test_every_verb_is_run_or_only_parsed() -> None:
@@ -108,7 +120,8 @@ def check_arguments(arguments: list[str]) -> None:
     recipe = given.get("recipe")
     overrides = parse_overrides(given.get("key_values", ()))
     if arguments[0] == "train" and recipe is not None:
-        load_recipe(ROOT / recipe, overrides)
+        read = read_pipeline if has_stages(ROOT / recipe) else load_recipe
+        read(ROOT / recipe, overrides)
     elif overrides:
         parse_config(with_overrides(RunConfig().model_dump(mode="json"), overrides), " ".join(arguments))
     if arguments[0] == "study":
