@@ -249,7 +249,7 @@ def ask_model(puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device
     _need_extra()
     check_retries(mode, retries)
     check_constrain(mode, sampling.constrain)
-    from sleuth.evaluation.evaluate import graded
+    from sleuth.policy.conversations import grader
     from sleuth.policy.stream import stream
     from sleuth.puzzles.score import ANSWERED
 
@@ -262,7 +262,7 @@ def ask_model(puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device
         if rollout is None:
             print("--- the model's context has no room for another turn ---")
             break
-        score = graded(puzzle, mode, rollout)
+        score = grader(puzzle, mode)(rollout)
         print(f"\n--- {score.outcome}{': ' + score.detail if score.detail else ''} ({len(rollout.tokens)} tokens) ---")
         if score.outcome in ANSWERED or not left:
             break

@@ -23,16 +23,15 @@ from sleuth.training import checkpoints
 from sleuth.training.advantages import part_advantages
 from sleuth.training.batch import ScoredGroup, Task
 from sleuth.training.checkpoint_guard import CheckpointGuard
-from sleuth.training.grpo import kl_weight, train_grpo
+from sleuth.training.grpo import Step, kl_weight
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.optimizer import MasterOptimizer
 from sleuth.training.packing import Group, pack
 from sleuth.training.reference import frozen_copy
 from sleuth.training.sft import encode, train_sft
 from tests.devices import DEVICES
-from tests.tiny import END, tiny_llama, tiny_tokenizer
-
-TOKENIZER = tiny_tokenizer()
+from tests.tiny import END, tiny_llama
+from tests.training.loops import TOKENIZER, Record, loop, task
 
 
 def _config(**sections: dict[str, Any]) -> RunConfig:
@@ -55,24 +54,7 @@ def _share_of_wanted(rollout: Rollout) -> Score:
 
 
 def _tasks(step: int, count: int = 3) -> list[Task]:
-    return [Task(Request(f"{step}/{i}", "", f"{step * i}"), _share_of_wanted) for i in range(count)]
-
-
-class _Record:
-    """Hooks that write down what they were told."""
-
-    def __init__(self) -> None:
-        self.metrics: dict[int, dict[str, float]] = {}
-        self.groups: dict[int, Sequence[ScoredGroup]] = {}
-        self.evaluated: list[int] = []
-        self.saved: list[int] = []
-
-    def on_step(
-        self, step: int, metrics: dict[str, float], timings: dict[str, float], groups: Sequence[ScoredGroup] = ()
-    ) -> None:
-        assert all(value >= 0 for value in timings.values())
-        self.metrics[step] = metrics
-        self.groups[step] = groups
+    return [task(Request(f"{step}/{i}", "", f"{step * i}"), _share_of_wanted) for i in range(count)]
 
 
 def _grpo(
@@ -80,10 +62,10 @@ def _grpo(
     model: LlamaForCausalLM,
     folder: Path | None = None,
     tasks: Callable[[int], Sequence[Task]] = _tasks,
+    on_log: Callable[[Step], None] | None = None,
     **options: Any,
-) -> _Record:
+) -> Record:
     """Trains; with a folder, resumes from it and saves to it."""
-    record = _Record()
     optimizer = MasterOptimizer(model, config.optimizer)
     start_step = 0
     if folder is not None:
@@ -91,23 +73,11 @@ def _grpo(
         start_step = state["step"] if state else 0
 
     def save(step: int) -> None:
-        record.saved.append(step)
         if folder is not None:
             checkpoints.save(folder, step, model, TOKENIZER, optimizer, {"step": step}, config.checkpoint.keep)
 
-    train_grpo(
-        model,
-        options.pop("policy", None) or TorchPolicy(model, TOKENIZER, rows=16),
-        optimizer,
-        tasks,
-        config,
-        on_step=options.pop("on_step", record.on_step),
-        evaluate=record.evaluated.append,
-        save=save,
-        start_step=start_step,
-        **options,
-    )
-    return record
+    record = Record(on_log, save)
+    return loop(model, config, tasks, record, optimizer=optimizer, start_step=start_step, **options)
 
 
 def _rollouts(group: ScoredGroup) -> list[Rollout]:
@@ -165,12 +135,12 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path, dtype: torch.dtyp
     class KilledError(Exception):
         """As sudden as a killed process: nothing is saved."""
 
-    def stop_in_step_4(step: int, *_: object) -> None:
-        if step == 4:
+    def stop_in_step_4(step: Step) -> None:
+        if step.number == 4:
             raise KilledError
 
     with pytest.raises(KilledError):
-        _grpo(config, tiny_llama().to(dtype), tmp_path, on_step=stop_in_step_4)
+        _grpo(config, tiny_llama().to(dtype), tmp_path, on_log=stop_in_step_4)
     assert [path.name for path in tmp_path.iterdir()] == ["step_000002"]
 
     # What is resumed knows nothing of the first start: its weights are others until the checkpoint is loaded.
@@ -187,7 +157,7 @@ def test_groups_without_spread_are_left_out_but_counted() -> None:
 
     def tasks(step: int) -> list[Task]:
         flat = Score(Outcome.WRONG, 0.5, False, {}, {})
-        return [*_tasks(step, 2), Task(Request(f"{step}/flat", "", "flat"), lambda _: flat)]
+        return [*_tasks(step, 2), task(Request(f"{step}/flat", "", "flat"), lambda _: flat)]
 
     left_out, computed = tiny_llama(), tiny_llama()
     first = _grpo(_config(), left_out, tasks=tasks)
@@ -218,7 +188,7 @@ def test_parts_are_credited_to_their_own_tokens() -> None:
         return Score(Outcome.WRONG, 0.0, False, {}, {}, parts=parts)
 
     def tasks(step: int) -> list[Task]:
-        return [Task(Request(f"{step}/{i}", "", f"{step * i}"), score) for i in range(3)]
+        return [task(Request(f"{step}/{i}", "", f"{step * i}"), score) for i in range(3)]
 
     def ends(rollout: Rollout) -> list[int]:
         return list(range(1, len(rollout.tokens) + 1))
@@ -239,7 +209,7 @@ def test_a_batch_without_any_spread_changes_nothing() -> None:
     model = tiny_llama()
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     flat = Score(Outcome.CORRECT, 1.0, True, {}, {})
-    record = _grpo(_config(), model, tasks=lambda step: [Task(Request(f"{step}", "", "x"), lambda _: flat)] * 3)
+    record = _grpo(_config(), model, tasks=lambda step: [task(Request(f"{step}", "", "x"), lambda _: flat)] * 3)
     assert [metrics["updates_skipped"] for metrics in record.metrics.values()] == [1.0] * 4
     assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
 
@@ -257,7 +227,7 @@ def test_the_kl_penalty_pulls_towards_the_reference() -> None:
     record = _grpo(
         config,
         model,
-        tasks=lambda _: [replace(task, score=lambda _: flat) for task in _tasks(1)],
+        tasks=lambda _: [replace(task, grade=lambda _: flat) for task in _tasks(1)],
         reference=reference,
     )
     first, last = ([record.metrics[step]["kl"] for step in steps] for steps in (range(1, 4), range(23, 26)))
@@ -373,9 +343,14 @@ def test_sft_overfits_four_examples() -> None:
     model = tiny_llama(initializer_range=0.05)
     examples = [encode(TOKENIZER, *example) for example in EXAMPLES] * 60
     config = SftConfig(examples=240, batch_size=4, learning_rate=1e-2, warmup_steps=3)
-    record = _Record()
+    record = Record()
     optimizer = MasterOptimizer(model, _config().optimizer)
-    train_sft(model, optimizer, examples, config, save_every=25, on_step=record.on_step, save=record.saved.append)
+
+    def on_step(step: int, metrics: dict[str, float], timings: dict[str, float]) -> None:
+        assert timings.keys() == {"train_s"}
+        record.metrics[step] = metrics
+
+    train_sft(model, optimizer, examples, config, save_every=25, on_step=on_step, save=record.saved.append)
     assert record.saved == [25, 50, 60]
     logprobs_N, _ = completion_logprobs(model, pack(examples[:4]))
     assert float(record.metrics[1]["loss"]) > 3
@@ -433,10 +408,10 @@ def _only_first(rollout: Rollout) -> Score:
 def test_groups_with_nothing_to_teach_are_filled_up_within_the_budget() -> None:
     def tasks(step: int) -> list[Task]:  # the first two teach nothing, whatever is written
         flat = [
-            Task(Request(f"{step}/flat{i}", "", "a"), lambda _: Score(Outcome.WRONG, 0.0, False, {}, {}))
+            task(Request(f"{step}/flat{i}", "", "a"), lambda _: Score(Outcome.WRONG, 0.0, False, {}, {}))
             for i in (0, 1)
         ]
-        return [*flat, *(Task(Request(f"{step}/{i}", "", f"{i}"), _only_first) for i in range(9))]
+        return [*flat, *(task(Request(f"{step}/{i}", "", f"{i}"), _only_first) for i in range(9))]
 
     filled = _grpo(_config(grpo={"steps": 1, "samples": 8, "refill": 6}), tiny_llama(), tasks=tasks)
     groups = filled.groups[1]
@@ -513,10 +488,10 @@ def _said(rollout: Rollout) -> Score:
 
 
 def _constrained_tasks(step: int) -> list[Task]:
-    return [Task(Request(f"{step}/{i}", "", f"{step * i}", grammar=lambda: GRAMMAR), _said) for i in range(3)]
+    return [task(Request(f"{step}/{i}", "", f"{step * i}", grammar=lambda: GRAMMAR), _said) for i in range(3)]
 
 
-def _constrained(model: LlamaForCausalLM, **sections: Any) -> _Record:
+def _constrained(model: LlamaForCausalLM, **sections: Any) -> Record:
     sampling = {"max_new_tokens": 30, "constrain": True} | sections.pop("sampling", {})
     policy = TorchPolicy(model, TOKENIZER, rows=16)
     config = _config(sampling=sampling, **sections)

@@ -10,7 +10,8 @@ import pytest
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.training.preflight import start
-from sleuth.training.run import NOT_FINITE, train
+from sleuth.training.run import train
+from sleuth.training.step_log import NOT_FINITE
 from tests.tiny import tiny_folder
 
 

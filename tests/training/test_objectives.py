@@ -18,13 +18,12 @@ from transformers import LlamaForCausalLM
 
 from sleuth.config import RunConfig
 from sleuth.policy.base import Request, Rollout
-from sleuth.policy.engine import TorchPolicy
 from sleuth.puzzles.score import Outcome, Score
 from sleuth.training.advantages import EPSILON
-from sleuth.training.batch import ScoredGroup, Task
-from sleuth.training.grpo import train_grpo
+from sleuth.training.batch import Task
 from sleuth.training.optimizer import MasterOptimizer, Update
 from tests.tiny import tiny_llama, tiny_tokenizer
+from tests.training.loops import loop, task
 
 TOKENIZER = tiny_tokenizer()
 LONGEST = 7
@@ -176,7 +175,7 @@ def tasks(step: int) -> list[Task]:
         reward = sum(token % 4 == 0 for token in rollout.tokens) / len(rollout.tokens)
         return Score(Outcome.PARTLY, reward, False, {}, {})
 
-    return [Task(Request(f"{step}/{i}", "", f"question {i}"), score) for i in range(4)]
+    return [task(Request(f"{step}/{i}", "", f"question {i}"), score) for i in range(4)]
 
 
 @pytest.mark.parametrize(
@@ -206,18 +205,8 @@ def test_the_loops_gradient_is_that_of_the_printed_formula(
     )
     model, reference = tiny_llama(), tiny_llama(seed=1)
     optimizer = Watched(model, config)
-    sampled: list[ScoredGroup] = []
-    train_grpo(
-        model,
-        TorchPolicy(model, TOKENIZER, rows=16),
-        optimizer,
-        tasks,
-        config,
-        on_step=lambda step, metrics, timings, groups: sampled.extend(groups),
-        evaluate=lambda step: None,
-        save=lambda step: None,
-        reference=reference if config.needs_reference else None,
-    )
+    kept = reference if config.needs_reference else None
+    sampled = loop(model, config, tasks, optimizer=optimizer, reference=kept).groups[1]
     assert len({len(one.rollout.tokens) for group in sampled for one in group.conversations}) > 1, "lengths must differ"
     old = optimizer.models[0]
     clipped = 0

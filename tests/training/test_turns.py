@@ -15,19 +15,19 @@ from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.policy.base import Request, Rollout, StopReason
 from sleuth.policy.conversations import Conversation
-from sleuth.policy.engine import TorchPolicy
 from sleuth.puzzles.score import ANSWERED, Outcome, Part, Score
 from sleuth.recipes import parse_config
 from sleuth.runs.directory import RunDirectory
-from sleuth.training import grpo, run
-from sleuth.training.batch import ScoredGroup, Task, score_groups
-from sleuth.training.grpo import train_grpo
+from sleuth.training import run, update
+from sleuth.training.batch import ScoredGroup
+from sleuth.training.likelihood import Likelihood
 from sleuth.training.logprobs import completion_logprobs
-from sleuth.training.optimizer import MasterOptimizer
 from sleuth.training.packing import Group, pack
 from sleuth.training.preflight import start
 from sleuth.training.reference import frozen_copy
+from sleuth.training.scoring import score_groups
 from tests.tiny import tiny_folder, tiny_llama, tiny_tokenizer
+from tests.training.loops import Record, loop, task
 from tests.training.test_killed import files
 
 TOKENIZER = tiny_tokenizer()
@@ -55,18 +55,17 @@ def conversation(
     for turn, length in enumerate(lengths, start=1):
         last = turn == len(lengths)
         tokens = tuple(10 * turn + number for number in range(length))
-        one.add(
-            Rollout(prompt, tokens, (-1.0 * turn,) * length, stop if last else StopReason.END, "x" * length),
-            score if last else failed,
-        )
+        ended = stop if last else StopReason.END
+        one.rollouts.append(Rollout(prompt, tokens, (-1.0 * turn,) * length, ended, "x" * length))
+        one.grade(lambda _, last=last: score if last else failed)  # type: ignore[misc]
         prompt += (*tokens, 9)
     return one
 
 
 def group_of(conversations: Sequence[Conversation], settings: RunConfig, **arguments: Any) -> ScoredGroup:
-    task = Task(Request("k", "", "Who?"), lambda rollout: NONE)
+    one = task(Request("k", "", "Who?"), lambda rollout: NONE)
     options = {"kl": 0.0, "reference": None, "ends": None} | arguments
-    [group] = score_groups([(task, conversations)], settings, **options)
+    [group] = score_groups([(one, conversations)], settings, **options)
     return group
 
 
@@ -118,7 +117,7 @@ def test_components_of_a_conversation_by_hand() -> None:
 def test_weights_and_layout_by_hand(normalise: str, weights: list[float]) -> None:
     settings = config(grpo={"normalise": normalise})
     flat = [conversation(1, score=HALF), conversation(1, score=HALF, sample=1)]
-    plan = grpo._plan([group_of(FOUR, settings), group_of(flat, settings)], settings, 1_000)
+    plan = update._plan([group_of(FOUR, settings), group_of(flat, settings)], settings, 1_000)
     [micro_batch] = plan
     # First turns behind the prompt that they share, then each second turn behind its own.
     assert micro_batch.groups == [
@@ -132,7 +131,7 @@ def test_weights_and_layout_by_hand(normalise: str, weights: list[float]) -> Non
     assert micro_batch.weights == pytest.approx([weights[owner] for owner in owners])
     assert micro_batch.sampled_logprobs == [-1.0] * 8 + [-2.0] * 5
     # Dealt out in parts: the same values in the same order.
-    parts = grpo._plan([group_of(FOUR, settings)], settings, 7)
+    parts = update._plan([group_of(FOUR, settings)], settings, 7)
     assert len(parts) > 2
     assert [a for part in parts for a in part.advantages] == micro_batch.advantages
     assert [g.prompt_tokens for part in parts for g in part.groups][-2:] == [(7, 8, 10, 11, 9)] * 2
@@ -143,7 +142,7 @@ def test_a_conversation_whose_last_turn_was_cut_off_can_be_masked() -> None:
     group = group_of(cut, config(grpo={"truncated": "mask"}))
     assert list(group.trained) == [True, True, True, False] and group.tokens == 10
     assert group.advantages == pytest.approx([0.4, 0.3, -0.1, -0.6])
-    [micro_batch] = grpo._plan([group], config(), 1_000)
+    [micro_batch] = update._plan([group], config(), 1_000)
     assert [len(one.completions) for one in micro_batch.groups] == [3, 1]
 
 
@@ -170,7 +169,7 @@ def test_the_reference_is_asked_about_all_turns() -> None:
     """In the reward: the penalty is the sum over all turns' tokens, the fluency their mean, each behind its prompt."""
     model = tiny_llama()
     settings = config(reward={"fluency": 1.0}, grpo={"kl": 0.5, "kl_in": "reward", "kl_estimator": "k1"})
-    group = group_of(FOUR, settings, kl=0.5, reference=model)
+    group = group_of(FOUR, settings, kl=0.5, reference=Likelihood.of(model, settings))
     for one, found, earned in zip(FOUR, group.components, group.rewards, strict=True):
         logprobs = torch.cat(
             [completion_logprobs(model, pack([Group(turn.prompt_tokens, [turn.tokens])]))[0] for turn in one.rollouts]
@@ -187,32 +186,13 @@ def by_first_token(rollout: Rollout) -> Score:
     return RIGHT if first % 4 == 0 else NONE if first % 2 else Score(Outcome.WRONG, 0.0, False, {}, {})
 
 
-class Steps:
-    """What the loop told of its steps."""
-
-    def __init__(self) -> None:
-        self.metrics: dict[int, dict[str, float]] = {}
-        self.groups: dict[int, Sequence[ScoredGroup]] = {}
-
-    def __call__(self, step: int, metrics: dict[str, float], timings: dict[str, float], groups: Any) -> None:
-        assert all(value >= 0 for value in timings.values())
-        self.metrics[step], self.groups[step] = metrics, groups
-
-
-def trained(settings: RunConfig, score: Any = by_first_token, **options: Any) -> Steps:
-    model, told = tiny_llama(), Steps()
-    train_grpo(
-        model,
-        options.pop("policy", None) or TorchPolicy(model, TOKENIZER, rows=16),
-        MasterOptimizer(model, settings.optimizer),
-        lambda step: [Task(Request(f"{step}/{i}", "", f"{step * i}"), score) for i in range(8)],
+def trained(settings: RunConfig, score: Any = by_first_token, **options: Any) -> Record:
+    return loop(
+        tiny_llama(),
         settings,
-        on_step=told,
-        evaluate=lambda step: None,
-        save=lambda step: None,
+        lambda step: [task(Request(f"{step}/{i}", "", f"{step * i}"), score) for i in range(8)],
         **options,
     )
-    return told
 
 
 @pytest.mark.parametrize(
@@ -274,22 +254,12 @@ def test_a_policy_that_comes_right_in_its_second_turn_learns_from_it() -> None:
         return float(completion_logprobs(model, pack([Group(prompt, [tokens])]))[0].detach().sum())
 
     settings = config(grpo={"puzzles_per_step": 1, "learning_rate": 1e-3})
-    told = Steps()
-    tasks = [Task(Request("p", "", "Who?"), score)]
+    tasks = [task(Request("p", "", "Who?"), score)]
     first = TOKENIZER("Who?")["input_ids"]
     again = TOKENIZER(f"Who?{NONE.detail.capitalize()}. Write the whole program again.")["input_ids"]
     turns = [(first, (20 + sample, 9)) for sample in range(4)] + [(again, (40, 9)), (again, (41, 9))]
     before = [logprob(*turn) for turn in turns]
-    train_grpo(
-        model,
-        Fixed(),
-        MasterOptimizer(model, settings.optimizer),
-        lambda step: tasks,
-        settings,
-        on_step=told,
-        evaluate=lambda step: None,
-        save=lambda step: None,
-    )
+    told = loop(model, settings, lambda step: tasks, policy=Fixed())
     changes = [logprob(*turn) - old for turn, old in zip(turns, before, strict=True)]
     assert [change > 0 for change in changes] == [True, False, True, False, True, False]
     assert [request.key for request in asked] == ["p", *(f"p, sample {sample}, again" for sample in range(4))]

@@ -8,8 +8,8 @@ from typing import Any
 
 from sleuth.config import Mode
 from sleuth.errors import UserError
-from sleuth.evaluation.evaluate import graded
 from sleuth.policy.base import Policy, Rollout, Sampling
+from sleuth.policy.conversations import grader
 from sleuth.policy.prompts import ask
 from sleuth.puzzles.puzzle import Puzzle
 
@@ -36,7 +36,7 @@ def distill(
     for puzzle, rollouts in zip(puzzles, groups, strict=True):
         right: dict[str, Rollout] = {}
         for rollout in rollouts:
-            if graded(puzzle, mode, rollout).correct:
+            if grader(puzzle, mode)(rollout).correct:
                 right.setdefault(rollout.text.strip(), rollout)
         request = ask(puzzle, mode)
         for text, rollout in sorted(right.items(), key=lambda item: -_likelihood(item[1]))[:keep]:

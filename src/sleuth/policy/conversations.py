@@ -9,12 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
+from sleuth.config import Mode
+from sleuth.grading.worker import grade_safely
 from sleuth.policy.base import Policy, Request, Rollout, Sampling
 from sleuth.policy.prompts import ask_again
+from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.score import ANSWERED, Score
 
 Grader = Callable[[Rollout], Score]
+Progress = Callable[[int], None] | None
+"""Takes the number of completions that were just made."""
+
+
+def grader(puzzle: Puzzle, mode: Mode) -> Grader:
+    """Grades rollouts about a puzzle, whatever a completion does to the grader."""
+    return lambda rollout: grade_safely(puzzle, rollout.text, mode, rollout.stop.cut)
 
 
 @dataclass(slots=True)
@@ -44,10 +55,37 @@ class Conversation:
         """New tokens of all turns."""
         return sum(len(rollout.tokens) for rollout in self.rollouts)
 
-    def add(self, rollout: Rollout, score: Score) -> None:
-        self.rollouts.append(rollout)
-        self.scores.append(score)
-        self.ended = score.outcome in ANSWERED
+    def grade(self, grader: Grader) -> None:
+        """Grades the last completion, where that was not done."""
+        if len(self.scores) < len(self.rollouts):
+            self.scores.append(grader(self.rollout))
+            self.ended = self.score.outcome in ANSWERED
+
+
+def begin(
+    policy: Policy, requests: Sequence[Request], samples: int, sampling: Sampling, progress: Progress = None
+) -> list[list[Conversation]]:
+    """`samples` conversations of every request, each with its first completion, none of it graded; none of the requests
+    that `sampling.token_budget` leaves out."""
+    return [
+        [Conversation(request, sample, [rollout]) for sample, rollout in enumerate(group)]
+        for request, group in zip(requests, policy.rollout(requests, samples, sampling, progress), strict=True)
+    ]
+
+
+def go_on(policy: Policy, conversations: Sequence[Conversation], sampling: Sampling, progress: Progress = None) -> None:
+    """Asks again in every conversation whose last completion was graded as no answer: it gets another one, or ends
+    where the model's context has no room for that. What was begun is brought to its end, whatever the token budget."""
+    again = [one for one in conversations if not one.ended]
+    requests = [ask_again(one.request, one.sample, one.rollout, one.score) for one in again]
+    groups = policy.rollout(requests, 1, replace(sampling, token_budget=0), progress)
+    for one, request, group in zip(again, requests, groups, strict=True):
+        one.ended = not group
+        for rollout in group:
+            one.request = request
+            one.rollouts.append(rollout)
+    if progress is not None:
+        progress(len(conversations) - sum(map(len, groups)))
 
 
 def converse(
@@ -57,32 +95,22 @@ def converse(
     samples: int,
     sampling: Sampling,
     retries: int,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress = None,
 ) -> list[list[Conversation]]:
-    """`samples` conversations of every request, none of those that `sampling.token_budget` leaves out: a conversation
-    that was begun is brought to its end. `graders` grade a completion of each request; `retries`: how often one is
-    asked again at most.
+    """`begin`, and `go_on` at most `retries` times, everything graded. `graders` grade a completion of each request.
 
     What `progress` is called with adds up to (1 + retries) times the number of conversations.
     """
-    every = []
-    for request, grade, group in zip(
-        requests, graders, policy.rollout(requests, samples, sampling, progress), strict=True
-    ):
-        every.append([Conversation(request, sample) for sample in range(len(group))])
-        for conversation, rollout in zip(every[-1], group, strict=True):
-            conversation.add(rollout, grade(rollout))
-    flat = [(conversation, grade) for group, grade in zip(every, graders, strict=True) for conversation in group]
-    later = replace(sampling, token_budget=0)
+    every = begin(policy, requests, samples, sampling, progress)
+    grade_all(every, graders)
     for _ in range(retries):
-        again = [(conversation, grade) for conversation, grade in flat if not conversation.ended]
-        next_requests = [ask_again(one.request, one.sample, one.rollout, one.score) for one, _ in again]
-        groups = policy.rollout(next_requests, 1, later, progress)
-        for (conversation, grade), request, group in zip(again, next_requests, groups, strict=True):
-            for rollout in group:
-                conversation.request = request
-                conversation.add(rollout, grade(rollout))
-            conversation.ended |= not group
-        if progress is not None:
-            progress(len(flat) - sum(map(len, groups)))
+        go_on(policy, list(chain(*every)), sampling, progress)
+        grade_all(every, graders)
     return every
+
+
+def grade_all(every: Sequence[Sequence[Conversation]], graders: Sequence[Grader]) -> None:
+    """Grades the last completion of every conversation, where that was not done; those of a request come together."""
+    for group, grade in zip(every, graders, strict=True):
+        for conversation in group:
+            conversation.grade(grade)

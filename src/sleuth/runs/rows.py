@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from sleuth.config import Mode
 from sleuth.errors import UserError
-from sleuth.puzzles.score import Outcome
+from sleuth.policy.conversations import Conversation
+from sleuth.policy.prompts import ask
+from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.score import Outcome, Score
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,6 +86,72 @@ class EvaluationRow(_Completion):
     """New tokens of all turns, end tokens included."""
     turns: tuple[tuple[str, str], ...] = ()
     """What came before, where it was asked again: (completion, what was said to it) of every earlier turn."""
+
+
+def evaluation_rows(
+    puzzles: Sequence[Puzzle], mode: Mode, conversations: Sequence[Sequence[Conversation]]
+) -> list[EvaluationRow]:
+    """A row for each conversation about each puzzle, in order."""
+    return [
+        EvaluationRow(**_completion(puzzle, mode, one), length_tokens=one.length, turns=_said_before(one))
+        for puzzle, group in zip(puzzles, conversations, strict=True)
+        for one in group
+    ]
+
+
+def rollout_row(
+    puzzle: Puzzle, mode: Mode, conversation: Conversation, phase: str, step: int, advantage: float | None
+) -> RolloutRow:
+    """The row of a conversation in a training step."""
+    rollouts = conversation.rollouts
+    return RolloutRow(
+        **_completion(puzzle, mode, conversation),
+        phase=phase,
+        step=step,
+        tokens=tuple(token for rollout in rollouts for token in rollout.tokens),
+        logprobs=tuple(logprob for rollout in rollouts for logprob in rollout.logprobs),
+        advantage=advantage,
+        turns=_said_before(conversation),
+        turn_tokens=tuple(len(rollout.tokens) for rollout in rollouts[:-1]),
+    )
+
+
+def graded_again(row: EvaluationRow, score: Score) -> EvaluationRow:
+    """The row with another grade of its completion."""
+    return replace(row, **_grade(score))
+
+
+def _completion(puzzle: Puzzle, mode: Mode, conversation: Conversation) -> dict[str, Any]:
+    """What every row says of a conversation: of its last completion, and what that came to."""
+    rollout, score = conversation.rollout, conversation.score
+    request = ask(puzzle, mode)
+    return {
+        "puzzle_id": puzzle.id,
+        "sample": conversation.sample,
+        "system": request.system,
+        "prompt": request.user,
+        "completion": rollout.text,
+        "stop": rollout.stop,
+        **_grade(score),
+        "gold": dict(puzzle.answers),
+        "parts": tuple((part.start, part.end, part.verdict) for part in score.parts),
+    }
+
+
+def _grade(score: Score) -> dict[str, Any]:
+    return {
+        "outcome": score.outcome,
+        "reward": score.reward,
+        "correct": score.correct,
+        "answers": score.answers,
+        "right": score.right,
+        "detail": score.detail,
+    }
+
+
+def _said_before(conversation: Conversation) -> tuple[tuple[str, str], ...]:
+    """(completion, what was said to it) of every turn but the last."""
+    return tuple((turn.completion, turn.said) for turn in conversation.request.turns)
 
 
 Row = TypeVar("Row", RolloutRow, EvaluationRow)

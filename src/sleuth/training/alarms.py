@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sleuth.config import RunConfig
@@ -40,7 +40,7 @@ class Alarm:
 class _Course:
     """Metrics at the beginning and now, each the mean of `WINDOW` steps that have it."""
 
-    lines: Sequence[Line]
+    lines: list[Line]
     config: RunConfig
 
     def _mean(self, lines: Sequence[Line], name: str) -> float:
@@ -138,22 +138,34 @@ _KINDS: dict[str, tuple[Callable[[_Course], str | None], int, str]] = {
 """Condition, steps that it needs, and remedy."""
 
 
-def alarms(lines: Sequence[Line], config: RunConfig) -> list[Alarm]:
-    """All alarms of a phase's steps, in order. `lines`: a run's metrics, of phase `sft` or `grpo`; of the warm start
-    only gradients can raise one."""
-    found = []
-    before: set[str] = set()
-    for count in range(1, len(lines) + 1):
-        course = _Course(lines[:count], config)
+class AlarmWatch:
+    """Sees the steps of a phase (`sft` or `grpo`), one after the other; of the warm start only gradients can raise an
+    alarm."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._course = _Course([], config)
+        self._raised: set[str] = set()
+        """What is wrong as of the last step."""
+
+    def see(self, line: Line) -> list[Alarm]:
+        """The metrics of the next step to the alarms that it raises."""
+        lines = self._course.lines
+        lines.append(line)
         raised = {
             name: figures
             for name, (condition, least, _) in _KINDS.items()
-            if count >= least and (figures := condition(course)) is not None
+            if len(lines) >= least and (figures := condition(self._course)) is not None
         }
-        found += [
-            Alarm(lines[count - 1].step, name, figures, _KINDS[name][2])
+        new = [
+            Alarm(line.step, name, figures, _KINDS[name][2])
             for name, figures in raised.items()
-            if name not in before
+            if name not in self._raised
         ]
-        before = set(raised)
-    return found
+        self._raised = set(raised)
+        return new
+
+
+def alarms(lines: Iterable[Line], config: RunConfig) -> list[Alarm]:
+    """All alarms of a phase's steps, in order."""
+    watch = AlarmWatch(config)
+    return [alarm for line in lines for alarm in watch.see(line)]

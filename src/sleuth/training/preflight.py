@@ -29,7 +29,7 @@ from sleuth.training.estimate import Cost, estimate, expected, measured_rate
 from sleuth.training.examples import read_examples
 from sleuth.training.lowrank import trained
 from sleuth.training.memory import Lengths, fitted
-from sleuth.training.run import dress
+from sleuth.training.session import dress
 from sleuth.training.sft import encode
 
 LENGTH_MARGIN = 1.25

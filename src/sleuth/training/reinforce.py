@@ -1,0 +1,113 @@
+"""The second stage of a run: GRPO on the curriculum's puzzles, with everything it stores."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from sleuth.evaluation.summary import summarise
+from sleuth.policy.base import Rollout
+from sleuth.policy.conversations import grader
+from sleuth.policy.prompts import ask
+from sleuth.progress import bar, say
+from sleuth.runs.directory import REFERENCE
+from sleuth.runs.rows import RolloutRow, rollout_row
+from sleuth.training import checkpoints
+from sleuth.training.batch import ScoredGroup, Task
+from sleuth.training.evaluations import Evaluations
+from sleuth.training.grpo import Learner, Step, train_grpo
+from sleuth.training.likelihood import Likelihood
+from sleuth.training.memory import give_back
+from sleuth.training.reference import frozen_copy
+from sleuth.training.session import Session
+from sleuth.training.step_log import StepLog
+from sleuth.training.token_ends import token_ends
+
+
+def reinforce(session: Session, log: StepLog, evaluations: Evaluations) -> None:
+    """Trains from where the session stands to the end of the stage."""
+    total = session.config.grpo.steps
+    if session.before_grpo:
+        session.optimizer.restart()
+
+    def ends(rollout: Rollout) -> list[int]:
+        return token_ends(session.tokenizer, rollout.tokens)
+
+    learner = Learner(session.likelihood(session.model), session.policy, session.optimizer, _reference(session), ends)
+    done = session.done - session.sft_steps
+    with bar("GRPO", total, done) as advance:
+        recorder = _Recorder(session, log, evaluations, advance)
+        train_grpo(learner, lambda step: tasks(session, step), session.config, recorder, done)
+    session.done = session.sft_steps + total
+
+
+def tasks(session: Session, step: int) -> Iterator[Task]:
+    """What a step asks. A fixed set may hold fewer puzzles than that: asked twice, one has other draws."""
+    mode, times = session.config.mode, Counter[str]()
+    for puzzle in session.curriculum.asked(step):
+        request = ask(puzzle, mode)
+        if times[puzzle.id]:
+            request = replace(request, key=f"{puzzle.id}#{times[puzzle.id]}")
+        times[puzzle.id] += 1
+        yield Task(puzzle, request, grader(puzzle, mode))
+
+
+def _reference(session: Session) -> Likelihood | None:
+    """The model as it was before GRPO, where training needs it in every step."""
+    config = session.config
+    if session.before_grpo and (config.needs_reference or config.eval.reference):
+        checkpoints.export_as_is(session.run.path / REFERENCE, session.model, session.tokenizer)
+    if not config.needs_reference:
+        return None
+    return session.likelihood(frozen_copy(session.model)) if session.before_grpo else session.stored_reference()
+
+
+class _Recorder:
+    """Stores what a step came to (`sleuth.training.grpo.Recorder`)."""
+
+    def __init__(
+        self, session: Session, log: StepLog, evaluations: Evaluations, advance: Callable[[int], None]
+    ) -> None:
+        self._session, self._log, self._evaluations, self._advance = session, log, evaluations, advance
+        self._groups: Sequence[ScoredGroup] = ()
+        """Of the newest step."""
+
+    def log(self, step: Step) -> None:
+        session, number, total = self._session, step.number, self._session.config.grpo.steps
+        self._groups = step.groups
+        rows = _rows(session, step)
+        session.run.write_rollouts("grpo", number, rows)
+        summary = summarise(rows, session.config.grpo.retries)
+        outcomes = [(group.task.puzzle, one.score.correct) for group in step.groups for one in group.conversations]
+        metrics = {**summary.as_metrics(), **step.metrics, **session.curriculum.learn(outcomes)}
+        self._log.metrics("grpo", number, metrics)
+        session.run.log_timings("grpo", number, step.timings)
+        say(
+            f"GRPO {number}/{total}  reward {summary.share.mean:.3f}  solved {summary.strict.mean:.3f}  "
+            f"tokens {summary.length_tokens.mean:.0f}  entropy {metrics.get('entropy_sampled', math.nan):.3f}  "
+            f"{sum(step.timings.values()):.1f} s"
+        )
+        self._log.alarms("grpo", number, metrics)
+        self._advance(1)
+        give_back()
+
+    def evaluate(self, step: int) -> None:
+        session = self._session
+        self._log.metrics("eval", step, self._evaluations.during(step, self._groups))
+        if step and session.run.best_step() == session.sft_steps + step:
+            self.save(step)
+        give_back()
+
+    def save(self, step: int) -> None:
+        self._session.save(self._session.sft_steps + step)
+
+
+def _rows(session: Session, step: Step) -> list[RolloutRow]:
+    mode = session.config.mode
+    return [
+        rollout_row(group.task.puzzle, mode, one, "grpo", step.number, advantage if any(group.advantages) else None)
+        for group in step.groups
+        for one, advantage in zip(group.conversations, group.advantages, strict=True)
+    ]
