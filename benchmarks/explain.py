@@ -18,13 +18,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from common import machine, write_table
-from sleuth.datasets.original import import_original
 from sleuth.logic.citations import CLUE_COST, FACT_COST, RULE_COST, Fact, Premises
 from sleuth.logic.optimal import cheapest_step
 from sleuth.puzzles.explain import Explanation, difficulty, explain
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_family
+from sleuth.puzzles.temporal_clue.original.dataset import import_original
 
 LEVELS = (
     ("temporal-clue", "1", "plain", 200),

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 
 from common import machine, write_table
-from sleuth.datasets.original import import_original
 from sleuth.grading.grade import grade
 from sleuth.grading.reading import read_puzzle
 from sleuth.policy.models import SMOLLM2, load_shape
@@ -23,6 +22,7 @@ from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.statements import Argument, Statement
+from sleuth.puzzles.temporal_clue.original.dataset import import_original
 from sleuth.puzzles.temporal_clue.wording import KINDS, formal_lexicon
 
 LETTERS = {"suspect": "S", "weapon": "W", "room": "R", "time": "T", "motive": "M", "holder": "H", "direction": "D"}

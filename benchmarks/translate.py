@@ -36,7 +36,6 @@ import vl_convert
 from common import machine
 from sleuth.config import Mode
 from sleuth.datasets.make import PuzzleSpec, make_puzzles
-from sleuth.datasets.original import import_original
 from sleuth.evaluation.evaluate import evaluate, evaluate_baselines
 from sleuth.evaluation.statistics import Interval, share_interval
 from sleuth.evaluation.summary import answering, compare, summarise
@@ -50,6 +49,7 @@ from sleuth.policy.models import SMOLLM2, load_model
 from sleuth.progress import bar, clock, say
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.retell import retold
+from sleuth.puzzles.temporal_clue.original.dataset import import_original
 from sleuth.runs.directory import RunDirectory, step_of
 from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
 

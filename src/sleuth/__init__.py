@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from sleuth.evaluation.evaluate import evaluate
     from sleuth.evaluation.summary import summarise
     from sleuth.grading.grade import grade
-    from sleuth.grading.original import grade_original
     from sleuth.policy.base import Policy, Request, Rollout, Sampling
     from sleuth.policy.baselines import guessing, solver
     from sleuth.policy.engine import TorchPolicy
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from sleuth.puzzles.score import Outcome, Score
     from sleuth.puzzles.solve import solve_text as solve
     from sleuth.puzzles.task import Key, Made, Prompt, Task
+    from sleuth.puzzles.temporal_clue.original.grader import grade_original
     from sleuth.recipes import load_recipe
 
 _WHERE = {
@@ -68,7 +68,7 @@ _WHERE = {
     "evaluate": "sleuth.evaluation.evaluate",
     "explain": "sleuth.puzzles.explain",
     "grade": "sleuth.grading.grade",
-    "grade_original": "sleuth.grading.original",
+    "grade_original": "sleuth.puzzles.temporal_clue.original.grader",
     "guessing": "sleuth.policy.baselines",
     "load_model": "sleuth.policy.models",
     "load_recipe": "sleuth.recipes",

@@ -222,10 +222,12 @@ def _breakdowns(results: Mapping[str, list[EvaluationRow]], puzzles: Sequence[Pu
     from rich.table import Table
 
     from sleuth.evaluation.difficulty import by_difficulty
-    from sleuth.evaluation.evaluate import as_in_2025
+    from sleuth.evaluation.evaluate import graded_by
     from sleuth.evaluation.summary import summarise
+    from sleuth.puzzles.temporal_clue.original.grader import grade_original, pages_of_2025
 
-    again = {} if mode == "program" else {label: as_in_2025(rows, puzzles) for label, rows in results.items()}
+    pages = {} if mode == "program" else pages_of_2025(puzzles)
+    again = {label: graded_by(grade_original, rows, pages) for label, rows in results.items()}
     if again and all(again.values()):
         count = len({row.puzzle_id for rows in again.values() for row in rows})
         title = f"{count} pages of the format of 2025, as its grader held the answers (times never for right)"

@@ -13,13 +13,13 @@ from sleuth.datasets.audit import Finding, Remark, audit, audit_all, overview
 from sleuth.datasets.completions import grade_file
 from sleuth.datasets.files import read_puzzles, write_puzzles
 from sleuth.datasets.make import PuzzleSpec, make_puzzles, make_slots
-from sleuth.datasets.original import import_original
 from sleuth.errors import UserError
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import Not, World
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_family
+from sleuth.puzzles.temporal_clue.original.dataset import import_original
 from tests.puzzles.test_import import ORIGINALS, SMALL
 
 

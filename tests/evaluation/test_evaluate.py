@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from sleuth.errors import UserError
-from sleuth.evaluation.evaluate import as_in_2025, evaluate
+from sleuth.evaluation.evaluate import evaluate, graded_by
 from sleuth.evaluation.summary import answering
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.scripted import ScriptedPolicy
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion
+from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.score import Outcome
+from sleuth.puzzles.temporal_clue.original.grader import grade_original, pages_of_2025
 from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
 
 PUZZLES = [make_puzzle("temporal-clue", "1", "test", 5, index).puzzle for index in range(4)]
@@ -35,6 +38,10 @@ def write(request: Request, sample: int) -> str:
             return right if turns == 2 else f"{lines[0]}\nhm {turns}"
         case _:
             return "not this"
+
+
+def _as_in_2025(rows: Sequence[EvaluationRow], puzzles: Sequence[Puzzle]) -> list[EvaluationRow]:
+    return graded_by(grade_original, rows, pages_of_2025(puzzles))
 
 
 def test_what_gives_no_answer_is_asked_again() -> None:
@@ -132,17 +139,17 @@ def test_pages_of_2025_have_a_second_grade() -> None:
     single = page.model_copy(update={"answers": {letter: guess}})
     policy = ScriptedPolicy(lambda request, sample: f"{letter}. {guess}\nor rather {letter}. {wrong}")
     [ours] = evaluate(policy, [single], "answer", GREEDY)
-    [theirs] = as_in_2025([ours], [single])
+    [theirs] = _as_in_2025([ours], [single])
     assert (ours.outcome, theirs.outcome) == (Outcome.CORRECT, Outcome.WRONG)
     assert (theirs.reward, theirs.correct, theirs.answers) == (0.0, False, {letter: wrong.lower()})
     assert (theirs.completion, theirs.puzzle_id, theirs.gold) == (ours.completion, ours.puzzle_id, ours.gold)
     [row] = evaluate(ScriptedPolicy(lambda request, sample: f"{letter}. 9:30 PM"), [timed], "reason", GREEDY)
-    assert as_in_2025([row], [timed])[0].outcome is Outcome.UNREADABLE
+    assert _as_in_2025([row], [timed])[0].outcome is Outcome.UNREADABLE
     [whole] = evaluate(ScriptedPolicy(lambda request, sample: answers), [page], "answer", GREEDY)
     kinds = [question.kind for question in page.questions]
-    assert whole.correct and as_in_2025([whole], [page])[0].reward == 1 - kinds.count("time") / len(kinds)
+    assert whole.correct and _as_in_2025([whole], [page])[0].reward == 1 - kinds.count("time") / len(kinds)
     plain = evaluate(ScriptedPolicy(write), PUZZLES, "answer", GREEDY)
-    assert as_in_2025(plain, PUZZLES) == []
+    assert _as_in_2025(plain, PUZZLES) == []
 
 
 @pytest.mark.parametrize(("mode", "retries"), [("answer", 1), ("reason", 2), ("program", -1)])

@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 
 from sleuth.config import StepTelling
-from sleuth.datasets.original import import_original
 from sleuth.errors import UserError
 from sleuth.grading import soundness
 from sleuth.logic.citations import Fact, Step, Supposition
@@ -30,6 +29,7 @@ from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import family_names, get_family
 from sleuth.puzzles.tellings import reasoning
+from sleuth.puzzles.temporal_clue.original.dataset import import_original
 from tests.puzzles.test_import import ORIGINALS
 
 COUNTS = {"1": 6, "2": 3}

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from sleuth.datasets.original import import_original
 from sleuth.errors import UserError
 from sleuth.grading.deduction import grammar
 from sleuth.logic.cnf import WorldSolver
@@ -24,6 +23,7 @@ from sleuth.puzzles.family import PageText
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Ref, Statement
+from sleuth.puzzles.temporal_clue.original.dataset import import_original
 from tests.puzzles.temporal_clue.bridge import night_of, setting_of, solved
 from tests.puzzles.temporal_clue.truth import obeys, says
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from sleuth.datasets.audit import audit
-from sleuth.datasets.original import import_original
 from sleuth.errors import UserError
 from sleuth.grading.grade import grade
 from sleuth.puzzles.canonical import digest
@@ -19,6 +18,7 @@ from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.retell import retold
 from sleuth.puzzles.task import MIXED, Made
+from sleuth.puzzles.temporal_clue.original.dataset import import_original
 from tests.puzzles.test_import import ORIGINALS
 
 SOURCES = [("temporal-clue", "1"), ("temporal-clue", "3"), ("temporal-clue", "reference"), ("zebra", "2")]

@@ -11,9 +11,9 @@ from sleuth.config import Mode
 from sleuth.datasets.files import read_puzzles
 from sleuth.errors import UserError
 from sleuth.files import read_text
-from sleuth.grading.original import grade_original
 from sleuth.grading.worker import grade_safely
 from sleuth.puzzles.registry import get_task
+from sleuth.puzzles.temporal_clue.original.grader import grade_original
 
 
 def grade_file(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sleuth.config import Mode
-from sleuth.grading.original import grade_original
 from sleuth.policy.base import Policy, Sampling
 from sleuth.policy.baselines import guessing, solver
 from sleuth.policy.conversations import Conversation, Progress, converse, grader
 from sleuth.policy.prompts import ask, check_retries
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.score import Score
 from sleuth.runs.rows import EvaluationRow, evaluation_rows, graded_again
 
 
@@ -49,14 +49,12 @@ def conversations(
     return converse(policy, requests, graders, samples, sampling, retries, progress)
 
 
-def as_in_2025(rows: Sequence[EvaluationRow], puzzles: Sequence[Puzzle]) -> list[EvaluationRow]:
-    """Completions about pages in the format of 2025, graded again as the grader of 2025 did (`grade_original`), so that
-    its figures can be compared; those about other pages are left out. For modes `answer` and `reason`."""
-    pages = {puzzle.id: puzzle for puzzle in puzzles if puzzle.meta.get("style") == "original"}
+def graded_by(
+    grade: Callable[[Puzzle, str], Score], rows: Sequence[EvaluationRow], puzzles: Mapping[str, Puzzle]
+) -> list[EvaluationRow]:
+    """The completions about these puzzles, by their ids, as another grader grades them; other rows are left out."""
     return [
-        graded_again(row, grade_original(pages[row.puzzle_id], row.completion))
-        for row in rows
-        if row.puzzle_id in pages
+        graded_again(row, grade(puzzles[row.puzzle_id], row.completion)) for row in rows if row.puzzle_id in puzzles
     ]
 
 

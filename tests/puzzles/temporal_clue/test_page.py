@@ -13,8 +13,9 @@ from sleuth.errors import UserError
 from sleuth.puzzles.family import PageText
 from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Ref, Statement
-from sleuth.puzzles.temporal_clue import original, page
+from sleuth.puzzles.temporal_clue import page
 from sleuth.puzzles.temporal_clue.case import Case
+from sleuth.puzzles.temporal_clue.original import page as original
 from sleuth.puzzles.temporal_clue.sampler import LEVELS, REFERENCE, sample_case
 from tests.puzzles.temporal_clue.examples import CASES, SHARED, arguments, kinds_for, statements
 

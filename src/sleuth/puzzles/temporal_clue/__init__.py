@@ -18,8 +18,9 @@ from sleuth.puzzles.formal import FormalLexicon
 from sleuth.puzzles.page_reader import clue_lines
 from sleuth.puzzles.prose import Lexicon, Templates
 from sleuth.puzzles.statements import Ref, Statement
-from sleuth.puzzles.temporal_clue import board, clue_sampler, mirror, original, page, sampler, wording
+from sleuth.puzzles.temporal_clue import board, clue_sampler, mirror, page, sampler, wording
 from sleuth.puzzles.temporal_clue.case import Case
+from sleuth.puzzles.temporal_clue.original import page as original
 from sleuth.puzzles.temporal_clue.theory import Shape, TemporalTheory
 
 MOST_QUESTIONS = 8

@@ -8,8 +8,9 @@ from random import Random
 
 from sleuth.logic.formulas import World
 from sleuth.puzzles import names
-from sleuth.puzzles.temporal_clue import original, wording
+from sleuth.puzzles.temporal_clue import wording
 from sleuth.puzzles.temporal_clue.case import Case
+from sleuth.puzzles.temporal_clue.original import page as original
 from sleuth.puzzles.temporal_clue.themes import THEMES, Theme
 from sleuth.puzzles.temporal_clue.theory import STEPS, Grid, TemporalTheory
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sleuth.grading.original import grade_original
 from sleuth.puzzles.score import Outcome
+from sleuth.puzzles.temporal_clue.original.grader import grade_original
 from tests.grading.test_answers import GOLD, PUZZLE
 
 

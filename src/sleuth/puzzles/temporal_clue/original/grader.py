@@ -8,11 +8,20 @@ never right, guesses can be listed, and what follows on the line may spoil or sa
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from sleuth.errors import UserError
-from sleuth.grading.normalise import LONGEST_TEXT
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.score import Outcome, Score
+from sleuth.puzzles.temporal_clue.original.page import STYLE
+
+LONGEST_TEXT = 200_000
+"""Characters at the end of a completion that are looked at."""
+
+
+def pages_of_2025(puzzles: Iterable[Puzzle]) -> dict[str, Puzzle]:
+    """The puzzles whose pages are in the format of 2025, by their ids."""
+    return {puzzle.id: puzzle for puzzle in puzzles if puzzle.meta.get("style") == STYLE}
 
 
 def grade_original(puzzle: Puzzle, completion: str) -> Score:
