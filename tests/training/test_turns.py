@@ -18,7 +18,7 @@ from sleuth.policy.conversations import Conversation
 from sleuth.puzzles.score import ANSWERED, Outcome, Part, Score
 from sleuth.recipes import parse_config
 from sleuth.runs.directory import RunDirectory
-from sleuth.training import run, update
+from sleuth.training import reinforce, run, update
 from sleuth.training.batch import ScoredGroup
 from sleuth.training.likelihood import Likelihood
 from sleuth.training.logprobs import completion_logprobs
@@ -299,7 +299,7 @@ def test_a_run_with_retries_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatc
     class KilledError(Exception):
         """As sudden as a killed process."""
 
-    give_back = run.give_back
+    give_back = reinforce.give_back
 
     def killed() -> None:
         give_back()
@@ -307,7 +307,7 @@ def test_a_run_with_retries_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatc
             raise KilledError
 
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr(run, "give_back", killed)
+        patch.setattr(reinforce, "give_back", killed)
         run.train(RunDirectory.open(stopped))
     assert [path.name for path in (stopped / "checkpoints").iterdir()] == ["step_000003"]
     run.train(RunDirectory.open(stopped))
