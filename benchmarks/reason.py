@@ -86,7 +86,7 @@ def main() -> None:
         lines.append(f"| guessing ({count} puzzles) | {shown(guesses.strict)} | {shown(guesses.share)} | – | – | – |")
         for mode, run in runs.items():
             for name, said in EVALUATIONS.items():
-                found = summarise(of_level(run.read_evaluation(name), level))
+                found = summarise(of_level(run.read_evaluation(name), level), mode=run.config.mode)
                 parts = " | ".join(shown(found.parts.get(part)) for part in PARTS)
                 lines.append(f"| {mode}, {said} | {shown(found.strict)} | {shown(found.share)} | {parts} |")
         lines.append("")

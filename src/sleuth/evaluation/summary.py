@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sleuth.config import Mode
 from sleuth.evaluation.statistics import (
     Interval,
     mean_interval,
@@ -124,9 +125,10 @@ def answering(rows: Rows) -> Answering:
     )
 
 
-def summarise(rows: Rows, retries: int = 0) -> EvaluationSummary:
+def summarise(rows: Rows, retries: int = 0, mode: Mode = "answer") -> EvaluationSummary:
     """The figures of an evaluation, or of the rollouts of a step; retries: how often a completion was asked for again
-    at most. Raises `ValueError` without rows."""
+    at most; mode: how it was asked, since figures of lines belong to `program` and of sentences to `reason`. Raises
+    `ValueError` without rows."""
     if not rows:
         raise ValueError("no completions, so nothing to summarise")
     counts = Counter(row.outcome for row in rows)
@@ -137,7 +139,7 @@ def summarise(rows: Rows, retries: int = 0) -> EvaluationSummary:
         length_tokens=mean_interval(_by_puzzle(rows, _length)),
         outcomes={outcome: counts[outcome] / len(rows) for outcome in Outcome},
         completions=len(rows),
-        parts=_parts(rows),
+        parts={} if mode == "answer" else _parts(rows, mode),
         legibility=_legibility(rows),
         turns=_turns(rows, retries) if retries else {},
     )
@@ -161,14 +163,14 @@ def _plain(interval: dict[str, float]) -> dict[str, float | None]:
     return {key: None if math.isnan(value) else value for key, value in interval.items()}
 
 
-def _parts(rows: Rows) -> dict[str, Interval]:
+def _parts(rows: Rows, mode: Mode) -> dict[str, Interval]:
     """Of sentences and lines, the completions that have any; of programs that answer, all."""
     found: dict[str, dict[str, list[float]]] = {name: {} for name in PARTS}
 
     def note(name: str, row: EvaluationRow | RolloutRow, value: float) -> None:
         found[name].setdefault(row.puzzle_id, []).append(value)
 
-    programs = any(verdict in ("right", "wrong") for row in rows for _, _, verdict in row.parts)
+    programs = mode == "program"
     for row in rows:
         verdicts = [verdict for _, _, verdict in row.parts]
         if not verdicts:

@@ -68,7 +68,10 @@ def read_facts(run: RunDirectory) -> Facts:
     ordered = [name for name in POLICIES if name in found] + [name for name in found if name not in POLICIES]
     evaluations = {name: rows for name in ordered if (rows := run.read_evaluation(name))}
     retries = run.config.grpo.retries
-    summaries = {name: summarise(rows, retries if name in STAGES else 0) for name, rows in evaluations.items()}
+    summaries = {
+        name: summarise(rows, retries, run.config.mode) if name in STAGES else summarise(rows)
+        for name, rows in evaluations.items()
+    }
     return Facts(run, run.read_metrics(), run.read_timings(), evaluations, summaries)
 
 

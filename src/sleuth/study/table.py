@@ -173,7 +173,7 @@ def _measured(summary: EvaluationSummary, measure: str) -> Interval | None:
 
 
 def _summary(run: RunDirectory, name: str) -> EvaluationSummary:
-    return summarise(run.read_evaluation(name))
+    return summarise(run.read_evaluation(name), mode=run.config.mode)
 
 
 def _end(run: RunDirectory) -> str:

@@ -10,6 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
+from sleuth.config import Mode
 from sleuth.datasets.make import make_slots
 from sleuth.evaluation.evaluate import conversations, evaluate_baselines
 from sleuth.evaluation.summary import summarise
@@ -67,7 +68,7 @@ class Evaluations:
             rows = evaluation_rows(self._suite, self._config.mode, self._asked(self._suite, advance))
         grpo_step = max(0, step - self._session.sft_steps)
         self._run.log_timings("eval", grpo_step, {"evaluate_s": time.perf_counter() - started_s})
-        self._store(name, rows, self._config.grpo.retries)
+        self._store(name, rows, self._config.grpo.retries, self._config.mode)
         give_back()
 
     def during(self, step: int, groups: Sequence[ScoredGroup]) -> dict[str, float]:
@@ -75,7 +76,7 @@ class Evaluations:
         started_s = time.perf_counter()
         asked = self._asked(self._held_out)
         rows = evaluation_rows(self._held_out, self._config.mode, asked)
-        metrics = summarise(rows, self._config.grpo.retries).as_metrics()
+        metrics = summarise(rows, self._config.grpo.retries, self._config.mode).as_metrics()
         for source in self._config.puzzles.mixture:
             own = {puzzle.id for puzzle in self._held_out if is_of(puzzle, source)}
             if rights := [row.correct for row in rows if row.puzzle_id in own]:
@@ -97,8 +98,8 @@ class Evaluations:
             measures["kl"] = divergence_from(reference.of_rollouts(rollouts_BG), rollouts_BG)
         return measures
 
-    def _store(self, name: str, rows: Sequence[EvaluationRow], retries: int = 0) -> None:
-        summary = summarise(rows, retries)
+    def _store(self, name: str, rows: Sequence[EvaluationRow], retries: int = 0, mode: Mode = "answer") -> None:
+        summary = summarise(rows, retries, mode)
         self._run.write_evaluation(name, rows, summary.as_json())
         share, strict = summary.share, summary.strict
         say(

@@ -79,7 +79,7 @@ class _Recorder:
         self._groups = step.groups
         rows = _rows(session, step)
         session.run.write_rollouts("grpo", number, rows)
-        summary = summarise(rows, session.config.grpo.retries)
+        summary = summarise(rows, session.config.grpo.retries, session.config.mode)
         outcomes = [(group.task.puzzle, one.score.correct) for group in step.groups for one in group.conversations]
         metrics = {**summary.as_metrics(), **step.metrics, **session.curriculum.learn(outcomes)}
         self._log.metrics("grpo", number, metrics)
