@@ -184,10 +184,10 @@ def test_configuration_survives_json(model: dict[str, Any]) -> None:
         (["--model.kind", "nano", "--model.name", "HuggingFaceTB/SmolLM2-360M"], "leave model.name out"),
         (
             ["--model.kind", "nano", "--model.hidden", "200"],
-            "hidden 200 is no multiple of 16 for each of model.heads 6",
+            "hidden 200 is no multiple of 16 for each of 6 heads",
         ),
-        (["--model.kind", "nano", "--model.heads", "5"], "take 160"),
-        (["--model.kind", "nano", "--model.hidden", "16"], "take 96"),
+        (["--model.kind", "nano", "--model.hidden", "128", "--model.heads", "3"], "take 96"),
+        (["--model.kind", "nano", "--model.hidden", "16", "--model.heads", "4"], "take 64"),
         (["--model.kind", "nano", "--model.vocabulary", "259"], "model.vocabulary: Input should be greater than or"),
         (["--model.layers", "2"], "model.layers is a size of a nano model"),
     ],

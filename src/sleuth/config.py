@@ -63,8 +63,9 @@ class ModelConfig(Section):
     """Of a nano model: hidden size."""
     layers: int = Field(4, ge=1)
     """Of a nano model: layers."""
-    heads: int = Field(6, ge=1)
-    """Of a nano model: attention heads; each has an equal part of the hidden size, a multiple of 16; 32 is enough."""
+    heads: int = Field(0, ge=0)
+    """Of a nano model: attention heads; each has an equal part of the hidden size, a multiple of 16. 0: one for every
+    32 of the hidden size."""
     vocabulary: int = Field(4096, ge=320)
     """Of a nano model: most tokens of its tokenizer, which takes fewer where the puzzles have fewer names and phrases.
     """
@@ -73,6 +74,11 @@ class ModelConfig(Section):
     memory_gb: float | None = Field(None, gt=0)
     """Memory that the run may use, in units of 10^9 bytes. If it is short, fewer completions are decoded side by side
     and micro-batches are smaller. None: all free memory."""
+
+    @property
+    def head_count(self) -> int:
+        """Of a nano model."""
+        return self.heads or max(1, self.hidden // 32)
 
 
 NANO_SIZES = ("hidden", "layers", "heads", "vocabulary", "copying")
@@ -393,10 +399,11 @@ class RunConfig(Section):
         model = self.model
         if model.kind == "nano" and model.name != ModelConfig().name:
             raise ValueError("model.kind nano trains a new model; leave model.name out or take model.kind pretrained")
-        if model.kind == "nano" and model.hidden % (16 * model.heads):
+        heads = model.head_count
+        if model.kind == "nano" and model.hidden % (16 * heads):
             raise ValueError(
-                f"model.hidden {model.hidden} is no multiple of 16 for each of model.heads {model.heads}; "
-                f"take {16 * model.heads * max(1, model.hidden // (16 * model.heads))}"
+                f"model.hidden {model.hidden} is no multiple of 16 for each of {heads} heads; "
+                f"take {16 * heads * max(1, model.hidden // (16 * heads))}"
             )
         for key in () if model.kind == "nano" else NANO_SIZES:
             if getattr(model, key) != getattr(ModelConfig(), key):

@@ -16,6 +16,10 @@ TRAINING_SHARE, SAMPLING_SHARE = 0.6, 0.5
 (benchmarks/efficiency.py)."""
 
 
+NANO = 20_000_000
+"""Models of so few parameters learn at higher rates."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What a run will take, about."""
@@ -64,7 +68,7 @@ def estimate(config: RunConfig, parameters: int, lengths: Lengths, rate: float, 
     )
     if free < cost.disk_bytes:
         lines.append(short_of_disk(free))
-    return lines + [f"unusual: {remark}" for remark in unusual(config)]
+    return lines + [f"unusual: {remark}" for remark in unusual(config, parameters)]
 
 
 def short_of_disk(free: int) -> str:
@@ -91,12 +95,16 @@ def _disk_bytes(config: RunConfig, parameters: int) -> int:
     return kept * 3 * whole + 2 * whole  # weights and two moments; the model at the end and before GRPO
 
 
-def unusual(config: RunConfig) -> Iterator[str]:
+def unusual(config: RunConfig, parameters: int) -> Iterator[str]:
     """What few recipes have, each with why that matters."""
     grpo, sampling = config.grpo, config.sampling
     if grpo.steps:
-        if grpo.learning_rate > 1e-4:
-            yield f"grpo.learning_rate {grpo.learning_rate:g} is high; most stay under 1e-4, large models under 1e-5"
+        usual = 1e-3 if parameters <= NANO else 1e-4
+        if grpo.learning_rate > usual:
+            yield (
+                f"grpo.learning_rate {grpo.learning_rate:g} is high; most stay under 1e-4, large models under 1e-5, and "
+                "models of a few million parameters under 1e-3"
+            )
         if grpo.samples < 4:
             yield f"grpo.samples {grpo.samples}: the mean of so few says little about which is better"
         if grpo.kl > 0.1:
