@@ -102,8 +102,8 @@ def unusual(config: RunConfig, parameters: int) -> Iterator[str]:
         usual = 1e-3 if parameters <= NANO else 1e-4
         if grpo.learning_rate > usual:
             yield (
-                f"grpo.learning_rate {grpo.learning_rate:g} is high; most stay under 1e-4, large models under 1e-5, and "
-                "models of a few million parameters under 1e-3"
+                f"grpo.learning_rate {grpo.learning_rate:g} is high; most stay under 1e-4, large models under 1e-5, "
+                "and models of a few million parameters under 1e-3"
             )
         if grpo.samples < 4:
             yield f"grpo.samples {grpo.samples}: the mean of so few says little about which is better"
