@@ -55,6 +55,11 @@ def test_the_grammar_by_hand() -> None:
         ("A. Dr. Rowan\nB. Hall\nC. 12 AM\nNo, wait.\n" + GOLD, 1.0, Outcome.CORRECT),
         # A broken block is only as good as its last run.
         ("A. Mr. Ash\nhm\nB. Costume Room\nC. 11:45 PM", 2 / 3, Outcome.PARTLY),
+        # Questions with their facts, also on the line after them, are no part of the answers that follow …
+        ("A. Who?\nC. When?\nIt was at 12 AM.\n" + GOLD, 1.0, Outcome.CORRECT),
+        ("C. When?\n12 AM\n" + GOLD, 1.0, Outcome.CORRECT),
+        # … but a letter that is answered twice is, whatever stands before it.
+        ("C. When?\n11:45 PM\nB. Costume Room\nC. 12 AM", 1 / 3, Outcome.PARTLY),
         # Repeated or several-valued lines are wrong; the others keep their credit.
         ("A. Mr. Ash\nA. Mr. Ash\nB. Costume Room\nC. 11:45 PM", 2 / 3, Outcome.PARTLY),
         ("A. Mr. Ash or Dr. Rowan\nB. Costume Room\nC. 11:45 PM", 2 / 3, Outcome.PARTLY),

@@ -126,13 +126,18 @@ class _Blocks:
         block: list[tuple[str, str]] = []
         answered: set[str] = set()
         """The letters that have a value in the block."""
+        restated = True
+        """Whether all values of the block stand on the line after their question."""
         soft = False
         for line in text.splitlines():
             found = self._answers(line)
             if isinstance(found, list):
                 if soft and not answered.isdisjoint(letter for letter, _ in found):
-                    block, answered = [], set[str]()
+                    block, answered, restated = [], set[str](), True
+                if answered and restated and found and found[0][1] and found[0][0] == self._order[0]:
+                    block, answered = [], set[str]()  # each question with its fact, then the answers
                 block += found
+                restated = restated and not any(value for _, value in found)
                 answered.update(letter for letter, value in found if value)
                 soft = False
             elif found is not _Kind.BLANK and block and not block[-1][1] and self._names(block[-1][0], line):
@@ -142,6 +147,7 @@ class _Blocks:
                 soft = True
             elif found is _Kind.HARD and block:
                 last, block, answered, soft = block if answered else last, [], set(), False
+                restated = True
         return [(letter, value) for letter, value in (block if answered else last) if value]
 
     def _names(self, letter: str, line: str) -> bool:
