@@ -29,8 +29,10 @@ from sleuth.puzzles.task import Task
 GROUP = "sleuth.families"
 """Group of the entry points by which packages bring tasks."""
 BUILT_IN = {
+    "kinship@1": "sleuth.puzzles.families.kinship:Kinship",
     "knights-and-knaves@1": "sleuth.puzzles.families.knights_and_knaves:KnightsAndKnaves",
     "round-table@1": "sleuth.puzzles.families.round_table:RoundTable",
+    "timetable@1": "sleuth.puzzles.families.timetable:Timetable",
     "temporal-clue@1": "sleuth.puzzles.temporal_clue:TemporalClue",
     "zebra@1": "sleuth.puzzles.zebra:Zebra",
 }

@@ -38,11 +38,36 @@ def _roles(theory: KitTheory, world: World) -> Mapping[str, Any]:
     return {"role": {who: ("knight", "knave")[role] for who, role in enumerate(world)}}
 
 
+def _events(theory: KitTheory, world: World) -> Mapping[str, Any]:
+    half = len(world) // 2
+    return {"time": dict(enumerate(world[:half])), "room": dict(enumerate(world[half:]))}
+
+
+def _children(theory: KitTheory, world: World) -> Mapping[str, Any]:
+    young = theory.size["young"]
+    adults = [("middle", i) for i in range(theory.size["middle"])]
+    children: dict[object, set[object]] = {
+        one: set() for one in [("old", i) for i in range(theory.size["old"])] + adults
+    }
+    for number, parent in enumerate(world[:young]):
+        children[adults[parent]].add(("young", number))
+    for adult, elder in zip(adults, world[young:], strict=True):
+        children["old", elder].add(adult)
+    return {"children": children}
+
+
 TABLES = {
     "round-table": Table(
         truth.table_truth, _seats, lambda note: len(set(note["seat"].values())) == len(note["seat"]), ((4, 4), (5, 5))
     ),
     "knights-and-knaves": Table(truth.island_truth, _roles, lambda note: True, ((3, 2), (4, 2))),
+    "timetable": Table(
+        truth.timetable_truth,
+        _events,
+        lambda note: len({(note["time"][what], note["room"][what]) for what in note["time"]}) == len(note["time"]),
+        ((3, 3, 2), (4, 3, 2)),
+    ),
+    "kinship": Table(truth.kinship_truth, _children, lambda note: True, ((2, 3, 3), (3, 3, 3))),
 }
 every_table = pytest.mark.parametrize("name", TABLES)
 
@@ -74,6 +99,7 @@ def test_every_statement_means_what_its_english_says(name: str) -> None:
     family, table = _family(name), TABLES[name]
     for shape in table.cases:
         theory = _theory(family, shape)
+        assert set(family.kinds) <= {kind for kind in family.kinds if _statements(family, theory, kind, Random(0))}
         notes = [(world, theory.view(world), table.note(theory, world)) for world in worlds(theory.space)]
         lawful = [one for one in notes if table.lawful(one[2])]
         lawful = Random(name).sample(lawful, min(60, len(lawful)))

@@ -78,6 +78,77 @@ def island_truth(statement: Statement, note: Note) -> bool:
     return joined(statement, lambda part: island_truth(part, note))
 
 
+def timetable_truth(statement: Statement, note: Note) -> bool:
+    """Timetable. `note["time"]`: hours in order, 0 the first, by event; `note["room"]`: rooms by event."""
+    time, room = note["time"], note["room"]
+    args = [arg if isinstance(arg, Statement) else arg.index for arg in statement.args if arg is not None]
+    match statement.kind, args:
+        case "at", (what, hour):
+            return bool(time[what] == hour)
+        case "not_at", (what, hour):
+            return bool(time[what] != hour)
+        case "in", (what, place):
+            return bool(room[what] == place)
+        case "not_in", (what, place):
+            return bool(room[what] != place)
+        case "before", (first, second):
+            return bool(time[second] > time[first])
+        case "right_before", (first, second):
+            return bool(time[second] - time[first] == 1)
+        case "same_time", (first, second):
+            return len({time[first], time[second]}) == 1
+        case "same_room", (first, second):
+            return len({room[first], room[second]}) == 1
+        case "other_room", (first, second):
+            return len({room[first], room[second]}) == 2
+        case "follows_there", (later, earlier):
+            return bool(time[later] - time[earlier] == 1) and len({room[later], room[earlier]}) == 1
+        case "in_room", (number, place):
+            return sum(1 for what in room if room[what] == place) == number
+        case "at_time", (number, hour):
+            return sum(1 for what in time if time[what] == hour) == number
+    return joined(statement, lambda part: timetable_truth(part, note))
+
+
+def kinship_truth(statement: Statement, note: Note) -> bool:
+    """Kinship. `note["children"]`: for every elder and adult, by (sort, number), the set of their children,
+    named in the same way."""
+    children = note["children"]
+    args = [arg if isinstance(arg, Statement) else (arg.sort, arg.index) for arg in statement.args if arg is not None]
+
+    def grandchildren(elder: object) -> set[object]:
+        return {young for adult in children[elder] for young in children[adult]}
+
+    def siblings(a: object, b: object) -> bool:
+        return a != b and any(a in theirs and b in theirs for theirs in children.values())
+
+    def parents(of: object) -> list[object]:
+        return [one for one, theirs in children.items() if of in theirs]
+
+    match statement.kind, args:
+        case (("child" | "born_to"), (who, of)):
+            return who in children[of]
+        case (("not_child" | "not_born_to"), (who, of)):
+            return who not in children[of]
+        case (("siblings" | "older_siblings"), (a, b)):
+            return siblings(a, b)
+        case "not_siblings", (a, b):
+            return not siblings(a, b)
+        case "cousins", (a, b):
+            return not siblings(a, b) and siblings(parents(a)[0], parents(b)[0])
+        case "grandchild", (who, of):
+            return who in grandchildren(of)
+        case "aunt_or_uncle", (adult, of):
+            return siblings(adult, parents(of)[0])
+        case "childless", (adult,):
+            return not children[adult]
+        case "children", ((_, number), adult):
+            return len(children[adult]) == number
+        case "grandchildren", ((_, number), elder):
+            return len(grandchildren(elder)) == number
+    return joined(statement, lambda part: kinship_truth(part, note))
+
+
 def joined(statement: Statement, truth: Callable[[Statement], bool]) -> bool:
     """Statements about statements."""
     parts = [truth(arg) for arg in statement.args if isinstance(arg, Statement)]
