@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sleuth.errors import UserError, nearest
 from sleuth.puzzles.kit.declaration import NUMBERS, Sort, check_distinct
 from sleuth.puzzles.kit.kinds import STYLES, StatementKind, gaps
+from sleuth.puzzles.page_reader import is_prose
 from sleuth.puzzles.prose import compile_template
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ def check(name: str, made: Declaration, kinds: Sequence[StatementKind]) -> None:
     """Raises `UserError` for a declaration that cannot work."""
     if not _NAME.fullmatch(name):
         raise UserError(f"{name!r} can't be the name of a family: take small letters, digits and hyphens")
-    layout, sorts = made.layout, {sort.name: sort for sort in made.sorts}
+    setting, sorts = made.setting, {sort.name: sort for sort in made.sorts}
     check_distinct("sort", (sort.name for sort in made.sorts))
     check_distinct("unknown", (unknown.name for unknown in made.unknowns))
     check_distinct("kind", (one.name for kind in kinds for one in (kind, kind.denial) if one))
-    check_distinct("label", (sort.label for sort in layout.sorts))
+    check_distinct("label", (sort.label for sort in setting.sorts))
     for unknown in made.unknowns:
         for sort in (unknown.of, unknown.values):
             if sort.name not in sorts:
@@ -46,14 +47,15 @@ def check(name: str, made: Declaration, kinds: Sequence[StatementKind]) -> None:
     _check_kinds(made, set(sorts))
     check_groups({kind.name: kind.slots for kind in made.kinds.values()}, made.groups)
     _check_levels(made)
-    if "\n" in layout.rules or not layout.rules.strip():
-        raise UserError("rules_text must be one line: pages state it as a paragraph")
+    for text in (setting.rules, *(theme.story for theme in setting.themes)):
+        if "\n" in text or not is_prose(text):
+            raise UserError(f"not one paragraph of whole sentences, as pages need it: {text!r}")
     if not made.holes:
         raise UserError("no kind has a question")
-    if len(layout.themes) < 2:
+    if len(setting.themes) < 2:
         raise UserError("a family needs two themes at least, so that a case can be told under other names")
-    for theme in layout.themes:
-        for sort in layout.sorts:
+    for theme in setting.themes:
+        for sort in setting.sorts:
             if sort.listed and len(theme.names.get(sort.name, ())) < _largest(made, sort):
                 raise UserError(f"theme {theme.title!r}: fewer than {_largest(made, sort)} names of sort {sort.name}")
 
@@ -113,7 +115,7 @@ def check_groups(slots: Mapping[str, Sequence[str]], groups: Mapping[str, Sequen
 
 def _check_levels(made: Declaration) -> None:
     for level, spec in made.levels.items():
-        free = {sort.name for sort in made.layout.sorts if sort.size is None}
+        free = {sort.name for sort in made.setting.sorts if sort.size is None}
         if set(spec.sizes) != free:
             raise UserError(
                 f"level {level}: sizes of {', '.join(sorted(spec.sizes))}, not of {', '.join(sorted(free))}"
@@ -124,8 +126,8 @@ def _check_levels(made: Declaration) -> None:
         if not spec.kinds or min(spec.kinds.values()) <= 0:
             raise UserError(f"level {level}: needs statement kinds with weights above 0")
         for end in (0, 1):
-            sizes = made.layout.derived({sort: spec.span(sort)[end] for sort in spec.sizes})
-            for sort in made.layout.sorts:
+            sizes = made.setting.derived({sort: spec.span(sort)[end] for sort in spec.sizes})
+            for sort in made.setting.sorts:
                 if sort.names and sizes[sort.name] > len(sort.names):
                     raise UserError(
                         f"level {level}: {sizes[sort.name]} of sort {sort.name}, but {len(sort.names)} names"

@@ -154,8 +154,8 @@ class Case:
         return tuple(map(len, self.names))
 
 
-@dataclass(frozen=True)
-class Layout:
+@dataclass(frozen=True, eq=False)
+class Setting:
     """The sorts and texts of a family, as its pages need them."""
 
     sorts: tuple[Sort, ...]

@@ -20,10 +20,10 @@ from sleuth.puzzles.kit import checks, page, sampler
 from sleuth.puzzles.kit.declaration import (
     NUMBERS,
     Case,
-    Layout,
     Level,
     Number,
     Rule,
+    Setting,
     Sort,
     Theme,
     Unknown,
@@ -42,7 +42,7 @@ RING = "ring"
 class Declaration:
     """What a family is declared of."""
 
-    layout: Layout
+    setting: Setting
     unknowns: tuple[Unknown, ...]
     rules: tuple[Rule, ...]
     kinds: Mapping[str, StatementKind]
@@ -65,15 +65,15 @@ class DeclaredFamily(Family[Case, KitTheory]):
         self._theories: dict[tuple[int, ...], KitTheory] = {}
 
     def sample_case(self, level: str, rng: Random) -> tuple[Case, World]:
-        layout, spans = self.declaration.layout, self.declaration.levels[level]
-        sizes = layout.derived({sort: rng.randint(*spans.span(sort)) for sort in spans.sizes})
-        case = self._named(rng.choice(layout.themes), tuple(sizes.values()), rng)
+        setting, spans = self.declaration.setting, self.declaration.levels[level]
+        sizes = setting.derived({sort: rng.randint(*spans.span(sort)) for sort in spans.sizes})
+        case = self._named(rng.choice(setting.themes), tuple(sizes.values()), rng)
         return case, sampler.sample_world(self.theory(case), rng)
 
     def _named(self, theme: Theme, shape: Sequence[int], rng: Random) -> Case:
         names = tuple(
             tuple(rng.sample(theme.names[sort.name], size)) if sort.listed else sort.names[:size]
-            for sort, size in zip(self.declaration.layout.sorts, shape, strict=True)
+            for sort, size in zip(self.declaration.setting.sorts, shape, strict=True)
         )
         return Case(names, theme.title, theme.story)
 
@@ -88,18 +88,20 @@ class DeclaredFamily(Family[Case, KitTheory]):
         }
 
     def rename_case(self, case: Case, rng: Random) -> Case:
-        themes = [theme for theme in self.declaration.layout.themes if theme.title != case.title]
-        return self._named(rng.choice(themes), case.shape, rng)
+        given = {name for names in case.names for name in names}
+        themes = self.declaration.setting.themes
+        others = [theme for theme in themes if given.isdisjoint(name for names in theme.names.values() for name in names)]
+        return self._named(rng.choice(others or themes), case.shape, rng)
 
     def dressed(self, case: Case, style: str, names: Names, rng: Random) -> Case:
         """With names of people, and of all themes; or with half the words of these made up."""
         if names == "themed":
             return case
-        layout, taken, found = self.declaration.layout, set[str](), []
-        for sort, given in zip(layout.sorts, case.names, strict=True):
+        setting, taken, found = self.declaration.setting, set[str](), []
+        for sort, given in zip(setting.sorts, case.names, strict=True):
             new = list(given)
             if sort.listed:
-                known = sorted({name for theme in layout.themes for name in theme.names[sort.name]})
+                known = sorted({name for theme in setting.themes for name in theme.names[sort.name]})
                 new = pool.people(len(given), rng) if sort.people else rng.sample(known, len(given))
                 new = pool.coined(new, taken, rng) if names == "coined" else new
             found.append(tuple(new))
@@ -109,7 +111,7 @@ class DeclaredFamily(Family[Case, KitTheory]):
         theory = self._theories.get(case.shape)
         if theory is None:
             made = self.declaration
-            sizes = made.layout.sizes(case.shape)
+            sizes = made.setting.sizes(case.shape)
             theory = KitTheory(sizes, made.unknowns, made.rules, made.kinds, made.sorts)
             self._theories[case.shape] = theory
         return theory
@@ -197,7 +199,7 @@ class DeclaredFamily(Family[Case, KitTheory]):
         return self._name(case, choice)
 
     def _name(self, case: Case, ref: Ref) -> str:
-        for sort, names in zip(self.declaration.layout.sorts, case.names, strict=True):
+        for sort, names in zip(self.declaration.setting.sorts, case.names, strict=True):
             if sort.name == ref.sort:
                 return names[ref.index]
         return str(ref.index)
@@ -225,14 +227,14 @@ class DeclaredFamily(Family[Case, KitTheory]):
         entities = self.theory(case).entities
         return [
             (ref, 0)
-            for sort in self.declaration.layout.sorts
+            for sort in self.declaration.setting.sorts
             if sort.listed or sort.ring
             for ref in entities[sort.name]
         ]
 
     def relations(self, case: Case) -> Sequence[Statement]:
         entities = self.theory(case).entities
-        rings = [entities[sort.name] for sort in self.declaration.layout.sorts if sort.ring]
+        rings = [entities[sort.name] for sort in self.declaration.setting.sorts if sort.ring]
         return [
             Statement(RING, (place, following))
             for places in rings
@@ -257,13 +259,13 @@ class DeclaredFamily(Family[Case, KitTheory]):
         return case.shape
 
     def sizes(self, case: Case) -> dict[str, int]:
-        return self.declaration.layout.sizes(case.shape)
+        return self.declaration.setting.sizes(case.shape)
 
     def write_page(self, case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
-        return page.write(self.declaration.layout, case, clues, questions, style)
+        return page.write(self.declaration.setting, case, clues, questions, style)
 
     def read_page(self, text: str) -> PageText:
-        case, found = page.read(self.declaration.layout, text)
+        case, found = page.read(self.declaration.setting, text)
         grammar, asking = self.grammar(case), self.question_grammar(case)
         refuse_hidden(found.free, grammar, asking)
         refuse_hidden((name for names in case.names for name in names), grammar)
@@ -272,13 +274,13 @@ class DeclaredFamily(Family[Case, KitTheory]):
         return PageText(case, clues, clue_texts, questions, letters)
 
     def clue_lines(self, text: str) -> Sequence[int]:
-        return clue_lines(text, page.lines_of(self.declaration.layout))
+        return clue_lines(text, page.lines_of(self.declaration.setting))
 
     def recognises(self, text: str) -> bool:
-        return page.recognises(self.declaration.layout, text)
+        return page.recognises(self.declaration.setting, text)
 
     def board(self, case: Case, world: World | None) -> str:
-        return page.board(self.declaration.layout, self.theory(case), case, world)
+        return page.board(self.declaration.setting, self.theory(case), case, world)
 
 
 def declare(
@@ -305,7 +307,7 @@ def declare(
     places = tuple(sort for sort in sorts if isinstance(sort, Sort))
     numbers = dict.fromkeys(number for kind in known.values() for number in kind.sorts)
     made = Declaration(
-        Layout(places, rules_text, tuple(themes)),
+        Setting(places, rules_text, tuple(themes)),
         tuple(unknowns),
         tuple(rules),
         known,

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from sleuth.logic.formulas import World
 from sleuth.puzzles import page_reader
-from sleuth.puzzles.kit.declaration import Case, Layout, Sort
+from sleuth.puzzles.kit.declaration import Case, Setting, Sort
 from sleuth.puzzles.kit.theory import KitTheory
 from sleuth.puzzles.page_reader import CLUES, QUESTIONS, Page
 from sleuth.puzzles.prose import ReadError
@@ -28,58 +28,56 @@ def _heading(sort: Sort) -> str:
     return f"{sort.label} ({sort.note}):" if sort.note else f"{sort.label}:"
 
 
-def write(layout: Layout, case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
+def write(setting: Setting, case: Case, clues: Sequence[str], questions: Sequence[tuple[str, str]], style: str) -> str:
     """A puzzle's text."""
     asked = [f"{QUESTIONS}:", *(f"{letter}. {text}" for letter, text in questions)]
-    lists = list(zip(layout.sorts, case.names, strict=True))
+    lists = list(zip(setting.sorts, case.names, strict=True))
     told = [[case.title], [case.story]] if case.title else []
     in_lines = [f"{_heading(sort)} {', '.join(names)}" for sort, names in lists]
     if style == "terse":
-        return "\n".join([*in_lines, layout.rules, f"{CLUES}:", *clues, *asked])
+        return "\n".join([*in_lines, setting.rules, f"{CLUES}:", *clues, *asked])
     if style == "witness":
-        parts = [*told, [layout.rules], *([_heading(sort), *(f"- {name}" for name in names)] for sort, names in lists)]
+        parts = [*told, [setting.rules], *([_heading(sort), *(f"- {name}" for name in names)] for sort, names in lists)]
         marked = [f"- {clue}" for clue in clues]
     else:
-        parts = [*told, in_lines, [layout.rules]]
+        parts = [*told, in_lines, [setting.rules]]
         marked = [f"{number}. {clue}" for number, clue in enumerate(clues, start=1)]
     return "\n\n".join("\n".join(part) for part in [*parts, [f"{CLUES}:", *marked], asked])
 
 
-def lines_of(layout: Layout) -> page_reader.Layout:
+def lines_of(setting: Setting) -> page_reader.Layout:
     """The labels of a family's pages."""
-    labels = {sort.label: (sort.label,) for sort in layout.sorts}
-    notes = {sort.label: (sort.note,) for sort in layout.sorts if sort.note}
+    labels = {sort.label: (sort.label,) for sort in setting.sorts}
+    notes = {sort.label: (sort.note,) for sort in setting.sorts if sort.note}
     return page_reader.Layout({**labels, CLUES: (CLUES,), QUESTIONS: (QUESTIONS,)}, notes)
 
 
-def recognises(layout: Layout, text: str) -> bool:
+def recognises(setting: Setting, text: str) -> bool:
     """Whether a text has the family's rules and a list of clues."""
-    stated = any(line.strip() == layout.rules for line in text.splitlines())
-    return stated and lines_of(layout).recognises(text, (CLUES,))
+    stated = any(line.strip() == setting.rules for line in text.splitlines())
+    return stated and lines_of(setting).recognises(text, (CLUES,))
 
 
-def read(layout: Layout, text: str) -> tuple[Case, Page]:
+def read(setting: Setting, text: str) -> tuple[Case, Page]:
     """The case, and the sorted lines. Raises `ReadError`, and `UserError` for a case that cannot be."""
-    page = page_reader.split(text, lines_of(layout))
-    page.need(*(sort.label for sort in layout.sorts), CLUES, QUESTIONS)
-    for sort in layout.sorts:
+    page = page_reader.split(text, lines_of(setting))
+    page.need(*(sort.label for sort in setting.sorts), CLUES, QUESTIONS)
+    for sort in setting.sorts:
         if sort.note and page.parts[sort.label].note != sort.note:
             raise ReadError(f"the page has no line {_heading(sort)!r}")
-    if layout.rules not in page.free:
-        raise ReadError(f"the page does not state the rules: {layout.rules!r}")
-    theme = next((theme for theme in layout.themes if theme.title in page.free), None)
-    title, story = (theme.title, theme.story) if theme else ("", "")
-    case = Case(tuple(page.names(sort.label) for sort in layout.sorts), title, story)
-    layout.check(case)
+    if setting.rules not in page.free:
+        raise ReadError(f"the page does not state the rules: {setting.rules!r}")
+    case = Case(tuple(page.names(sort.label) for sort in setting.sorts))
+    setting.check(case)
     return case, page
 
 
-def board(layout: Layout, theory: KitTheory, case: Case, world: World | None) -> str:
+def board(setting: Setting, theory: KitTheory, case: Case, world: World | None) -> str:
     """A table for every sort of which something is unknown, empty or filled."""
-    names = {sort.name: given for sort, given in zip(layout.sorts, case.names, strict=True)}
+    names = {sort.name: given for sort, given in zip(setting.sorts, case.names, strict=True)}
     view = None if world is None else theory.view(world)
     tables = []
-    for sort in layout.sorts:
+    for sort in setting.sorts:
         asked = [unknown for unknown in theory.unknowns if unknown.of.name == sort.name]
         if not asked:
             continue
