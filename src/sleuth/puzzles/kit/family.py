@@ -90,7 +90,9 @@ class DeclaredFamily(Family[Case, KitTheory]):
     def rename_case(self, case: Case, rng: Random) -> Case:
         given = {name for names in case.names for name in names}
         themes = self.declaration.setting.themes
-        others = [theme for theme in themes if given.isdisjoint(name for names in theme.names.values() for name in names)]
+        others = [
+            theme for theme in themes if given.isdisjoint(name for names in theme.names.values() for name in names)
+        ]
         return self._named(rng.choice(others or themes), case.shape, rng)
 
     def dressed(self, case: Case, style: str, names: Names, rng: Random) -> Case:
