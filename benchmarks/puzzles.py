@@ -17,6 +17,9 @@ from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.task import Made
 
+DECLARED = ("kinship", "knights-and-knaves", "round-table", "timetable")
+"""Families that are declared with the kit."""
+LEVEL_COUNTS = (500, 100, 40, 20, 10)
 STYLE_COUNTS = {"1": 200, "2": 100, "3": 60, "4": 20, "5": 8, "reference": 60}
 
 
@@ -45,8 +48,9 @@ def main() -> None:
         ("temporal-clue", "5", 20, "plain"),
         *(("temporal-clue", level, count, "original") for level, count in STYLE_COUNTS.items()),
         *(
-            ("zebra", level, count, "plain")
-            for level, count in zip(get_family("zebra").levels, (500, 100, 40, 20, 10), strict=True)
+            (name, level, count, "plain")
+            for name in ("zebra", *DECLARED)
+            for level, count in zip(get_family(name).levels, LEVEL_COUNTS, strict=False)
         ),
     ):
         timed(family, level, 3, style)

@@ -20,7 +20,7 @@
     )
 
 From this follow worlds, clues, questions, pages, boards, names, canonical forms, the formal language, explanations,
-grading and grammars. docs/write-a-family.md goes through an example.
+grading and grammars. docs/how-to/write-a-family.md goes through an example.
 """
 
 from sleuth.puzzles.kit.declaration import (

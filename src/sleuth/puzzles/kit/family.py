@@ -354,4 +354,5 @@ def _described(sorts: Sequence[Sort], level: Level) -> str:
         if sort.name in level.sizes:
             low, high = level.span(sort.name)
             sizes.append(f"{low if low == high else f'{low}-{high}'} {sort.label.lower()}")
-    return f"{', '.join(sizes)}, {len(level.kinds)} statement kinds"
+    count = len(level.kinds)
+    return f"{', '.join(sizes)}, {count} statement kind{'s' * (count > 1)}"

@@ -35,13 +35,13 @@ class _UnreadError(Exception):
         self.variable = variable
 
 
-class _Values:
+class _Values(Sequence[int]):
     """The values of an unknown as far as they are known."""
 
     def __init__(self, variables: Sequence[Variable], known: Mapping[int, int]) -> None:
         self._variables, self._known = variables, known
 
-    def __getitem__(self, entity: int) -> int:
+    def __getitem__(self, entity: Any) -> Any:
         variable = self._variables[entity]
         if variable.index not in self._known:
             raise _UnreadError(variable)
@@ -49,9 +49,6 @@ class _Values:
 
     def __len__(self) -> int:
         return len(self._variables)
-
-    def __iter__(self) -> Iterator[int]:
-        return (self[entity] for entity in range(len(self._variables)))
 
 
 def trace(fits: Callable[[], bool], known: dict[int, int]) -> Formula:
