@@ -78,14 +78,11 @@ class DeclaredFamily(Family[Case, KitTheory]):
         return Case(names, theme.title, theme.story)
 
     def names(self) -> Collection[str]:
-        layout = self.declaration.layout
-        people = pool.PARTS_OF_PEOPLE if any(sort.people for sort in layout.sorts) else ()
-        given = (names for theme in layout.themes for names in theme.names.values())
-        return {
-            *people,
-            *(name for names in given for name in names),
-            *(n for sort in layout.sorts for n in sort.names),
-        }
+        setting = self.declaration.setting
+        people = pool.PARTS_OF_PEOPLE if any(sort.people for sort in setting.sorts) else ()
+        given = [*(names for theme in setting.themes for names in theme.names.values())]
+        given += [sort.names for sort in setting.sorts]
+        return {*people, *(name for names in given for name in names)}
 
     def rename_case(self, case: Case, rng: Random) -> Case:
         given = {name for names in case.names for name in names}
