@@ -70,7 +70,7 @@ def test_an_exception_comes_in_its_turn_with_the_workers_traceback() -> None:
 
 
 def test_errors_of_the_user_arrive_as_they_are() -> None:
-    with pytest.raises(UserError, match="--workers -1: 0 takes all cores") as raised:
+    with pytest.raises(UserError, match="--workers -1: 0 for one per core") as raised:
         list(in_order(processes, [-1], 1))
     assert not hasattr(raised.value, "__notes__")
 
