@@ -21,8 +21,9 @@ from unittest import mock
 
 import pytest
 
+from sleuth import api
 from sleuth.cli import main
-from sleuth.datasets.files import read_puzzles
+from sleuth.datasets.files import read_puzzles, write_puzzles
 from sleuth.policy.base import Sampling
 from sleuth.puzzles.registry import family_names, get_task
 from sleuth.recipes import has_stages, load_recipe
@@ -259,6 +260,33 @@ def test_files_that_are_none_are_refused_in_one_line(tmp_path: Path) -> None:
         done = sleuth(*arguments, cwd=tmp_path)
         assert done.returncode == 2 and said in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert not (tmp_path / "x.jsonl").exists()
+
+
+def test_a_terminal_that_knows_ascii_only(tmp_path: Path) -> None:
+    write_puzzles(tmp_path / "p.jsonl", api.make("temporal-clue", level="1", style="original"))
+    [puzzle] = read_puzzles(tmp_path / "p.jsonl")
+    assert not puzzle.prompt.isascii()
+    called = [sys.executable, "-m", "sleuth"]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    shown = subprocess.run(
+        [*called, "show", str(tmp_path / "p.jsonl")], capture_output=True, env=ascii_only, check=True
+    )
+    assert b"\\u2022" in shown.stdout and not shown.stderr
+    for text, code in ((puzzle.prompt.encode("utf-8-sig"), 0), (puzzle.prompt.encode("utf-16"), 2)):
+        solved = subprocess.run([*called, "solve", "-"], input=text, capture_output=True, env=ascii_only)
+        assert solved.returncode == code, solved.stderr
+        assert solved.stdout.startswith(b"A. ") if code == 0 else solved.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["show", "explain", "retell"])
+def test_errors_about_a_page_name_the_puzzle(verb: str, tmp_path: Path) -> None:
+    [puzzle] = api.make("zebra", level="1")
+    broken = puzzle.model_copy(update={"prompt": puzzle.prompt + "\nNobody lies."})
+    write_puzzles(tmp_path / "p.jsonl", [broken])
+    out = ["--out", tmp_path / "q.jsonl", "--style", "terse"] if verb == "retell" else []
+    done = sleuth(verb, tmp_path / "p.jsonl", *out)
+    assert done.returncode == 2
+    assert puzzle.id in done.stderr and "Nobody lies." in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_solve_refuses_what_is_no_case() -> None:

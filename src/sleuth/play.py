@@ -55,7 +55,7 @@ def play(puzzle: Puzzle, read: Callable[[str], str], write: Callable[[str], None
                     write(hint or "No more hints: everything has been said.")
                 case "board":
                     family = get_family(puzzle.family)
-                    write(family.board(family.read_page(puzzle.prompt).case, None))
+                    write(family.board(family.page_of(puzzle).case, None))
                 case "case":
                     write(puzzle.prompt)
                 case "give up":

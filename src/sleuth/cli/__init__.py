@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from cyclopts import CycloptsError
@@ -17,6 +18,9 @@ __all__ = ["app", "main", "models", "puzzles", "training"]
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line; exit code 0, 1 (an audit found something), 2 (bad input) or 130 (Ctrl-C)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows fewer letters is no reason to fail
     try:
         if HELP & set(sys.argv[1:] if arguments is None else arguments):
             describe_families(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -122,7 +123,16 @@ def solve(file: Annotated[str, Parameter(allow_leading_hyphen=True)] = "-", /) -
     from sleuth.files import read_text
     from sleuth.puzzles.solve import solve_text
 
-    solution = solve_text(sys.stdin.read() if file == "-" else read_text(Path(file)))
+    if file == "-":
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8-sig")  # whatever the terminal's is
+        try:
+            text = sys.stdin.read()
+        except UnicodeDecodeError:
+            raise UserError("standard input: not a text (UTF-8)") from None
+    else:
+        text = read_text(Path(file))
+    solution = solve_text(text)
     for letter, answer in solution.answers.items():
         print(f"{letter}. {answer}")
     print()

@@ -124,7 +124,7 @@ class Deduction(Task):
         return write_answers(puzzle, {letter: answer for letter, answer in execution.answers.items() if answer})
 
     def show(self, puzzle: Puzzle, solution: bool) -> str:
-        page = self._family.read_page(puzzle.prompt)
+        page = self._family.page_of(puzzle)
         parts = [f"{puzzle.id}", "", puzzle.prompt, "", self._family.board(page.case, None)]
         if solution:
             answers = [f"{letter}. {answer}" for letter, answer in puzzle.answers.items()]

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from sleuth.errors import UserError
 from sleuth.puzzles.family import Family, PageText
 from sleuth.puzzles.formal import FormalLanguage
+from sleuth.puzzles.prose import ReadError
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_family
 
@@ -30,5 +32,8 @@ def read_page(family_id: str, prompt: str) -> Reading:
 
 
 def read_puzzle(puzzle: Puzzle) -> Reading:
-    """As `read_page`, of a puzzle."""
-    return read_page(puzzle.family, puzzle.prompt)
+    """As `read_page`, of a puzzle, which errors name."""
+    try:
+        return read_page(puzzle.family, puzzle.prompt)
+    except ReadError as error:
+        raise UserError(f"{puzzle.id}: {error}") from None

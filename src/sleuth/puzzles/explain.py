@@ -72,7 +72,7 @@ def explain(puzzle: Puzzle, goal: Goal = "world", optimal: bool = False, prune: 
     are kept. Raises `UserError` if the clues do not leave exactly one world.
     """
     family = get_family(puzzle.family)
-    return explain_page(family, family.read_page(puzzle.prompt), goal, optimal, prune)
+    return explain_page(family, family.page_of(puzzle), goal, optimal, prune)
 
 
 def explain_page(

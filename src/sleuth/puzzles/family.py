@@ -16,12 +16,14 @@ from random import Random
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sleuth.config import Names
+from sleuth.errors import UserError
 from sleuth.logic.citations import compile_groups
 from sleuth.logic.cnf import Cnf
 from sleuth.logic.formulas import Formula, Space, World
 from sleuth.puzzles.canonical import canonical_form
 from sleuth.puzzles.formal import FormalLanguage, FormalLexicon
 from sleuth.puzzles.prose import Grammar, Lexicon, Templates
+from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.statements import Ref, Statement
 
 
@@ -214,6 +216,13 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     @abstractmethod
     def read_page(self, text: str) -> PageText:
         """A puzzle's text read back. Raises `ReadError`."""
+
+    def page_of(self, puzzle: Puzzle) -> PageText:
+        """A stored puzzle's text read back. Raises `UserError` naming the puzzle."""
+        try:
+            return self.read_page(puzzle.prompt)
+        except UserError as error:
+            raise UserError(f"{puzzle.id}: {error}") from None
 
     @abstractmethod
     def clue_lines(self, text: str) -> Sequence[int]:

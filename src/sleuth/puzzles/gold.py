@@ -21,7 +21,7 @@ def gold_of(puzzle: Puzzle, mode: Mode, telling: Telling = "short", page: PageTe
     puzzle's page, where it was read already."""
     if mode == "program":
         family = get_family(puzzle.family)
-        page = family.read_page(puzzle.prompt) if page is None else page
+        page = family.page_of(puzzle) if page is None else page
         language = family.formal(page.case)
         return spaced("\n".join(language.write(clue) for clue in page.clues))
     answers = write_answers(puzzle, puzzle.answers)

@@ -27,7 +27,7 @@ def retold(puzzle: Puzzle, style: str | None = None, names: int | None = None) -
     family = get_family(puzzle.family)
     style = str(puzzle.meta.get("style")) if style is None else style
     check_style(family, style)
-    page = family.read_page(puzzle.prompt)
+    page = family.page_of(puzzle)
     rng = rng_of(puzzle.id, "retold", names)
     style = rng.choice(family.mixed) if style == MIXED else style
     right = right_choices(family, puzzle, page)

@@ -28,7 +28,7 @@ class Variants:
     def __init__(self, puzzle: Puzzle) -> None:
         """Raises `UserError` for a puzzle that can't be read from its text, and for tasks of another library."""
         self._puzzle, self._family = puzzle, get_family(puzzle.family)
-        self._page = self._family.read_page(puzzle.prompt)
+        self._page = self._family.page_of(puzzle)
         self._right = right_choices(self._family, puzzle, self._page)
 
     def variant(self, number: int) -> Puzzle:

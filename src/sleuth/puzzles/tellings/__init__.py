@@ -29,7 +29,7 @@ def reasoning(
     world.
     """
     family = get_family(puzzle.family)
-    page = family.read_page(puzzle.prompt) if page is None else page
+    page = family.page_of(puzzle) if page is None else page
     style = str(puzzle.meta.get("style", family.styles[0]))
     if telling == "short" or telling == "full" or telling == "numbered":
         return tell(explain_page(family, page, goal), telling, style)
