@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from sleuth.config import Mode, ModelConfig, RunConfig, demo_config
 from sleuth.datasets.audit import audit
-from sleuth.errors import UserError
+from sleuth.errors import UserError, installing
+from sleuth.files import check_output
 from sleuth.play import show
 from sleuth.policy.base import Policy, Sampling
 from sleuth.policy.chunks import ChunkedPolicy, check_chunks
@@ -34,7 +35,13 @@ def _need_extra() -> None:
     needed = ("torch", "transformers", "altair", "llguidance")
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        raise UserError(f"models need the extra 'train' ({missing[0]} is missing): pip install 'sleuth[train]'")
+        raise UserError(f"models need the extra 'train' ({missing[0]} is missing): {installing('train')}")
+
+
+def check_samples(samples: int) -> None:
+    """Raises `UserError` where nothing would be asked."""
+    if samples < 1:
+        raise UserError(f"--samples {samples}: ask for at least one completion of each puzzle")
 
 
 def start_run(config: RunConfig, path: Path) -> None:
@@ -114,8 +121,8 @@ def distill_model(
 ) -> None:
     """Keeps a model's right completions, for `sft.file`."""
     _need_extra()
-    if out.suffix != ".jsonl":
-        raise UserError(f"{out}: completions to learn from are stored as .jsonl")
+    check_output(out, ".jsonl")
+    check_samples(samples)
     check_constrain(mode, sampling.constrain)
     from sleuth.evaluation.distill import distill
     from sleuth.files import atomic_write
@@ -171,8 +178,9 @@ def evaluate_model(
     check_retries(mode, retries)
     check_constrain(mode, sampling.constrain)
     check_chunks(mode, clues_at_a_time, retries, puzzles)
-    if out is not None and out.suffix != ".parquet":
-        raise UserError(f"{out}: completions are kept as .parquet")
+    if out is not None:
+        check_output(out, ".parquet")
+    check_samples(samples)
     from rich.console import Console
     from rich.table import Table
 
@@ -282,7 +290,7 @@ def serve_model(
     """Serves a model until it is interrupted."""
     _need_extra()
     if missing := [module for module in ("starlette", "uvicorn") if importlib.util.find_spec(module) is None]:
-        raise UserError(f"serving needs the extra 'serve' ({missing[0]} is missing): pip install 'sleuth[serve]'")
+        raise UserError(f"serving needs the extra 'serve' ({missing[0]} is missing): {installing('serve')}")
     for option, value in (("--rows", rows), ("--max-prompt-tokens", prompt), ("--max-new-tokens", new)):
         if value < 1:
             raise UserError(f"{option} {value}: 1 or more")

@@ -14,3 +14,8 @@ def nearest(name: str, known: list[str]) -> str:
     """A hint for a name that is not known: the nearest known one, or all of them."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+
+
+def installing(extra: str) -> str:
+    """How to install an extra of this package."""
+    return f"pip install 'sleuth[{extra}]', in a checkout pip install '.[{extra}]'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import shutil
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sleuth.errors import UserError
+
+COMPRESSIONS = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
+"""What files that are compressed begin with."""
 
 
 def free_disk_bytes(path: Path) -> int:
@@ -53,16 +57,47 @@ def atomic_write(path: Path, data: bytes) -> None:
         _sync_folder(path.parent)
 
 
-def read_text(path: Path) -> str:
-    """A text file. Raises `UserError` if it is missing, a folder, or not UTF-8."""
+def read_data(path: Path) -> bytes:
+    """A file's bytes, unpacked where it is compressed with gzip or zstd, without a byte order mark. Raises `UserError`
+    if it is missing, a folder, not to be read, or damaged."""
     try:
-        return path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder; name a file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    for compression, magic in COMPRESSIONS.items():
+        if data.startswith(magic):
+            import pyarrow as pa
+
+            try:
+                data = pa.input_stream(pa.py_buffer(data), compression=compression).read()
+            except (OSError, pa.ArrowInvalid) as error:
+                raise UserError(f"{path}: damaged, or cut short ({' '.join(str(error).split())})") from None
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+def read_text(path: Path) -> str:
+    """A text file, read as `read_data` does. Raises `UserError` as that, and if it is not UTF-8."""
+    try:
+        return read_data(path).decode()
     except UnicodeDecodeError:
         raise UserError(f"{path}: not a text file (UTF-8)") from None
+
+
+def check_output(path: Path, *suffixes: str) -> None:
+    """Raises `UserError` where a file could not be written later: another suffix than these, a folder in its place, no
+    folder to hold it, or no permission. To be called before the work whose result goes there."""
+    if suffixes and path.suffix not in suffixes:
+        raise UserError(f"{path}: name the file {' or '.join(suffixes)}")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file")
+    if not path.parent.is_dir():
+        raise UserError(f"{path.parent}: no such folder; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"{path}: not allowed to write here; choose another folder")
 
 
 def append_line(path: Path, line: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, Token
 
 from sleuth.config import Until
+from sleuth.errors import UserError
 
 if TYPE_CHECKING:
     from sleuth.policy.base import Sampling
@@ -20,6 +22,18 @@ app = App(
 )
 
 
+def whole_number(_: object, tokens: Sequence[Token]) -> int:
+    """Reads an integer; cyclopts itself would round 1.5."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise UserError(f"{tokens[0].keyword or ''} {tokens[0].value}: give a whole number".strip()) from None
+
+
+Whole = Annotated[int, Parameter(converter=whole_number)]
+"""An integer on the command line."""
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingOptions:
@@ -27,11 +41,11 @@ class SamplingOptions:
 
     temperature: float = 0.0
     """0 is greedy."""
-    top_k: int = 0
+    top_k: Whole = 0
     """Sample only from so many of the likeliest tokens; 0: from all."""
     top_p: float = 1.0
     """Sample only from the likeliest tokens that together have this probability."""
-    max_new_tokens: int = 256
+    max_new_tokens: Whole = 256
     """Longest completion."""
     until: Until = "end"
     """What ends a completion: the model's `end` token only, or also complete `answers`."""

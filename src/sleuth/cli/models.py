@@ -5,9 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sleuth.cli.app import GREEDY, RANDOM, RandomSamplingOptions, SamplingOptions, app
+from sleuth.cli.app import GREEDY, RANDOM, RandomSamplingOptions, SamplingOptions, Whole, app
 from sleuth.config import Mode
+from sleuth.errors import UserError
 from sleuth.progress import say, track
+from sleuth.puzzles.puzzle import Puzzle
+
+
+def first_of(puzzles: list[Puzzle], count: int | None) -> list[Puzzle]:
+    """So many of a file's puzzles, or all. Raises `UserError` where there are fewer."""
+    if count is not None and not 1 <= count <= len(puzzles):
+        raise UserError(f"--count {count}: the file has {len(puzzles)} puzzles; ask for 1 to {len(puzzles)}")
+    return puzzles[:count]
 
 
 @app.command
@@ -16,10 +25,10 @@ def ask(
     /,
     *,
     model: str = "smollm2-135m",
-    number: int = 0,
+    number: Whole = 0,
     mode: Mode = "answer",
-    retries: int = 0,
-    seed: int = 0,
+    retries: Whole = 0,
+    seed: Whole = 0,
     drawing: SamplingOptions = GREEDY,
 ) -> None:
     """Ask a model about one case, show the answer as it is written, then mark it.
@@ -53,12 +62,12 @@ def distill(
     family: str = "temporal-clue",
     level: str | None = None,
     style: str = "terse",
-    count: int = 100,
-    seed: int = 0,
+    count: Whole | None = None,
+    seed: Whole = 0,
     file: Path | None = None,
     mode: Mode = "reason",
-    samples: int = 8,
-    keep: int = 1,
+    samples: Whole = 8,
+    keep: Whole = 1,
     drawing: RandomSamplingOptions = RANDOM,
     out: Path,
 ) -> None:
@@ -95,8 +104,9 @@ def distill(
 
     sampling = drawing.sampling(seed)
     if file is not None:
-        puzzles = read_puzzles(file)
+        puzzles = first_of(read_puzzles(file), count)
     else:
+        count = 100 if count is None else count
         order = PuzzleSpec(family, level or first_level(family), "train", seed, count, style)
         order.check()
         puzzles = list(track(make_puzzles(order), "making puzzles", count))
@@ -111,13 +121,13 @@ def eval_command(
     level: str | None = None,
     split: str = "test",
     style: str = "plain",
-    count: int = 100,
-    seed: int = 0,
+    count: Whole | None = None,
+    seed: Whole = 0,
     file: Path | None = None,
     mode: Mode = "answer",
-    retries: int = 0,
-    clues_at_a_time: int = 0,
-    samples: int = 1,
+    retries: Whole = 0,
+    clues_at_a_time: Whole = 0,
+    samples: Whole = 1,
     drawing: SamplingOptions = GREEDY,
     out: Path | None = None,
 ) -> None:
@@ -159,8 +169,9 @@ def eval_command(
 
     sampling = drawing.sampling(seed)
     if file is not None:
-        puzzles = read_puzzles(file)
+        puzzles = first_of(read_puzzles(file), count)
     else:
+        count = 100 if count is None else count
         order = PuzzleSpec(family, level or first_level(family), split, seed, count, style)
         order.check()
         puzzles = list(track(make_puzzles(order), "making puzzles", count))
@@ -209,12 +220,12 @@ def serve(
     /,
     *,
     host: str = "127.0.0.1",
-    port: int = 8000,
+    port: Whole = 8000,
     name: str | None = None,
-    rows: int = 64,
-    max_prompt_tokens: int = 4096,
-    max_new_tokens: int = 1024,
-    queue: int = 1024,
+    rows: Whole = 64,
+    max_prompt_tokens: Whole = 4096,
+    max_new_tokens: Whole = 1024,
+    queue: Whole = 1024,
     device: str = "auto",
 ) -> None:
     """Serve a model to clients of the OpenAI API, at http://HOST:PORT/v1.

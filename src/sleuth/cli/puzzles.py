@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sleuth.cli.app import app
+from sleuth.cli.app import Whole, app
 from sleuth.config import Goal, Names, Telling
 from sleuth.errors import UserError
 from sleuth.progress import say, track
@@ -23,12 +23,12 @@ def make_command(
     out: Path,
     level: str | None = None,
     split: str = "train",
-    count: int = 100,
-    seed: int = 0,
+    count: Whole = 100,
+    seed: Whole = 0,
     style: str = "plain",
     names: Names = "themed",
     difficulty: bool = False,
-    workers: int = 0,
+    workers: Whole = 0,
 ) -> None:
     """Make puzzles, each proved to have one answer.
 
@@ -56,10 +56,10 @@ def make_command(
     workers
         Number of processes; 0: one per core. The file is the same for any number.
     """
-    from sleuth.datasets.files import check_suffix, write_puzzles
+    from sleuth.datasets.files import check_output, write_puzzles
     from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
 
-    check_suffix(out)
+    check_output(out)
     order = PuzzleSpec(family, level or first_level(family), split, seed, count, style, names, difficulty)
     order.check()
     write_puzzles(out, list(track(make_puzzles(order, workers), "making puzzles", count)))
@@ -67,7 +67,7 @@ def make_command(
 
 
 @app.command
-def retell(file: Path, /, *, out: Path, style: str | None = None, names: int | None = None) -> None:
+def retell(file: Path, /, *, out: Path, style: str | None = None, names: Whole | None = None) -> None:
     """Write the puzzles of a file again in another style or with other names; statements and ids stay the same.
 
     Parameters
@@ -81,10 +81,10 @@ def retell(file: Path, /, *, out: Path, style: str | None = None, names: int | N
     names
         Seed of the new names; by default the names stay the same.
     """
-    from sleuth.datasets.files import check_suffix, read_puzzles, write_puzzles
+    from sleuth.datasets.files import check_output, read_puzzles, write_puzzles
     from sleuth.puzzles.retell import retold
 
-    check_suffix(out)
+    check_output(out)
     if style is None and names is None:
         raise UserError("say what is to change: --style, --names, or both")
     puzzles = read_puzzles(file)
@@ -93,7 +93,7 @@ def retell(file: Path, /, *, out: Path, style: str | None = None, names: int | N
 
 
 @app.command
-def show(file: Path, /, *, number: int = 0, solution: bool = False) -> None:
+def show(file: Path, /, *, number: Whole = 0, solution: bool = False) -> None:
     """Show a puzzle of a file in readable form, with its board.
 
     Parameters
@@ -144,7 +144,7 @@ def explain(
     file: Path,
     /,
     *,
-    number: int = 0,
+    number: Whole = 0,
     telling: Telling = "numbered",
     goal: Goal = "world",
     optimal: bool = False,
@@ -185,7 +185,7 @@ def explain(
 
 
 @app.command
-def audit(file: Path, /, *, minimal: bool = False, workers: int = 0) -> int:
+def audit(file: Path, /, *, minimal: bool = False, workers: Whole = 0) -> int:
     """Check every puzzle of a file from its text alone with a second solver: exactly one world, and the stored answers.
 
     The exit code is 1 if a puzzle is unsound. Remarks do not change it. They name pages in the format of 2025 that have
@@ -254,14 +254,14 @@ def import_command(source: str, file: Path, /, *, out: Path) -> None:
         File to write: .jsonl or .parquet.
     """
     from sleuth.datasets import zebralogic
-    from sleuth.datasets.files import check_suffix, write_puzzles
+    from sleuth.datasets.files import check_output, write_puzzles
     from sleuth.errors import nearest
     from sleuth.puzzles.temporal_clue.original import dataset as original
 
     importers = {original.FAMILY: original.import_original, zebralogic.SOURCE: zebralogic.import_zebralogic}
     if source not in importers:
         raise UserError(f"unknown source {source!r}; {nearest(source, list(importers))}")
-    check_suffix(out)
+    check_output(out)
     puzzles = importers[source](file)
     write_puzzles(out, puzzles)
     say(f"{len(puzzles)} puzzles in {out}")
@@ -273,9 +273,9 @@ def play(
     /,
     *,
     level: str = "2",
-    seed: int | None = None,
+    seed: Whole | None = None,
     file: Path | None = None,
-    number: int = 0,
+    number: Whole = 0,
 ) -> None:
     """Solve a case yourself, with hints, and have it graded.
 

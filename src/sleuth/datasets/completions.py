@@ -29,17 +29,19 @@ def grade_file(
     known = {puzzle.id: puzzle for puzzle in read_puzzles(puzzles)}
     if original and any(get_task(puzzle.family).family is None for puzzle in known.values()):
         raise UserError(f"{puzzles}: the grader of 2025 knows only puzzles with clues; leave out --original")
-    lines = [line for line in read_text(completions).split("\n") if line.strip()]
+    lines = [(number, line) for number, line in enumerate(read_text(completions).split("\n"), 1) if line.strip()]
     if not lines:
         raise UserError(f"{completions}: no completions in it")
-    for number, line in enumerate(lines, start=1):
+    for number, line in lines:
         try:
             record = json.loads(line)
             name, text = record["id"], record["completion"]
         except (ValueError, KeyError, TypeError, RecursionError):
             raise UserError(f"{completions}, line {number}: needs JSON with 'id' and 'completion'") from None
-        if not isinstance(name, str) or name not in known or not isinstance(text, str):
+        if not isinstance(name, str) or name not in known:
             raise UserError(f"{completions}, line {number}: no puzzle {name!r} in {puzzles}")
+        if not isinstance(text, str):
+            text = ""  # null, or a list of parts: one that cannot be read
         score = (
             grade_original(known[name], text)
             if original

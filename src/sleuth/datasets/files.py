@@ -11,25 +11,35 @@ from typing import Any
 from pydantic import ValidationError
 
 from sleuth.errors import UserError
-from sleuth.files import atomic_write
+from sleuth.files import atomic_write, read_data
+from sleuth.files import check_output as check_file
 from sleuth.puzzles.puzzle import Puzzle
 
 SUFFIXES = (".jsonl", ".parquet")
 
 
-def check_suffix(path: Path) -> None:
-    """Raises `UserError` unless the path ends in a known suffix, and for a folder."""
-    if path.suffix not in SUFFIXES:
+COMPRESSED = (".gz", ".zst")
+
+
+def check_suffix(path: Path) -> str:
+    """What kind of file a path to read names, without the suffix of a compressed one. Raises `UserError` unless it is a
+    known one, and for a folder."""
+    suffix = path.with_suffix("").suffix if path.suffix in COMPRESSED else path.suffix
+    if suffix not in SUFFIXES:
         raise UserError(f"{path}: name the file {' or '.join(SUFFIXES)}")
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a file of puzzles")
+    return suffix
+
+
+def check_output(path: Path) -> None:
+    """Raises `UserError` where `write_puzzles` could not write."""
+    check_file(path, *SUFFIXES)
 
 
 def write_puzzles(path: Path, puzzles: Iterable[Puzzle]) -> None:
     """Writes puzzles, all or nothing. Raises `UserError` for an unknown suffix, a missing folder or a full disk."""
-    check_suffix(path)
-    if not path.parent.is_dir():
-        raise UserError(f"{path.parent}: no such folder; make it first")
+    check_output(path)
     records = [puzzle.model_dump(mode="json") for puzzle in puzzles]
     if path.suffix == ".jsonl":
         lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
@@ -50,13 +60,21 @@ def _text(value: Any) -> str:
 
 
 def read_puzzles(path: Path) -> list[Puzzle]:
-    """The puzzles of a file. Raises `UserError` naming file and line if it is missing, cut short or damaged."""
-    check_suffix(path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    puzzles = list(_from_lines(path, data) if path.suffix == ".jsonl" else _from_parquet(path, data))
+    """The puzzles of a file, each with an id of its own. Fields that puzzles do not have are kept in `meta`.
+
+    Raises `UserError` naming file, line (or row) and field if it is missing, cut short or damaged, or an id comes
+    twice.
+    """
+    kind = check_suffix(path)
+    data = read_data(path)
+    records = _from_lines(path, data) if kind == ".jsonl" else _from_parquet(path, data)
+    puzzles: list[Puzzle] = []
+    places: dict[str, str] = {}
+    for place, record in records:
+        puzzle = _puzzle(path, place, record)
+        if (first := places.setdefault(puzzle.id, place)) != place:
+            raise UserError(f"{path}, {place}: the id {puzzle.id!r} is that of {first}, too; give each its own")
+        puzzles.append(puzzle)
     if not puzzles:
         raise UserError(f"{path}: no puzzles in it")
     return puzzles
@@ -70,18 +88,16 @@ def read_puzzle(path: Path, number: int) -> Puzzle:
     return puzzles[number]
 
 
-def _from_lines(path: Path, data: bytes) -> Iterator[Puzzle]:
+def _from_lines(path: Path, data: bytes) -> Iterator[tuple[str, Any]]:
     for number, line in enumerate(data.split(b"\n"), start=1):
         if line.strip():
             try:
-                yield Puzzle.model_validate_json(line)
-            except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(str(part) for part in first["loc"]) or "line"
-                raise UserError(f"{path}, line {number}: not a puzzle ({where}: {first['msg']})") from None
+                yield f"line {number}", json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise UserError(f"{path}, line {number}: not a puzzle (no JSON: {error})") from None
 
 
-def _from_parquet(path: Path, data: bytes) -> Iterator[Puzzle]:
+def _from_parquet(path: Path, data: bytes) -> Iterator[tuple[str, Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -89,9 +105,36 @@ def _from_parquet(path: Path, data: bytes) -> Iterator[Puzzle]:
         rows = pq.read_table(io.BytesIO(data)).to_pylist()
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from None
-    for number, row in enumerate(rows, start=1):
+    yield from ((f"row {number}", row) for number, row in enumerate(rows, start=1))
+
+
+def _puzzle(path: Path, place: str, record: Any) -> Puzzle:
+    """A record as pandas, Polars, pyarrow or a person write it: maps are JSON text, structs with nulls for keys that a
+    row does not have, or lists of pairs."""
+    if not isinstance(record, dict):
+        raise UserError(f"{path}, {place}: not a puzzle (no table of fields)")
+    known = Puzzle.model_fields.keys()
+    found = {name: value for name, value in record.items() if name in known}
+    extra = {name: value for name, value in record.items() if name not in known and not name.startswith("__index")}
+    for name in ("answers", "meta"):
         try:
-            maps = {name: json.loads(row[name]) for name in ("answers", "meta")}
-            yield Puzzle.model_validate({**row, **maps})
-        except (ValidationError, ValueError, KeyError, TypeError, RecursionError):
-            raise UserError(f"{path}, row {number}: not a puzzle") from None
+            found[name] = _map(found.get(name))
+        except (ValueError, TypeError, RecursionError):
+            raise UserError(f"{path}, {place}: not a puzzle ({name}: no map, nor JSON text of one)") from None
+    found["meta"] = {**extra, **found["meta"]}
+    if "clues" in found and found["clues"] is None:
+        found["clues"] = ()
+    try:
+        return Puzzle.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "puzzle"
+        raise UserError(f"{path}, {place}: not a puzzle ({where}: {first['msg']})") from None
+
+
+def _map(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        value = json.loads(value)
+    if value is None or value != value:  # NaN is what pandas makes of nothing
+        return {}
+    return {str(key): one for key, one in dict(value).items() if one is not None}

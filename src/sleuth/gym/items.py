@@ -22,7 +22,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from sleuth.errors import UserError, nearest
+from sleuth.errors import UserError, installing, nearest
 from sleuth.puzzles.canonical import digest, split_of
 from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.puzzle import Puzzle, Question
@@ -95,7 +95,7 @@ def library() -> Any:
     try:
         return importlib.import_module("reasoning_gym.factory")
     except ImportError as error:
-        raise UserError(f"puzzles of {PREFIX}… need the extra 'gym' ({error}): pip install 'sleuth[gym]'") from None
+        raise UserError(f"puzzles of {PREFIX}… need the extra 'gym' ({error}): {installing('gym')}") from None
 
 
 def task_names() -> list[str]:
