@@ -43,6 +43,21 @@ class NoClueError(Exception):
     """No statement of a level's kinds tells two worlds apart; the case is given up for another one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A way to word a family's puzzles, and how it stands to the others."""
+
+    name: str
+    mixed: bool = True
+    """Whether the style `mixed` draws from it."""
+    apart: bool = False
+    """Whether its sentences are read on its own pages only, since elsewhere they may mean something else."""
+    free: bool = False
+    """Whether it words a statement by any of its templates, not by the first."""
+    stop: str = "."
+    """What ends a clue."""
+
+
 class Theory(ABC):
     """Variables, rules and the meaning of statements, for one shape of case."""
 
@@ -104,18 +119,10 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     version: ClassVar[int]
     levels: ClassVar[Mapping[str, str]]
     """Level to a line that says what it is."""
-    styles: ClassVar[tuple[str, ...]]
-    """Sentence styles that puzzles are written in."""
-    mixed: ClassVar[tuple[str, ...]]
-    """Those that `mixed` draws from."""
-    apart: ClassVar[tuple[str, ...]] = ()
-    """Styles whose sentences are read on their own pages only, since elsewhere they may mean something else."""
-    free: ClassVar[tuple[str, ...]] = ()
-    """Styles that word a statement by any of its templates, not by the first."""
+    wordings: ClassVar[tuple[Style, ...]]
+    """The styles that puzzles are written in."""
     pooled: ClassVar[bool] = False
     """Whether there is a pool of names."""
-    stops: ClassVar[Mapping[str, str]] = {}
-    """What ends a clue, for styles in which that is no full stop."""
     kinds: ClassVar[Mapping[str, Kind]]
     groups: ClassVar[Mapping[str, Sequence[str]]]
     """Gap type to the statement kinds that may stand in it."""
@@ -135,6 +142,24 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     def id(self) -> str:
         """`name@version`."""
         return f"{self.name}@{self.version}"
+
+    @cached_property
+    def styles(self) -> tuple[str, ...]:
+        """Names of all styles."""
+        return tuple(style.name for style in self.wordings)
+
+    @cached_property
+    def mixed(self) -> tuple[str, ...]:
+        """Names of the styles that `mixed` draws from."""
+        return tuple(style.name for style in self.wordings if style.mixed)
+
+    @cached_property
+    def _free(self) -> tuple[str, ...]:
+        return tuple(style.name for style in self.wordings if style.free)
+
+    def style(self, name: str) -> Style:
+        """A style by its name."""
+        return next(style for style in self.wordings if style.name == name)
 
     @cached_property
     def arity(self) -> dict[str, int]:
@@ -256,11 +281,11 @@ class Family(ABC, Generic[CaseT, TheoryT]):
         return case
 
     def _read_in(self, templates: Templates, style: str) -> Templates:
-        return {name: kinds for name, kinds in templates.items() if name == style or name not in self.apart}
+        return {name: kinds for name, kinds in templates.items() if name == style or not self.style(name).apart}
 
     def grammar(self, case: CaseT, style: str = "") -> Grammar:
         """Reads and writes the case's clue sentences, on a page of a style (or of any that does not stand apart)."""
-        return Grammar(self.lexicon(case), self.groups, self._read_in(self.templates, style), self.arity, self.free)
+        return Grammar(self.lexicon(case), self.groups, self._read_in(self.templates, style), self.arity, self._free)
 
     def denial(self, theory: TheoryT, index: int, value: int) -> Statement | None:
         """The statement that variable `index` does not have this value, if there is a plain one."""
@@ -273,12 +298,12 @@ class Family(ABC, Generic[CaseT, TheoryT]):
         own = self._read_in(self.templates, style)
         templates = {name: {**kinds, **extra.get(name, {})} for name, kinds in own.items()}
         arity = {denial: self.arity[kind] for kind, denial in self.denials.items()}
-        return Grammar(self.lexicon(case), self.groups, templates, {**arity, **self.arity}, self.free)
+        return Grammar(self.lexicon(case), self.groups, templates, {**arity, **self.arity}, self._free)
 
     def question_grammar(self, case: CaseT, style: str = "") -> Grammar:
         """Reads and writes the case's questions."""
         templates = self._read_in(self.question_templates, style)
-        return Grammar(self.lexicon(case), self.groups, templates, self.arity, self.free)
+        return Grammar(self.lexicon(case), self.groups, templates, self.arity, self._free)
 
     def formal(self, case: CaseT) -> FormalLanguage:
         """Reads and writes the case's formal statements."""

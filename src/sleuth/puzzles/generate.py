@@ -114,7 +114,7 @@ def write_puzzle(
 ) -> Puzzle:
     """Statements in words: the puzzle's row. `place` gives id, level and split."""
     grammar, asking = family.grammar(case, style), family.question_grammar(case, style)
-    sentences = tuple(grammar.sentence(clue, style, family.stops.get(style, ".")) for clue in clues)
+    sentences = tuple(grammar.sentence(clue, style, family.style(style).stop) for clue in clues)
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(questions)]
     texts = [asking.sentence(question, style, "?") for question in questions]
     counts: dict[str, int] = {}

@@ -34,7 +34,7 @@ def questions_about(case: Case) -> list[Statement]:
 def page_of(case: Case, style: str, rng: Random) -> tuple[str, list[Statement], list[str], list[Statement]]:
     """A page with random statements as clues: text, clues, their sentences, questions."""
     kinds = kinds_for(case)
-    stop = FAMILY.stops.get(style, ".")
+    stop = FAMILY.style(style).stop
     clues = [rng.choice(list(statements(case, rng.choice(kinds), 30))) for _ in range(rng.randint(0, 12))]
     questions = questions_about(case)[: rng.randint(1, 8)] if len(case.weapons) > 1 else questions_about(case)[:3]
     sentences = [FAMILY.grammar(case, style).sentence(clue, style, stop) for clue in clues]

@@ -14,7 +14,7 @@ from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Not, World
 from sleuth.puzzles import names as pool
 from sleuth.puzzles.canonical import canonical_form
-from sleuth.puzzles.family import ClueSampler, Family, Kind, PageText
+from sleuth.puzzles.family import ClueSampler, Family, Kind, PageText, Style
 from sleuth.puzzles.formal import FormalLexicon
 from sleuth.puzzles.kit import checks, page, sampler
 from sleuth.puzzles.kit.declaration import (
@@ -323,8 +323,7 @@ def declare(
         "version": version,
         "declaration": made,
         "levels": {level: _described(places, spec) for level, spec in levels.items()},
-        "styles": STYLES,
-        "mixed": STYLES,
+        "wordings": tuple(map(Style, STYLES)),
         "kinds": {kind.name: Kind(kind.slots, kind.direct, kind.symmetric) for kind in known.values()},
         "groups": groups,
         "templates": {style: {kind.name: kind.templates[style] for kind in known.values()} for style in STYLES},

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from sleuth.config import Names
 from sleuth.logic.formulas import Formula, World
-from sleuth.puzzles.family import ClueSampler, Family, PageText
+from sleuth.puzzles.family import ClueSampler, Family, PageText, Style
 from sleuth.puzzles.formal import FormalLexicon
 from sleuth.puzzles.page_reader import clue_lines
 from sleuth.puzzles.prose import Lexicon, Templates
@@ -46,12 +46,14 @@ class TemporalClue(Family[Case, TemporalTheory]):
         "5": "7-10 suspects, 6-8 weapons, 10-17 rooms, 6-12 times, all statement kinds",
         "reference": "sizes and statement kinds of the puzzles of 2025",
     }
-    styles = ("plain", "terse", "witness", wording.VARIED, original.STYLE)
-    mixed = ("plain", "terse", "witness")
-    apart = (original.STYLE,)
-    free = (wording.VARIED,)
+    wordings = (
+        Style("plain"),
+        Style("terse"),
+        Style("witness"),
+        Style(wording.VARIED, mixed=False, free=True),
+        Style(original.STYLE, mixed=False, apart=True, stop=""),
+    )
     pooled = True
-    stops: ClassVar[Mapping[str, str]] = {original.STYLE: ""}
     kinds = wording.KINDS
     groups = wording.GROUPED_KINDS
     templates: ClassVar[Templates] = {**wording.TEMPLATES, original.STYLE: wording.ORIGINAL}

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from sleuth.errors import UserError
 from sleuth.logic.formulas import World
-from sleuth.puzzles.family import ClueSampler, Family, PageText
+from sleuth.puzzles.family import ClueSampler, Family, PageText, Style
 from sleuth.puzzles.formal import FormalLexicon
 from sleuth.puzzles.page_reader import clue_lines
 from sleuth.puzzles.prose import Grammar, Lexicon
@@ -40,7 +40,7 @@ class Zebra(Family[Case, ZebraTheory]):
         "4": "6 houses, 6 attributes, all statement kinds",
         "5": "7 houses, 6 attributes, all statement kinds",
     }
-    styles = mixed = ("plain", "terse", "witness")
+    wordings = (Style("plain"), Style("terse"), Style("witness"))
     kinds = wording.KINDS
     groups = wording.GROUPED_KINDS
     templates = wording.TEMPLATES
