@@ -12,7 +12,6 @@ a machine that others use.
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
@@ -256,7 +255,13 @@ def only_step(config: OptimizerConfig) -> None:
     assert abs(sum(group.computed_tokens for group in batch) - PACKED_TOKENS) < 200
     started = time.perf_counter()
     train(loaded.model, MasterOptimizer(loaded.model, config), batch)
-    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} {time.perf_counter() - started:.0f}")
+    print(f"{peak_bytes() / 1e9:.2f} {time.perf_counter() - started:.0f}")
+
+
+def peak_bytes() -> int:
+    """Of this program. `ru_maxrss` would be no less than what the process that started it had taken by then."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def main() -> None:

@@ -52,7 +52,10 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64, help="new tokens of each")
     parser.add_argument("--repeats", type=int, default=3, help="timed runs of each side, after one untimed")
     parser.add_argument("--out", type=Path, help="folder for the dated table")
+    parser.add_argument("--quick", action="store_true", help="everything once and small, to see that it runs")
     options = parser.parse_args()
+    if options.quick:
+        options.groups, options.tokens, options.repeats = [2], 4, 1
 
     loaded = load_model(SMOLLM2, fast_dtype("cpu"), "cpu")
     request = Request("case", "Solve the case.", f"{CASE}\n{QUESTION}")
@@ -68,7 +71,7 @@ def main() -> None:
     head = ("group × prompt + new", "ours, tokens/s", "generate, tokens/s", "ratio")
     write_table("rollout", f"Sampling, {about}", head, rows, options.out)
 
-    speed = mixed_lengths(loaded, options.repeats)
+    speed = mixed_lengths(loaded, options.repeats, *((2, 32) if options.quick else (MIXED_PROMPTS, LONGEST)))
     rows = [(way, f"{rate:.0f}", f"{speed['refill'] / rate:.2f}") for way, rate in speed.items()]
     head = ("way", "tokens/s", "refill is faster by")
     write_table("rollout", f"Completions of 16 to 512 tokens, {about}", head, rows, options.out)
@@ -118,6 +121,8 @@ def beside_generate(
 
 MIXED_PROMPTS, MIXED_SAMPLES, MIXED_ROWS = 48, 4, 32
 SHORTEST, LONGEST = 16, 512
+NEVER, ALWAYS = -1e6, 1e6
+"""Logits of what is never and always sampled; finite, as the engine demands."""
 
 
 class PlannedDecoder:
@@ -140,7 +145,7 @@ class PlannedDecoder:
 
     def prefill(self, tokens: Sequence[int]) -> tuple[Any, torch.Tensor]:
         prefix, logits_V = self._decoder.prefill(tokens)
-        logits_V[self._end] = -torch.inf
+        logits_V[self._end] = NEVER
         return prefix, logits_V
 
     def enter(self, prefix: Any, count: int) -> None:
@@ -159,7 +164,7 @@ class PlannedDecoder:
                 every[slot] = token
             logits_BV = self._decoder.step(every)[self._slots]
         self._left = [left - 1 for left in self._left]
-        logits_BV[:, self._end] = torch.tensor([-torch.inf if left else 1e6 for left in self._left])
+        logits_BV[:, self._end] = torch.tensor([NEVER if left else ALWAYS for left in self._left])
         return logits_BV
 
     def drop(self, slots: Sequence[int]) -> None:
@@ -185,16 +190,16 @@ class PlannedPolicy(TorchPolicy):
         return PlannedDecoder(super().decoder(rows, prompt, new, samples), *self._plan)
 
 
-def mixed_lengths(loaded: Loaded, repeats: int) -> dict[str, float]:
+def mixed_lengths(loaded: Loaded, repeats: int, prompts: int, longest: int) -> dict[str, float]:
     """Tokens a second of each way."""
     draws = random.Random(0)
-    lengths = [round(SHORTEST * (LONGEST / SHORTEST) ** draws.random()) for _ in range(MIXED_PROMPTS * MIXED_SAMPLES)]
-    requests = [Request(f"case {number}", "Solve the case.", f"{number}. {CASE}") for number in range(MIXED_PROMPTS)]
+    lengths = [round(SHORTEST * (longest / SHORTEST) ** draws.random()) for _ in range(prompts * MIXED_SAMPLES)]
+    requests = [Request(f"case {number}", "Solve the case.", f"{number}. {CASE}") for number in range(prompts)]
 
     def side(refill: bool, drops: bool) -> Callable[[int], None]:
         def run(repeat: int) -> None:
             policy = PlannedPolicy(loaded, lengths, refill, drops)
-            groups = policy.rollout(requests, MIXED_SAMPLES, Sampling(LONGEST + 1, seed=(repeat,)))
+            groups = policy.rollout(requests, MIXED_SAMPLES, Sampling(longest + 1, seed=(repeat,)))
             assert sorted(len(row.tokens) for group in groups for row in group) == sorted(lengths)
 
         return run

@@ -1,21 +1,12 @@
 """How well a model translates whole cases, the puzzles of 2025 among them: docs/results/program.md, by one command.
 
-    sleuth train recipes/unseen.toml
-    sleuth train recipes/program.toml
-    sleuth train recipes/longer.toml
-    sleuth train recipes/longest.toml
-    sleuth train recipes/finish.toml
-    sleuth average runs/longest/model runs/finish/model --out runs/mean/model
-    sleuth train recipes/sharpen.toml
-    sleuth average runs/mean/model runs/sharpen/model --out runs/last/model
-    sleuth train recipes/varied.toml
-    sleuth train recipes/varied-longer.toml
-    sleuth average runs/varied/model runs/varied-longer/model --out runs/varied-mean/model
+    sleuth train recipes/translate-2025.toml
+    sleuth train recipes/translate-varied.toml
     python benchmarks/translate.py temporal-clue-val.json [--runs runs] [--out docs/results]
 
 One greedy completion of each puzzle in mode `program`, by the models on the way and by the last. Every evaluation is
-kept in the folder `translate` of the run it is about and not made again, so the command can be stopped, and given again
-as runs get further: what has no model yet is left out of the tables.
+kept in the folder `translate` of the stage it is about and not made again, so the command can be stopped, and given
+again as the pipelines get further: what has no model yet is left out of the tables.
 """
 
 from __future__ import annotations
@@ -41,6 +32,7 @@ from sleuth.evaluation.statistics import Interval, share_interval
 from sleuth.evaluation.summary import answering, compare, summarise
 from sleuth.evaluation.translation import ClueTold, Fault, told
 from sleuth.files import atomic_write
+from sleuth.pipeline.read import Stage, read_pipeline
 from sleuth.policy.base import Policy, Sampling
 from sleuth.policy.chunks import ChunkedPolicy
 from sleuth.policy.engine import TorchPolicy
@@ -53,21 +45,37 @@ from sleuth.puzzles.temporal_clue.original.dataset import import_original
 from sleuth.runs.directory import RunDirectory, step_of
 from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
 
-CHAIN = ("unseen", "program", "longer", "longest", "finish")
-"""Recipes, and folders of their runs; each goes on from the one before."""
-MEAN, SHARPENED, LAST = "mean", "sharpen", "last"
-VARIED = ("varied", "varied-longer", "varied-mean")
-NAMES = {
-    **{name: f"after {name}.toml" for name in (*CHAIN, SHARPENED, *VARIED[:-1])},
-    MEAN: "mean of longest and finish",
-    LAST: "mean of that mean and sharpen",
-    VARIED[-1]: "mean of varied and varied-longer",
-}
-"""Folder of a model to how the tables call it."""
-AVERAGED = {CHAIN[-1]: MEAN, SHARPENED: LAST}
-"""Run to the mean that is taken behind it."""
+RECIPES = Path(__file__).parent.parent / "recipes"
+HEADLINE, SECOND = (read_pipeline(RECIPES / f"translate-{name}.toml") for name in ("2025", "varied"))
+STAGES = {stage.name: (pipeline, stage) for pipeline in (HEADLINE, SECOND) for stage in pipeline.stages.values()}
+"""Stages of both, which have different names."""
+TRAINED = tuple(stage.name for stage in HEADLINE.stages.values() if stage.config is not None)
+FIRST, SHARPENED, LAST = TRAINED[0], TRAINED[-1], HEADLINE.last.name
+[MEAN] = HEADLINE.stages[SHARPENED].sources
+SUPERVISED, AND_GRPO = f"… and the supervised part of {SHARPENED}", "… and its GRPO"
 
-SUPERVISED, AND_GRPO = "… and the supervised part of sharpen.toml", "… and its GRPO"
+
+def label(stage: Stage) -> str:
+    """How the tables call a stage's model."""
+    if stage.config is not None:
+        return f"after {stage.name}"
+    means = [source for source in stage.sources if STAGES[source][1].config is None]
+    return f"mean of {' and '.join('that mean' if source in means else source for source in stage.sources)}"
+
+
+NAMES = {name: label(stage) for name, (_, stage) in STAGES.items()}
+AVERAGED = {
+    max(stage.sources, key=list(pipeline.stages).index): name
+    for name, (pipeline, stage) in STAGES.items()
+    if stage.config is None
+}
+"""Stage to the mean that is taken behind it."""
+
+
+def folder_of(runs: Path, stage: str) -> Path:
+    return runs / STAGES[stage][0].name / stage
+
+
 CHOSEN_BY = ("2", "reference")
 """Levels by which it is chosen between models."""
 
@@ -275,10 +283,10 @@ long case into formal statements. A tool does the rest.
 
 How much of this depends on the page's layout? Compare the models by what they saw in training:
 
-- `unseen.toml` never saw the layout of 2025. It saw about half of the sentences, because two of our styles word seven
+- `unseen` never saw the layout of 2025. It saw about half of the sentences, because two of our styles word seven
   of the thirteen statement kinds as 2025 does.
-- The runs that continue from `unseen.toml` saw only this layout and these sentences.
-- `varied.toml` and the run that continues from it saw neither the layout nor one of the sentences. Some of their
+- The runs that continue from `unseen` saw only this layout and these sentences.
+- `varied` and the run that continues from it saw neither the layout nor one of the sentences. Some of their
   wordings were added after we saw which kinds such a model got wrong on these 64 puzzles.
 
 The last column counts errors that go unnoticed. Most translation errors leave no world or several worlds, so the system
@@ -295,7 +303,7 @@ How the models were chosen affects three figures:
 - We thought of averaging it with `sharpen` after `sharpen` alone had done worse on these 64. We then chose the final
   model by long puzzles of our own (split val, above) and evaluated it on the 64 once. Its figure is slightly flattered.
 - The figure on our puzzles of split test is slightly flattered, too: we had seen the model fail on their rare kinds
-  before we wrote `sharpen.toml`.
+  before we wrote `sharpen`.
 
 The figures cannot be compared with those of models that answered these puzzles without a tool. Each model was trained
 once, so we do not know how much another seed would differ. The effect of GRPO is measured by the puzzles of split val,
@@ -306,13 +314,14 @@ evaluated before and after it.
 def evaluations(originals: Sequence[Puzzle], runs: Path) -> dict[str, list[Kept]]:
     """Heading to evaluations of the models under `runs`."""
     renamed = partial(_retold, originals, names=1)
-    sharpened = runs / SHARPENED
+    sharpened = folder_of(runs, SHARPENED)
 
     def by(name: str, label: str, puzzles: Callable[[], Sequence[Puzzle]] = lambda: originals, **how: Any) -> Kept:
-        return runs / name, Asked(label, puzzles, runs / name / "model", **how)
+        folder = folder_of(runs, name)
+        return folder, Asked(label, puzzles, folder / "model", **how)
 
     def untrained(label: str, mode: Mode) -> Kept:
-        return runs / CHAIN[0], Asked(label, lambda: originals, SMOLLM2, mode)
+        return folder_of(runs, FIRST), Asked(label, lambda: originals, SMOLLM2, mode)
 
     def chosen_by(label: str, folder: Path, model: Path) -> Iterator[Kept]:
         for level in CHOSEN_BY:
@@ -322,7 +331,7 @@ def evaluations(originals: Sequence[Puzzle], runs: Path) -> dict[str, list[Kept]
         OF_2025: [
             untrained("before training", "program"),
             untrained("before training, mode answer", "answer"),
-            *(by(name, NAMES[name]) for name in (*CHAIN, MEAN)),
+            *(by(name, NAMES[name]) for name in (*TRAINED[:-1], MEAN)),
             by(MEAN, NAMES[MEAN] + IN_PARTS, most=10),
             by(SHARPENED, NAMES[SHARPENED]),
             by(LAST, NAMES[LAST]),
@@ -334,7 +343,9 @@ def evaluations(originals: Sequence[Puzzle], runs: Path) -> dict[str, list[Kept]
             by(LAST, "… asked in mode answer", mode="answer"),
         ],
         "The same 64, by a model that never saw their layout or sentences": [
-            made for name in VARIED for made in (by(name, NAMES[name]), by(name, NAMES[name] + IN_PARTS, most=10))
+            made
+            for name in SECOND.stages
+            for made in (by(name, NAMES[name]), by(name, NAMES[name] + IN_PARTS, most=10))
         ],
         "The same 64 in other words and layouts": [
             *(
@@ -345,18 +356,18 @@ def evaluations(originals: Sequence[Puzzle], runs: Path) -> dict[str, list[Kept]
             by(LAST, "the 64 with other names" + IN_PARTS, renamed, most=10),
         ],
         "Our own puzzles, style original, split val": [
-            *chosen_by(NAMES[MEAN], runs / MEAN, runs / MEAN / "model"),
+            *chosen_by(NAMES[MEAN], folder_of(runs, MEAN), folder_of(runs, MEAN) / "model"),
             *chosen_by(SUPERVISED, sharpened, supervised(sharpened)),
             *chosen_by(AND_GRPO, sharpened, sharpened / "model"),
-            *chosen_by(NAMES[LAST], runs / LAST, runs / LAST / "model"),
+            *chosen_by(NAMES[LAST], folder_of(runs, LAST), folder_of(runs, LAST) / "model"),
         ],
         "Our own puzzles, level reference": [
             by(MEAN, f"style original, {NAMES[MEAN]}", partial(own, "original")),
             by(LAST, "style original", partial(own, "original")),
             by(LAST, "style original" + IN_PARTS, partial(own, "original"), most=10),
             by(LAST, "style mixed", partial(own, "mixed")),
-            by(CHAIN[0], f"style mixed, {NAMES[CHAIN[0]]}", partial(own, "mixed")),
-            by(VARIED[-1], f"style varied, {NAMES[VARIED[-1]]}", partial(own, "varied")),
+            by(FIRST, f"style mixed, {NAMES[FIRST]}", partial(own, "mixed")),
+            by(SECOND.last.name, f"style varied, {NAMES[SECOND.last.name]}", partial(own, "varied")),
         ],
         "Our own puzzles, style original": [
             by(LAST, f"level {level}", partial(own, "original", level)) for level in "12345"
@@ -378,7 +389,7 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     originals = import_original(options.original)
     asking = partial(Asked, puzzles=lambda: originals)
-    if not any((options.runs / name / "model").exists() for name in NAMES):
+    if not any((folder_of(options.runs, name) / "model").exists() for name in NAMES):
         parser.error(f"{options.runs}: no model in it; train the recipes above, or name another folder with --runs")
     groups = evaluations(originals, options.runs)
     found: dict[str, tuple[Asked, list[EvaluationRow]]] = {}
@@ -424,7 +435,7 @@ def main() -> None:
             "",
         ]
 
-    unseen = NAMES[VARIED[-1]] + IN_PARTS
+    unseen = NAMES[SECOND.last.name] + IN_PARTS
     if unseen in found:
         every = [one for each in clues_of(originals, found[unseen][1]).values() for one in each]
         lines += [f"## Errors: {unseen}", "", *by_kind(every)]
@@ -432,8 +443,8 @@ def main() -> None:
     points: list[tuple[str, float, Interval]] = []
     losses: list[tuple[str, float, float]] = []
     spent = 0.0
-    for what in (*CHAIN, SHARPENED):
-        run = options.runs / what
+    for what in TRAINED:
+        run = folder_of(options.runs, what)
         if not (run / "config.json").exists():
             continue
         hours = hours_by_step(opened := RunDirectory.open(run))

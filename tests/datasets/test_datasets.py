@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import sleuth
-from sleuth.datasets.audit import Finding, Remark, audit, audit_all, overview
+from sleuth.datasets.audit import Finding, Outright, Remark, audit, audit_all, overview
 from sleuth.datasets.completions import grade_file
 from sleuth.datasets.files import read_puzzles, write_puzzles
 from sleuth.datasets.make import PuzzleSpec, make_puzzles, make_slots
@@ -130,14 +130,20 @@ def test_a_remark_on_what_plain_english_leaves_open(tmp_path: Path) -> None:
     assert asked.problems == () and asked.remarks == (Remark(reading, ("C",)),)
     assert str(asked.remarks[0]) == f"read {reading}, it leaves several worlds, and several answers to question C"
     del answers["C"]
-    quiet = audit(read_as_2025(tmp_path, SMALL.replace("C. Where was the Garden Hose?\n", ""), answers))
+    shorter = SMALL.replace("C. Where was the Garden Hose?\n", "").replace("C. ROOM\n", "")
+    quiet = audit(read_as_2025(tmp_path, shorter, answers))
     assert quiet.problems == () and quiet.remarks == (Remark(reading, ()),)
     # A third clue that settles it: then "or" may be read as one likes.
     settled = SMALL.replace("in the Boat House\n\n", "in the Boat House\n- The Garden Hose was not in the Pier\n\n")
     assert settled != SMALL and audit(read_as_2025(tmp_path, settled, answers | {"C": "Boat House"})).remarks == ()
     # A problem of another kind hides no remark; several worlds as meant do.
     outright = SMALL.replace("B. Where was the murder committed?", "B. What weapon did the murderer use?")
-    finding = audit(read_as_2025(tmp_path, outright, answers | {"B": "Oar", "C": "Boat House"}))
+    outright = outright.replace("B. ROOM", "B. WEAPON")
+    imported = read_as_2025(tmp_path, outright, answers | {"B": "Oar", "C": "Boat House"})
+    told = audit(imported)
+    assert told.problems == () and told.remarks[0] == Outright("B") and len(told.remarks) == 2
+    own = imported.model_copy(update={"meta": {"style": "original"}})  # ours never do that
+    finding = audit(own)
     assert finding.problems == ("question B is answered by a clue outright",) and len(finding.remarks) == 1
     open_page = SMALL.replace("- Mr. Ben was in the room just west of Dr. Zed\n", "")
     finding = audit(read_as_2025(tmp_path, open_page, answers | {"C": "Boat House"}))
@@ -146,6 +152,10 @@ def test_a_remark_on_what_plain_english_leaves_open(tmp_path: Path) -> None:
     assert overview([asked, quiet, undecided, Finding("y", ("no world",))]) == [
         "3 of 4 puzzles are sound",
         f"read {reading}, 2 leave several worlds, 1 also several answers; no verdict on 1",
+    ]
+    assert overview([told])[:2] == [
+        "1 of 1 puzzles are sound",
+        "1 has a question that a clue answers outright, which is the other maker's affair",
     ]
 
 
@@ -191,10 +201,21 @@ def test_readings_are_loose(style: str) -> None:
 
 
 @pytest.mark.skipif(not ORIGINALS, reason="SLEUTH_DATA is not set: the original 64 puzzles were NOT audited")
+@pytest.mark.parametrize(("number", "letters"), [(0, ("G",)), (3, ())])
+def test_a_clue_that_answers_an_original_bonus_question_is_a_remark(
+    number: int, letters: tuple[str, ...], tmp_path: Path
+) -> None:
+    finding = audit(read_as_2025(tmp_path, ORIGINALS[number]["prompt"], ORIGINALS[number]["solution"]))
+    assert finding.problems == ()
+    assert tuple(remark.letter for remark in finding.remarks if isinstance(remark, Outright)) == letters
+
+
+@pytest.mark.skipif(not ORIGINALS, reason="SLEUTH_DATA is not set: the original 64 puzzles were NOT audited")
 @pytest.mark.parametrize(("number", "letters"), [(9, ("B",)), (8, ()), (17, ("A", "B", "E", "F")), (1, None)])
 def test_remarks_on_original_puzzles(number: int, letters: tuple[str, ...] | None, tmp_path: Path) -> None:
     puzzle = read_as_2025(tmp_path, ORIGINALS[number]["prompt"], ORIGINALS[number]["solution"])
-    assert [remark.letters for remark in audit(puzzle).remarks] == ([] if letters is None else [letters])
+    remarks = [remark for remark in audit(puzzle).remarks if isinstance(remark, Remark)]
+    assert [remark.letters for remark in remarks] == ([] if letters is None else [letters])
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])

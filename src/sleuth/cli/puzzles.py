@@ -189,7 +189,8 @@ def audit(file: Path, /, *, minimal: bool = False, workers: Whole = 0) -> int:
     """Check every puzzle of a file from its text alone with a second solver: exactly one world, and the stored answers.
 
     The exit code is 1 if a puzzle is unsound. Remarks do not change it. They name pages in the format of 2025 that have
-    several worlds in plain English, where "A or B" allows both.
+    several worlds in plain English, where "A or B" allows both, and imported puzzles with a question that a clue
+    answers.
 
     Parameters
     ----------

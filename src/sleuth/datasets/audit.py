@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sleuth.datasets.original import IMPORTED
 from sleuth.errors import UserError
 from sleuth.logic.clues import droppable
 from sleuth.logic.cpsat import CpModel
@@ -45,12 +46,22 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
+class Outright:
+    """A clue answers a question. Our own puzzles never do that, so in them it is a problem; another maker's may."""
+
+    letter: str
+
+    def __str__(self) -> str:
+        return f"question {self.letter} is answered by a clue outright"
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """The audit of one puzzle; no problems means that it is sound, whatever the remarks."""
 
     id: str
     problems: tuple[str, ...]
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[Remark | Outright, ...] = ()
     """Only where, as it is meant, it has one world."""
 
 
@@ -75,23 +86,33 @@ def audit(puzzle: Puzzle, minimal: bool = False) -> Finding:
             said = "no world obeys the clues" if not worlds else "several worlds obey the clues"
             return Finding(puzzle.id, (*problems, said))
         problems += _wrong_questions(puzzle, family, page, worlds[0])
+        outright = list(_outright(family, page, worlds[0]))
+        if IMPORTED not in puzzle.meta:
+            problems += map(str, outright)
+            outright = []
         if minimal and (spare := droppable(theory.cnf, formulas, worlds[0])):
             problems.append(f"clue {spare[0] + 1} can be dropped")
-        return Finding(puzzle.id, tuple(problems), tuple(_remarks(family, page, worlds[0])))
+        return Finding(puzzle.id, tuple(problems), (*outright, *_remarks(family, page, worlds[0])))
     except (UserError, TimeoutError) as error:
         return Finding(puzzle.id, (str(error),))
 
 
 def _wrong_questions(puzzle: Puzzle, family: Family[Any, Any], page: PageText, world: World) -> Iterator[str]:
     theory = family.theory(page.case)
-    stated = {fact for clue in page.clues for fact in family.stated(theory, clue)}
     for letter, question in zip(page.letters, page.questions, strict=True):
         choice = family.true_choice(page.case, theory, world, question)
         answer = "no single one" if choice is None else family.answer_text(page.case, choice)
         if answer != puzzle.answers[letter]:
             yield f"question {letter}: the answer is {answer}, stored is {puzzle.answers[letter]}"
+
+
+def _outright(family: Family[Any, Any], page: PageText, world: World) -> Iterator[Outright]:
+    theory = family.theory(page.case)
+    stated = {fact for clue in page.clues for fact in family.stated(theory, clue)}
+    for letter, question in zip(page.letters, page.questions, strict=True):
+        choice = family.true_choice(page.case, theory, world, question)
         if not page.whole and choice is not None and question.fill(choice) in stated:
-            yield f"question {letter} is answered by a clue outright"
+            yield Outright(letter)
 
 
 def _remarks(family: Family[Any, Any], page: PageText, world: World) -> Iterator[Remark]:
@@ -125,7 +146,10 @@ def overview(findings: Sequence[Finding]) -> list[str]:
     """What audits come to, in a line each: how many puzzles are sound, and how many have each kind of remark."""
     sound = sum(not finding.problems for finding in findings)
     lines = [f"{sound} of {len(findings)} puzzles are sound"]
-    remarks = [remark for finding in findings for remark in finding.remarks]
+    remarks = [remark for finding in findings for remark in finding.remarks if isinstance(remark, Remark)]
+    if told := sum(any(isinstance(remark, Outright) for remark in finding.remarks) for finding in findings):
+        has = "1 has a question" if told == 1 else f"{told} have questions"
+        lines.append(f"{has} that a clue answers outright, which is the other maker's affair")
     for reading in dict.fromkeys(remark.reading for remark in remarks):
         letters = [remark.letters for remark in remarks if remark.reading == reading]
         decided = [some for some in letters if some is not None]

@@ -14,6 +14,10 @@ FAMILY = "temporal-clue"
 LEVEL = "original"
 
 
+IMPORTED = "imported"
+"""Key of a puzzle's metadata, where it was read from another maker's file: the file's name."""
+
+
 def import_original(path: Path) -> list[Puzzle]:
     """The puzzles of a file in the format of 2025. Raises `UserError` naming the puzzle that can't be read."""
     try:
@@ -69,6 +73,7 @@ def _puzzle(entry: dict[str, Any], number: int, name: str) -> Puzzle:
         answers={letter: str(answer) for letter, answer in solution.items()},
         meta={
             "style": "original",
+            IMPORTED: name,
             **family.sizes(page.case),
             "clues": len(page.clues),
             "kinds": dict(sorted(kinds.items())),
