@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sleuth.datasets.original import IMPORTED
 from sleuth.errors import UserError
 from sleuth.logic.clues import droppable
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import Not, World
 from sleuth.puzzles.family import Family, PageText
-from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.puzzle import IMPORTED, Puzzle
 from sleuth.puzzles.registry import adopting, get_family, get_task
 from sleuth.workers import in_order, processes
 

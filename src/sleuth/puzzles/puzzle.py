@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+IMPORTED = "imported"
+"""Key of a puzzle's metadata where it was read from another maker's file: the file's name."""
+
 
 class Question(BaseModel):
     """One question of a puzzle."""

@@ -7,15 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from sleuth.errors import UserError
-from sleuth.puzzles.puzzle import Puzzle, Question
+from sleuth.puzzles.puzzle import IMPORTED, Puzzle, Question
 from sleuth.puzzles.registry import get_family
 
 FAMILY = "temporal-clue"
 LEVEL = "original"
-
-
-IMPORTED = "imported"
-"""Key of a puzzle's metadata, where it was read from another maker's file: the file's name."""
 
 
 def import_original(path: Path) -> list[Puzzle]:
