@@ -38,7 +38,7 @@ def ask(
     file
         A file of puzzles.
     model
-        `smollm2-135m`, a Hugging Face id, a local folder, or a run's `model` folder.
+        `smollm2-135m`, `nano-detective`, a Hugging Face id, a local folder, or a run's `model` folder.
     number
         Number of the puzzle in the file, from 0.
     mode
@@ -76,7 +76,7 @@ def distill(
     Parameters
     ----------
     model
-        `smollm2-135m`, a Hugging Face id, a local folder, or a run's `model` folder.
+        `smollm2-135m`, `nano-detective`, a Hugging Face id, a local folder, or a run's `model` folder.
     family
         Puzzle family.
     level
@@ -136,7 +136,7 @@ def eval_command(
     Parameters
     ----------
     model
-        `smollm2-135m`, a Hugging Face id, a local folder, or a run's `model` folder.
+        `smollm2-135m`, `nano-detective`, a Hugging Face id, a local folder, or a run's `model` folder.
     family
         Puzzle family.
     level
@@ -233,7 +233,7 @@ def serve(
     Parameters
     ----------
     model
-        `smollm2-135m`, the folder of a model, or a Hugging Face id.
+        `smollm2-135m`, `nano-detective`, the folder of a model, or a Hugging Face id.
     host
         Address to bind. Beyond this machine's own (loopback) a key is needed, in the variable SLEUTH_API_KEY.
     port

