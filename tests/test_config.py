@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from sleuth.config import ModelConfig, RewardConfig, RunConfig, demo_config
+from sleuth.config import (
+    EvalConfig,
+    GrpoConfig,
+    ModelConfig,
+    PuzzlesConfig,
+    RewardConfig,
+    RunConfig,
+    demo_config,
+    reasoning_demo_config,
+)
 from sleuth.errors import UserError
 from sleuth.pipeline.read import read_pipeline
 from sleuth.recipes import RENAMED, has_stages, keys, load_recipe, parse_config, parse_overrides
@@ -16,7 +25,7 @@ from sleuth.study.read import read_study
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
 STUDIES = sorted((Path(__file__).parent.parent / "recipes" / "studies").glob("*.toml"))
-[DEMO] = [path for path in RECIPES if path.stem == "demo"]
+DEMO, NANO = (next(path for path in RECIPES if path.stem == name) for name in ("demo", "nano"))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -36,9 +45,27 @@ def test_there_are_at_most_a_dozen_recipes() -> None:
     assert all(read_study(path).name == path.stem for path in STUDIES)
 
 
-def test_the_defaults_are_the_demo_but_for_its_reward() -> None:
+def test_the_defaults_are_the_demo_but_for_its_reward_and_its_length() -> None:
     assert load_recipe(DEMO) == demo_config()
-    assert demo_config().model_copy(update={"reward": RewardConfig(), "name": "run"}) == RunConfig()
+    longer = {"grpo": GrpoConfig(), "eval": EvalConfig()}
+    assert demo_config().model_copy(update={"reward": RewardConfig(), "name": "run", **longer}) == RunConfig()
+    assert demo_config().grpo == GrpoConfig(steps=24) and demo_config().eval == EvalConfig(every=12)
+
+
+def test_the_demo_s_second_act_is_the_last_stage_of_the_nano_recipe_but_for_its_length() -> None:
+    demo = reasoning_demo_config()
+    stage = list(read_pipeline(NANO).stages.values())[-1].config
+    assert stage is not None
+    changed = {
+        "name": stage.name,
+        "model": stage.model,
+        "eval": stage.eval,
+        "checkpoint": stage.checkpoint,
+        "grpo": demo.grpo.model_copy(update={"steps": stage.grpo.steps}),
+        "puzzles": stage.puzzles,
+    }
+    assert demo.puzzles == PuzzlesConfig() and demo.model == ModelConfig(name="nano-detective")
+    assert demo.model_copy(update=changed) == stage
 
 
 def test_every_key_is_documented() -> None:

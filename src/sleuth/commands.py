@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sleuth.config import Mode, ModelConfig, RunConfig, demo_config
+from sleuth.config import Mode, ModelConfig, RunConfig, demo_config, reasoning_demo_config
 from sleuth.datasets.audit import audit
 from sleuth.errors import UserError, installing
 from sleuth.files import check_output
@@ -315,10 +315,12 @@ def _load(model: str, device: str) -> Loaded:
 
 
 def run_demo(path: Path, device: str) -> None:
-    """Puzzles with their proof, then a training run from its start, or from where it was interrupted (on the device
-    that it began with)."""
+    """Puzzles with their proof, then two training runs from their start, or from where they were interrupted (on the
+    device that they began with): in `path` and, beside it, in its name with "-reasoning" behind it."""
     _need_extra()
-    if not (path / "config.json").exists():
+    if (path / "config.json").exists():
+        resume_run(path)
+    else:
         for level in ("1", "2"):
             puzzle = make_puzzle("temporal-clue", level, "val", 7, 0).puzzle
             print(show(puzzle, solution=True))
@@ -329,7 +331,13 @@ def run_demo(path: Path, device: str) -> None:
                 "the text above, finds exactly one world as well, the same; and without any one of the clues there "
                 "are more.\n"
             )
-        say("Now a 135-million-parameter model learns to translate such cases into formal statements.")
+        say("First act: a model of 135 million parameters learns to translate such cases into formal statements.")
         start_run(demo_config().model_copy(update={"model": ModelConfig(device=device)}), path)
-        return
-    resume_run(path)
+    second = path.with_name(f"{path.name}-reasoning")
+    if (second / "config.json").exists():
+        resume_run(second)
+    else:
+        say("Second act: a model of 2 million parameters, which reasons in words, gets better by practice alone.")
+        config = reasoning_demo_config()
+        model = config.model.model_copy(update={"device": device})
+        start_run(config.model_copy(update={"model": model}), second)

@@ -473,5 +473,28 @@ class RunConfig(Section):
 
 
 def demo_config() -> RunConfig:
-    """What `sleuth demo` runs; recipes/demo.toml says the same."""
-    return RunConfig(name="demo", reward=RewardConfig(spans=1.0))
+    """What the first act of `sleuth demo` runs; recipes/demo.toml says the same."""
+    return RunConfig(
+        name="demo",
+        reward=RewardConfig(spans=1.0),
+        grpo=GrpoConfig(steps=24),
+        eval=EvalConfig(every=12),
+    )
+
+
+def reasoning_demo_config() -> RunConfig:
+    """What its second act runs: the stage `grpo` of recipes/nano.toml, shorter, from the model that comes with Sleuth."""
+    return RunConfig(
+        name="demo-reasoning",
+        mode="reason",
+        model=ModelConfig(name="nano-detective"),
+        sft=SftConfig(examples=0),
+        grpo=GrpoConfig(
+            steps=24, puzzles_per_step=16, samples=16, learning_rate=5e-4, warmup_steps=5, kl=0.001, refill=8
+        ),
+        reward=RewardConfig(answers=0.5, strict=1.0),
+        sampling=SamplingConfig(max_new_tokens=384, rows=256),
+        optimizer=OptimizerConfig(micro_batch_tokens=8192),
+        eval=EvalConfig(count=200, every=12, every_count=100),
+        checkpoint=CheckpointConfig(every=12),
+    )

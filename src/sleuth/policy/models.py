@@ -144,7 +144,9 @@ def _folder_of(name: str) -> Path:
     if local.is_dir():
         return local
     if local.is_file() or local.is_absolute() or name.startswith((".", "~")):
-        raise UserError(f"There is no model folder {name}; give a folder, a Hugging Face id or one of {', '.join(NAMES)}.")
+        raise UserError(
+            f"There is no model folder {name}; give a folder, a Hugging Face id or one of {', '.join(NAMES)}."
+        )
     try:
         # The root of the repository only: subfolders hold other formats of the same weights.
         return Path(snapshot_download(name, allow_patterns=HUB_FILES, ignore_patterns=["*/*"], etag_timeout=5))
