@@ -483,7 +483,7 @@ def demo_config() -> RunConfig:
 
 
 def reasoning_demo_config() -> RunConfig:
-    """What its second act runs: the stage `grpo` of recipes/nano.toml, shorter, from the model that comes with Sleuth."""
+    """What its second act runs: the stage `grpo` of recipes/nano.toml, shorter, from `nano-detective`."""
     return RunConfig(
         name="demo-reasoning",
         mode="reason",
