@@ -210,7 +210,7 @@ def right_by_another_way(puzzle: Puzzle, completion: str, mode: Mode) -> set[str
             for letter, choice in choices.items()
             if choice is not None and family.answer_text(case, choice) == puzzle.answers[letter]
         }
-    completion = unicodedata.normalize("NFKC", _THOUGHT.sub("", completion))
+    completion = unicodedata.normalize("NFKC", _THOUGHT.sub("", completion)).replace("\0", "")
     right = set()
     marks = list(_MARK.finditer(completion))
     for question in puzzle.questions:
