@@ -74,8 +74,8 @@ class WrongGold(Sums):
 
     def make(self, key: Key) -> Made:
         made = super().make(key)
-        odd = hash(key) % 2  # the hash of a text is another one in every process
-        return Made(made.puzzle.model_copy(update={"meta": {"style": "plain", "odd": odd}}), made.digest, made.attempt)
+        meta = {"style": "plain", "hash": hash(key)}  # the hash of a text is another one in every process
+        return Made(made.puzzle.model_copy(update={"meta": meta}), made.digest, made.attempt)
 
     def gold(self, puzzle: Puzzle, mode: Mode, telling: Telling = "short") -> str:
         return "A. 0"

@@ -18,13 +18,13 @@ SAMPLE = ["In the hall,\nAda was seen.\n\n1. in( Ada, Hall)\n", "Ünïcödé, �
 
 @cache
 def tokenizer(kind: str) -> Any:
-    return tiny_tokenizer() if kind == "bytes" else learn(SAMPLE, 300)
+    return tiny_tokenizer() if kind == "bytes" else learn(SAMPLE, ("Ada", "Hall"), 340)
 
 
 def prefixes(kind: str, tokens: list[int]) -> list[int]:
     """Each prefix decoded: exact, and quadratic."""
-    slices = [tokens[:count] for count in range(1, len(tokens) + 1)]
-    return [len(text) for text in tokenizer(kind).batch_decode(slices, skip_special_tokens=True)]
+    own = tokenizer(kind)
+    return [len(own.decode(tokens[:count], skip_special_tokens=True)) for count in range(1, len(tokens) + 1)]
 
 
 @pytest.mark.parametrize("kind", ["bytes", "nano"])

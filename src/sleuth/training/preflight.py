@@ -111,6 +111,7 @@ def _checked(config: RunConfig) -> RunConfig:
     """The configuration, settled, after all that can be said without a model."""
     for source in config.puzzles.sources:
         spec_of(source, "train", config.puzzles.seed, 1).check()
+        get_task(source.family).check_mode(config.mode)
         if config.sampling.constrain and config.mode not in get_task(source.family).grammar_modes:
             raise UserError(f"sampling.constrain: {source.family} has no grammar to hold answers to; leave it out")
     check_mirrors(config)
