@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from sleuth.grading.choices import read_value
 from sleuth.grading.grade import grade
 from sleuth.grading.normalise import clean
-from sleuth.puzzles.answer_grid import write_answers
 from sleuth.puzzles.explain import explain, tell
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_family, get_task
 from sleuth.puzzles.solve import solve_text
+from sleuth.puzzles.zebra.zebralogic.answer_grid import write_answers
 
 HELP = "Answer each question, or type: hint, board, case, give up."
 

@@ -254,10 +254,10 @@ def import_command(source: str, file: Path, /, *, out: Path) -> None:
     out
         File to write: .jsonl or .parquet.
     """
-    from sleuth.datasets import zebralogic
     from sleuth.datasets.files import check_output, write_puzzles
     from sleuth.errors import nearest
     from sleuth.puzzles.temporal_clue.original import dataset as original
+    from sleuth.puzzles.zebra.zebralogic import dataset as zebralogic
 
     importers = {original.FAMILY: original.import_original, zebralogic.SOURCE: zebralogic.import_zebralogic}
     if source not in importers:

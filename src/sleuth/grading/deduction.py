@@ -14,7 +14,6 @@ from sleuth.grading.program import run_program, solve_statements
 from sleuth.grading.reading import read_puzzle
 from sleuth.grading.spans import line_spans, sentence_spans
 from sleuth.grading.strict_format import read_strictly
-from sleuth.puzzles.answer_grid import example, is_grid, read_grid, write_answers
 from sleuth.puzzles.family import Family
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_of
@@ -22,6 +21,7 @@ from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.score import Outcome, Part, Score, failed
 from sleuth.puzzles.solve import solve_text
 from sleuth.puzzles.task import Key, Made, Prompt, Task
+from sleuth.puzzles.zebra.zebralogic.answer_grid import example, is_grid, read_grid, write_answers
 
 INSTRUCTIONS: Mapping[Mode, str] = {
     "answer": "Answer each question on a line of its own: letter, full stop, answer. Write nothing else.",

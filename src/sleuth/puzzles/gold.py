@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 from sleuth.config import Mode, Telling
-from sleuth.puzzles.answer_grid import write_answers
 from sleuth.puzzles.family import PageText
 from sleuth.puzzles.formal import spaced
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_family, get_task
 from sleuth.puzzles.tellings import reasoning
+from sleuth.puzzles.zebra.zebralogic.answer_grid import write_answers
 
 
 def gold_of(puzzle: Puzzle, mode: Mode, telling: Telling = "short", page: PageText | None = None) -> str:

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleuth.datasets.audit import audit
-from sleuth.datasets.zebralogic import import_zebralogic
 from sleuth.errors import UserError
 from sleuth.grading.grade import grade
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.solve import solve_text
 from sleuth.puzzles.statements import Ref, Statement
+from sleuth.puzzles.zebra.zebralogic.dataset import import_zebralogic
 from tests.puzzles.zebra.logic_pages import NAME, OTHERS, page, random_page
 
 ZEBRA = get_family("zebra")

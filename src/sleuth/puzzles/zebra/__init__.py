@@ -17,10 +17,11 @@ from sleuth.puzzles.formal import FormalLexicon
 from sleuth.puzzles.page_reader import clue_lines
 from sleuth.puzzles.prose import Grammar, Lexicon
 from sleuth.puzzles.statements import Ref, Statement
-from sleuth.puzzles.zebra import clue_sampler, page, sampler, wording, zebralogic
+from sleuth.puzzles.zebra import clue_sampler, page, sampler, wording
 from sleuth.puzzles.zebra.case import Case
 from sleuth.puzzles.zebra.themes import THEMES
 from sleuth.puzzles.zebra.theory import Shape, ZebraTheory
+from sleuth.puzzles.zebra.zebralogic import page as zebralogic
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from sleuth.puzzles.statements import Ref
-from sleuth.puzzles.zebra.vocabulary import ACTS, DEMONYMS, DENIED, FUNCTION, KIN, LIKING, MONTHS, THINGS
+from sleuth.puzzles.zebra.zebralogic.vocabulary import ACTS, DEMONYMS, DENIED, FUNCTION, KIN, LIKING, MONTHS, THINGS
 
 _WORD = re.compile(r"[^\W_]+")
 _ENDINGS = ("ing", "ers", "er", "ed", "es", "s", "e")

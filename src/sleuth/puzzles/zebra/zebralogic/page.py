@@ -8,7 +8,7 @@
     1. Eric is directly left of the person who owns a dog.
 
 It is read, never written. A clue is one of seven relations between people whom phrases describe
-(`sleuth.puzzles.zebra.descriptions`). A page asks no questions: the whole grid is asked for, cell by cell.
+(`sleuth.puzzles.zebra.zebralogic.descriptions`). A page asks no questions: the whole grid is asked for, cell by cell.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from sleuth.puzzles.page_reader import Item, check_numbers, is_prose, lines_of, 
 from sleuth.puzzles.prose import ReadError
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.zebra.case import Case
-from sleuth.puzzles.zebra.descriptions import Attribute, Descriptions, label_of
 from sleuth.puzzles.zebra.wording import NUMBERS
+from sleuth.puzzles.zebra.zebralogic.descriptions import Attribute, Descriptions, label_of
 
 PLACE = "Houses"
 _OPENING = re.compile(

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from sleuth.errors import UserError
-from sleuth.puzzles.answer_grid import FORM, GRID
 from sleuth.puzzles.puzzle import Puzzle, Question
 from sleuth.puzzles.solve import solve_text
-from sleuth.puzzles.zebra import zebralogic
-from sleuth.puzzles.zebra.zebralogic import cell_of
+from sleuth.puzzles.zebra.zebralogic import page as zebralogic
+from sleuth.puzzles.zebra.zebralogic.answer_grid import FORM, GRID
+from sleuth.puzzles.zebra.zebralogic.page import cell_of
 
 SOURCE = "zebralogic"
 LEVEL = "zebralogic"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sleuth.puzzles.answer_grid import example, read_grid
 from sleuth.puzzles.puzzle import Question
-from sleuth.puzzles.zebra.zebralogic import cell
+from sleuth.puzzles.zebra.zebralogic.answer_grid import example, read_grid
+from sleuth.puzzles.zebra.zebralogic.page import cell
 
 VALUES = {
     "Name": ("Eric", "Bob"),

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sleuth.puzzles.puzzle import Puzzle, Question
-from sleuth.puzzles.zebra.descriptions import Attribute, forms, words
-from sleuth.puzzles.zebra.zebralogic import cell, cell_of
+from sleuth.puzzles.zebra.zebralogic.descriptions import Attribute, forms, words
+from sleuth.puzzles.zebra.zebralogic.page import cell, cell_of
 
 FORM, GRID = "answer_form", "grid"
 """Key and value in a puzzle's metadata that say that it asks for a grid."""
