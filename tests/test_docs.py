@@ -21,6 +21,7 @@ from sleuth.pipeline.read import read_pipeline
 from sleuth.recipes import has_stages, load_recipe, parse_config, parse_overrides, with_overrides
 from sleuth.study.read import read_study
 from tests.puzzles.test_import import SMALL
+from tests.puzzles.zebra.logic_pages import HAND
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
@@ -137,6 +138,8 @@ def test_cheap_commands_run(document: Path, tmp_path: Path, monkeypatch: pytest.
     Path("case.txt").write_text(SMALL, encoding="utf-8")
     solution = {"A": "Ada Quick", "B": "Pier", "C": "Boat House", "D": "Boat House"}
     Path("temporal-clue-val.json").write_text(json.dumps([{"prompt": SMALL, "solution": solution}]), encoding="utf-8")
+    logic = f"{HAND}\n7. Arnold is the boba tea lover."
+    Path("zebralogic.json").write_text(json.dumps([{"puzzle": logic}]), encoding="utf-8")
     for words in commands(document):
         if words[0] == "sleuth" and words[1] in RUN:
             if any("reasoning-gym" in word for word in words) and importlib.util.find_spec("reasoning_gym") is None:

@@ -192,3 +192,21 @@ def random_page(rng: Random, clues: int) -> tuple[str, list[Statement]]:
         texts.append(f"{text[0].upper()}{text[1:]}.")
         statements.append(Statement(kind, args))
     return page(attributes, texts), statements
+
+
+HAND = page(
+    [
+        ("Each person has a unique name", ["Eric", "Arnold", "Alice"]),
+        ("Each mother is accompanied by their child", ["Alice", "Fred", "Bella"]),
+        ("Each person drinks a unique beverage", ["tea", "boba tea", "milk"]),
+    ],
+    [
+        "The mother of Fred is directly left of the tea drinker.",
+        "The boba tea lover is not in the second house.",
+        "The person's child is named Alice is Eric.",
+        "The person who is the mother of Fred is Alice.",
+        "Arnold is somewhere to the right of the person who likes milk.",
+        "The tea drinker is in the second house.",
+    ],
+)
+"""Three houses, worked by hand; one clue short of one world."""

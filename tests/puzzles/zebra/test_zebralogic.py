@@ -21,25 +21,10 @@ from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.solve import solve_text
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.zebra.zebralogic.dataset import import_zebralogic
-from tests.puzzles.zebra.logic_pages import NAME, OTHERS, page, random_page
+from tests.puzzles.zebra.logic_pages import HAND, NAME, OTHERS, page, random_page
 
 ZEBRA = get_family("zebra")
 DATA = os.environ.get("SLEUTH_DATA")
-HAND = page(
-    [
-        ("Each person has a unique name", ["Eric", "Arnold", "Alice"]),
-        ("Each mother is accompanied by their child", ["Alice", "Fred", "Bella"]),
-        ("Each person drinks a unique beverage", ["tea", "boba tea", "milk"]),
-    ],
-    [
-        "The mother of Fred is directly left of the tea drinker.",
-        "The boba tea lover is not in the second house.",
-        "The person's child is named Alice is Eric.",
-        "The person who is the mother of Fred is Alice.",
-        "Arnold is somewhere to the right of the person who likes milk.",
-        "The tea drinker is in the second house.",
-    ],
-)
 
 
 def test_a_page_by_hand() -> None:

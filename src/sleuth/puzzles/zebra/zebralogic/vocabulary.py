@@ -1,5 +1,5 @@
-"""English that phrases about people are made of, for `descriptions`: words that may stand around a value, words that may
-not, and words that are forms of one another."""
+"""English that phrases about people are made of, for `descriptions`: words that may stand around a value, words that
+may not, and words that are forms of one another."""
 
 from __future__ import annotations
 
