@@ -13,6 +13,7 @@ from typing import Any
 
 from sleuth.errors import UserError
 from sleuth.logic.formulas import Formula
+from sleuth.puzzles.drawing import check_names
 from sleuth.puzzles.statements import Ref
 
 Sizes = Mapping[str, int]
@@ -178,14 +179,7 @@ class Setting:
     def check(self, case: Case) -> None:
         """Raises `UserError` for names that cannot be told apart and sizes that do not fit together."""
         sizes = self.sizes(case.shape)
-        every = [name for names in case.names for name in names]
-        folded = [name.casefold() for name in every]
-        twice = sorted({name for name in folded if folded.count(name) > 1})
-        if twice:
-            raise UserError(f"the case names {twice[0]!r} twice")
-        for name in every:
-            if not name.strip() or set(name) & set(",()|:;"):
-                raise UserError(f"{name!r} can't be a name in a case")
+        check_names(name for names in case.names for name in names)
         for sort, names in zip(self.sorts, case.names, strict=True):
             if not 1 <= len(names) <= MOST_ENTITIES:
                 raise UserError(f"{sort.label}: 1 to {MOST_ENTITIES} names, not {len(names)}")

@@ -8,6 +8,7 @@ from random import Random
 
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Formula, Is, World
+from sleuth.puzzles.drawing import DRAWS
 from sleuth.puzzles.family import NoClueError
 from sleuth.puzzles.kit.declaration import Level
 from sleuth.puzzles.kit.theory import KitTheory
@@ -15,8 +16,6 @@ from sleuth.puzzles.statements import Argument, Ref, Statement
 
 WORLDS = 50
 """So many random worlds are tried before one is made value by value, with the solver."""
-DRAWS = 40
-"""So many draws that rule nothing out are followed by a search through all statements."""
 TRIES = 4
 """Statements about statements: last parts that are tried in a draw."""
 

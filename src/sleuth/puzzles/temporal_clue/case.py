@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sleuth.errors import UserError
+from sleuth.puzzles.drawing import SIGNS, check_names
 from sleuth.puzzles.statements import Ref
 from sleuth.puzzles.temporal_clue.theory import Grid, Shape
 
@@ -40,13 +41,7 @@ class Case:
     def __post_init__(self) -> None:
         things = (self.victim, *self.suspects, *self.weapons)
         for names in (things, self.rooms, self.times, self.motives):
-            folded = [name.casefold() for name in names]
-            twice = sorted({name for name in folded if folded.count(name) > 1})
-            if twice:
-                raise UserError(f"the case names {twice[0]!r} twice")
-            for name in names:
-                if not name.strip() or set(name) & set(",()|;") or name.casefold() in RESERVED:
-                    raise UserError(f"{name!r} can't be a name in a case")
+            check_names(names, signs=SIGNS - {":"}, reserved=RESERVED)
         placed = sorted(room for row in self.grid for room in row if room is not None)
         if placed != list(range(len(self.rooms))) or not placed:
             raise UserError("the map does not show every room once")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from sleuth.logic.formulas import Formula, World, holds
+from sleuth.puzzles.drawing import first_that_fits
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.theory import STEPS, TemporalTheory
@@ -15,8 +16,6 @@ ROLE_PROBABILITY = 0.35
 """How often a sentence says "the murderer" or "the suspect motivated by …" where it could name a suspect."""
 FOCUS_PROBABILITY = 0.8
 """How often a draw is about something that differs in the world to be ruled out."""
-DRAWS = 40
-"""So many draws that rule nothing out are followed by a plain fact."""
 TIMED_KINDS = frozenset(
     {"move", "carry", "together", "never", "always", "earlier", "before_murder", "after_murder", "hour"}
 )
@@ -53,18 +52,21 @@ class ClueSampler:
         """
         differing = [index for index, value in enumerate(self.world) if value != other[index]]
         located = [index for index in differing if index >= self.theory.first_location]
-        for _ in range(DRAWS):
+
+        def draw() -> Statement | None:
             self.focus = None
             if located and self.rng.random() < FOCUS_PROBABILITY:
                 number = located[self._below(len(located))] - self.theory.first_location
                 self.focus = divmod(number, self.times)
             kind = self.rng.choices(self.kinds, cum_weights=self.weights)[0]
             drawer: Callable[[], Statement | None] | None = getattr(self, f"_draw_{kind}", None)
-            statement = drawer() if drawer else self._fact(kind)
-            if statement is not None:
-                formula = self.theory.formula(statement)
-                if not holds(formula, other) and holds(formula, self.world):
-                    return statement, formula
+            return drawer() if drawer else self._fact(kind)
+
+        def fits(formula: Formula) -> bool:
+            return not holds(formula, other) and holds(formula, self.world)
+
+        if (found := first_that_fits(draw, self.theory.formula, fits)) is not None:
+            return found
         # With one time there is no clue about the hour, and no other world differs in it alone.
         index = located[self._below(len(located))] if located else differing[self._below(len(differing))]
         fact = plain_fact(self.theory, index, self.world[index])

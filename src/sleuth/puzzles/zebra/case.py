@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sleuth.errors import UserError
+from sleuth.puzzles.drawing import check_names
 from sleuth.puzzles.statements import Ref
 from sleuth.puzzles.zebra.theory import Shape
 
@@ -36,15 +37,8 @@ class Case:
         for attribute, names in zip(self.attributes, self.values, strict=True):
             if len(names) != self.shape.houses:
                 raise UserError(f"{attribute}: {len(names)} values for {self.shape.houses} houses")
-        every = [name for names in self.values for name in names]
-        for group in (list(self.attributes), every):
-            folded = [name.casefold() for name in group]
-            twice = sorted({name for name in folded if folded.count(name) > 1})
-            if twice:
-                raise UserError(f"the case names {twice[0]!r} twice")
-        for name in every:
-            if not name.strip() or set(name) & set(",()|:;"):
-                raise UserError(f"{name!r} can't be a name in a case")
+        check_names(self.attributes)
+        check_names(name for names in self.values for name in names)
 
     @property
     def shape(self) -> Shape:

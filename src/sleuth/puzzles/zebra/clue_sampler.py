@@ -6,13 +6,11 @@ import itertools
 from random import Random
 
 from sleuth.logic.formulas import Formula, World, holds
+from sleuth.puzzles.drawing import first_that_fits
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.zebra.sampler import LEVELS
 from sleuth.puzzles.zebra.theory import ZebraTheory
 from sleuth.puzzles.zebra.wording import GROUPED_KINDS
-
-DRAWS = 40
-"""So many draws that rule nothing out are followed by a plain fact."""
 
 
 class ClueSampler:
@@ -33,15 +31,16 @@ class ClueSampler:
         self.kinds, self.weights = list(weights), list(itertools.accumulate(weights.values()))
 
     def tell(self, other: World) -> tuple[Statement, Formula]:
-        """A statement, with its formula, that is true in the world and false in `other`."""
+        """A statement, with its formula, that is true in the world and false in `other`: a plain fact where no draw
+        rules anything out."""
         differing = [value for value, house in enumerate(self.world) if house != other[value]]
-        for _ in range(DRAWS):
+
+        def draw() -> Statement | None:
             value = self._pick(differing)
-            statement = self._draw(self.rng.choices(self.kinds, cum_weights=self.weights)[0], value)
-            if statement is not None:
-                formula = self.theory.formula(statement)
-                if not holds(formula, other):
-                    return statement, formula
+            return self._draw(self.rng.choices(self.kinds, cum_weights=self.weights)[0], value)
+
+        if (found := first_that_fits(draw, self.theory.formula, lambda formula: not holds(formula, other))) is not None:
+            return found
         fact = self._at(self._pick(differing))
         return fact, self.theory.formula(fact)
 

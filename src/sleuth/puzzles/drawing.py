@@ -1,0 +1,41 @@
+"""What families have in common when they draw: names that can be told apart, and a statement that rules a world out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from sleuth.errors import UserError
+from sleuth.logic.formulas import Formula
+from sleuth.puzzles.statements import Statement
+
+DRAWS = 40
+"""So many draws that rule nothing out, and a clue is found in another way."""
+SIGNS = frozenset(",()|:;")
+"""Signs that no name may hold: they part names on pages and in the formal language."""
+
+
+def check_names(names: Iterable[str], signs: Collection[str] = SIGNS, reserved: Collection[str] = ()) -> None:
+    """Raises `UserError` for a name that comes twice (whatever its capitals), is empty or reserved, or holds a sign."""
+    listed = list(names)
+    folded = [name.casefold() for name in listed]
+    twice = sorted({name for name in folded if folded.count(name) > 1})
+    if twice:
+        raise UserError(f"the case names {twice[0]!r} twice")
+    for name in listed:
+        if not name.strip() or set(name) & set(signs) or name.casefold() in reserved:
+            raise UserError(f"{name!r} can't be a name in a case")
+
+
+def first_that_fits(
+    draw: Callable[[], Statement | None],
+    formula: Callable[[Statement], Formula],
+    fits: Callable[[Formula], bool],
+) -> tuple[Statement, Formula] | None:
+    """The first of `DRAWS` statements whose formula fits, with that; None where none does."""
+    for _ in range(DRAWS):
+        statement = draw()
+        if statement is not None:
+            meaning = formula(statement)
+            if fits(meaning):
+                return statement, meaning
+    return None
