@@ -389,23 +389,22 @@ def test_a_run_stopped_by_ctrl_c_ends_with_the_same_bytes(tmp_path: Path, model:
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert sleuth("train", demo, *settings, "--out", whole).returncode == 0
     command = [sys.executable, "-m", "sleuth", "train", str(demo), *settings, "--out", str(stopped)]
-    running = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell's background job ignores Ctrl-C, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    # A shell's background job ignores Ctrl-C, and so would its children. Setting it back by preexec_fn could hang: this
+    # process has threads.
+    listening = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
     )
-    deadline_s = time.monotonic() + 120
+    running = subprocess.Popen([sys.executable, "-c", listening, *command], stderr=subprocess.PIPE, text=True)
+    deadline_s = time.monotonic() + 300
     while not (stopped / "rollouts" / "grpo_000001.parquet").exists():
         assert running.poll() is None and time.monotonic() < deadline_s
         time.sleep(0.01)
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    _, said = running.communicate(timeout=300)
     assert running.returncode == 130, said
     assert "Traceback" not in said
     with RunDirectory.open(stopped).held():
-        refused = sleuth("train", "--resume", stopped)
+        refused = process("train", "--resume", stopped)
     assert refused.returncode == 2 and "another process is training this run" in refused.stderr
     done = sleuth("train", "--resume", stopped)
     assert done.returncode == 0, done.stderr
