@@ -63,8 +63,12 @@ def commands(document: Path) -> Iterator[list[str]]:
 
 WITH_COMMANDS = [document for document in DOCUMENTS if list(commands(document))]
 CHEAP = [path for path in WITH_COMMANDS if any(words[0] == "sleuth" and words[1] in RUN for words in commands(path))]
+PACKAGES = ("[project", "[build-system")
 RECIPES = [
-    (name_of(document), text) for document in DOCUMENTS for text in blocks(document, "toml") if "[project" not in text
+    (name_of(document), text)
+    for document in DOCUMENTS
+    for text in blocks(document, "toml")
+    if not text.startswith(PACKAGES)
 ]
 EXAMPLES = [(name_of(document), code) for document in DOCUMENTS for code in blocks(document, "python")]
 
