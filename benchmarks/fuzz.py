@@ -168,7 +168,7 @@ def dressed(rng: Random, puzzle: Puzzle) -> tuple[str, set[str]]:
 
 
 _MARK = re.compile(r"(?<![A-Za-z0-9])([A-Za-z])[\"'*_`)\]}]*\s*(?:[.:)\]|=,]|-|[*_`]+|\s*\n)")
-_THOUGHT = re.compile(r"<think>.*</think>", re.DOTALL)
+_THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL | re.IGNORECASE)
 _OTHER_TIMES = {"12:00 AM": ("midnight", "00:00"), "12:00 PM": ("noon",)}
 _WORDS = ("", "one first", "two second", "three third", "four fourth", "five fifth", "six sixth", "seven seventh")
 

@@ -178,3 +178,17 @@ def test_graded_safely_as_in_place() -> None:
         for completion in ("A. 0", "A.\n1 2 3 4\n1 2 3 4\n1 2 3 4\n1 2 3 4", "nothing"):
             assert grade_safely(one, completion) == grade(one, completion)
     assert grade_safely(puzzle("boxnet"), "A. 0").detail.startswith("its scorer failed: TypeError")
+
+
+@needs_library
+@pytest.mark.parametrize(
+    "form",
+    ["A. **{}**", "A. {}.", "* A. {}", "A. $\\boxed{{{}}}$", "<answer>A. {}</answer>", "A.{}", "A. {}<|im_end|>"]
+    + ["<think>A. 0</think>\nA. {}"],
+)
+def test_what_is_wrapped_around_an_answer_is_taken_off(form: str) -> None:
+    for task in ("chain_sum", "letter_counting", "knights_knaves"):
+        one = puzzle(task)
+        assert grade(one, form.format(one.answers["A"])).correct
+    assert grade(puzzle("chain_sum"), "<think>A. 3").outcome == Outcome.TRUNCATED
+    assert not grade(puzzle("letter_counting"), f"**A.** {form.format('99')}", strict_format=True).correct
