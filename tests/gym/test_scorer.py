@@ -183,8 +183,16 @@ def test_graded_safely_as_in_place() -> None:
 @needs_library
 @pytest.mark.parametrize(
     "form",
-    ["A. **{}**", "A. {}.", "* A. {}", "A. $\\boxed{{{}}}$", "<answer>A. {}</answer>", "A.{}", "A. {}<|im_end|>"]
-    + ["<think>A. 0</think>\nA. {}"],
+    [
+        "A. **{}**",
+        "A. {}.",
+        "* A. {}",
+        "A. $\\boxed{{{}}}$",
+        "<answer>A. {}</answer>",
+        "A.{}",
+        "A. {}<|im_end|>",
+        "<think>A. 0</think>\nA. {}",
+    ],
 )
 def test_what_is_wrapped_around_an_answer_is_taken_off(form: str) -> None:
     for task in ("chain_sum", "letter_counting", "knights_knaves"):
