@@ -24,7 +24,7 @@ def test_devices(gpus: int, name: str, chosen: str, monkeypatch: pytest.MonkeyPa
     ("name", "said"),
     [
         ("gpu", "unknown device 'gpu'"),
-        ("cuda:2", "CUDA sees 2"),
+        ("cuda:2", "CUDA finds 2"),
         ("meta", "not supported"),
     ],
 )
