@@ -490,7 +490,7 @@ def reasoning_demo_config() -> RunConfig:
         model=ModelConfig(name="nano-detective"),
         sft=SftConfig(examples=0),
         grpo=GrpoConfig(
-            steps=24, puzzles_per_step=16, samples=16, learning_rate=5e-4, warmup_steps=5, kl=0.001, refill=8
+            steps=24, puzzles_per_step=16, samples=16, learning_rate=3e-4, warmup_steps=5, kl=0.001, refill=8
         ),
         reward=RewardConfig(answers=0.5, strict=1.0),
         sampling=SamplingConfig(max_new_tokens=384, rows=256),
