@@ -337,7 +337,7 @@ def run_demo(path: Path, device: str) -> None:
     if (second / "config.json").exists():
         resume_run(second)
     else:
-        say("Second act: a model of 2 million parameters, which reasons in words, gets better by practice alone.")
+        say("Second act: a model of 2 million parameters, which reasons in words, practises on new cases.")
         config = reasoning_demo_config()
         model = config.model.model_copy(update={"device": device})
         start_run(config.model_copy(update={"model": model}), second)
