@@ -33,9 +33,16 @@ DOCUMENTS = [
 
 RUN = frozenset({"audit", "check", "explain", "grade", "import", "make", "retell", "show", "solve"})
 """Verbs that really run here."""
-PARSED = frozenset({"ask", "average", "demo", "distill", "eval", "fork", "play", "report", "serve", "study", "train"})
+PARSED = frozenset({"ask", "average", "bench", "demo", "distill", "eval", "fork", "leaderboard", "play", "regrade"}) | {
+    "report",
+    "serve",
+    "study",
+    "train",
+    "verify",
+}
 """Verbs whose commands are only parsed, with their recipes and keys: they train a model or need one, `play` needs a
-person and `serve` waits for requests. `tests/test_cli.py` runs each with a small model."""
+person, `serve` waits for requests, and results of `bench` take a minute. `tests/test_cli.py` and `tests/bench` run
+each with something small."""
 MOST = "4"
 """Puzzles that a command makes here, whatever its document says."""
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Mode = Literal["answer", "reason", "program"]
 Until = Literal["end", "answers"]
+SuiteSize = Literal["small", "full"]
 Loss = Literal["clip", "gspo", "cispo", "reinforce"]
 Normalise = Literal["batch", "group", "completion", "constant"]
 KlEstimator = Literal["k1", "k2", "k3"]

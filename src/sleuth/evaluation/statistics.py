@@ -96,6 +96,20 @@ def paired_difference(a_by_puzzle: ValuesByPuzzle, b_by_puzzle: ValuesByPuzzle) 
     return Interval(mean, low, high, n)
 
 
+def paired_p_value(a_by_puzzle: ValuesByPuzzle, b_by_puzzle: ValuesByPuzzle) -> float:
+    """How likely a difference at least as large is, in either direction, if the two are equally good: the test whose
+    interval is `paired_difference`, so it is below 5 % exactly where that leaves out 0. For 0/1 values of one sample
+    per puzzle it is McNemar's test.
+
+    Raises `ValueError` where `paired_difference` does.
+    """
+    difference = _differences(a_by_puzzle, b_by_puzzle)
+    n_effective = len(difference) / _design_effect(difference, ends=(-1.0, 1.0))
+    gained = float(np.clip(difference, 0, None).mean()) * n_effective
+    lost = float(np.clip(-difference, 0, None).mean()) * n_effective
+    return math.erfc(abs(tango_statistic(0.0, gained, lost, n_effective)) / math.sqrt(2))
+
+
 def mean_interval(values_by_puzzle: ValuesByPuzzle) -> Interval:
     """Mean of unbounded values with Student's t interval; both ends are NaN for a single puzzle.
 

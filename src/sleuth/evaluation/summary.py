@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sleuth.config import Mode
 from sleuth.evaluation.statistics import (
@@ -43,6 +43,7 @@ def turn_label(name: str) -> str:
     return "Asked again" if name == "again" else f"Solved by turn {name.removeprefix('right_by_')}"
 
 
+AnyRow = TypeVar("AnyRow", EvaluationRow, RolloutRow, EvaluationRow | RolloutRow)
 Rows = Sequence[EvaluationRow] | Sequence[RolloutRow] | Sequence[EvaluationRow | RolloutRow]
 
 
@@ -116,7 +117,8 @@ class Answering:
 
 
 def answering(rows: Rows) -> Answering:
-    """What is known of programs that answer, and how many do. Raises `ValueError` without rows."""
+    """What is known of programs that answer, and how many do. Raises `ValueError` without completions."""
+    rows = completed(rows)
     answered = [row for row in rows if row.outcome in ANSWERED]
     return Answering(
         answered=share_interval(_by_puzzle(rows, lambda row: float(row.outcome in ANSWERED))),
@@ -127,8 +129,9 @@ def answering(rows: Rows) -> Answering:
 
 def summarise(rows: Rows, retries: int = 0, mode: Mode = "answer") -> EvaluationSummary:
     """The figures of an evaluation, or of the rollouts of a step; retries: how often a completion was asked for again
-    at most; mode: how it was asked, since figures of lines belong to `program` and of sentences to `reason`. Raises
-    `ValueError` without rows."""
+    at most; mode: how it was asked, since figures of lines belong to `program` and of sentences to `reason`. Rows
+    without a completion (`Outcome.FAULT`) are left out. Raises `ValueError` if no row is left."""
+    rows = completed(rows)
     if not rows:
         raise ValueError("no completions, so nothing to summarise")
     counts = Counter(row.outcome for row in rows)
@@ -137,12 +140,17 @@ def summarise(rows: Rows, retries: int = 0, mode: Mode = "answer") -> Evaluation
         strict=share_interval(_by_puzzle(rows, _strict)),
         readable=share_interval(_by_puzzle(rows, _readable)),
         length_tokens=mean_interval(_by_puzzle(rows, _length)),
-        outcomes={outcome: counts[outcome] / len(rows) for outcome in Outcome},
+        outcomes={outcome: counts[outcome] / len(rows) for outcome in Outcome if outcome is not Outcome.FAULT},
         completions=len(rows),
         parts={} if mode == "answer" else _parts(rows, mode),
         legibility=_legibility(rows),
         turns=_turns(rows, retries) if retries else {},
     )
+
+
+def completed(rows: Sequence[AnyRow]) -> list[AnyRow]:
+    """The rows that have a completion: a fault of an interface says nothing of what a model can do."""
+    return [row for row in rows if row.outcome is not Outcome.FAULT]
 
 
 def compare(first: Rows, second: Rows) -> EvaluationDifference:

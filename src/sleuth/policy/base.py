@@ -28,11 +28,35 @@ class StopReason(StrEnum):
     """One of `Sampling.stop` appeared; the text ends before it."""
     GIVEN_UP = "given up"
     """Its last tokens were too unlikely for `Sampling.give_up`."""
+    FAULT = "fault"
+    """There is no completion: what was asked failed (`Rollout.fault`)."""
 
     @property
     def cut(self) -> bool:
         """Whether the completion was not brought to its end."""
         return self in (StopReason.LENGTH, StopReason.GIVEN_UP)
+
+
+class Fault(StrEnum):
+    """Why a policy that is reached over an interface has no completion. A fault says nothing of what the model can do,
+    so it is never a wrong answer: it is counted apart, and asked again."""
+
+    RATE_LIMIT = "rate limit"
+    """Too many requests, or a quota that is used up (HTTP status 429)."""
+    SERVER_ERROR = "server error"
+    """Status 500 and above, or no connection."""
+    TIMEOUT = "timeout"
+    """No reply within the time allowed."""
+    CUT_STREAM = "cut stream"
+    """The connection ended within the reply."""
+    EMPTY = "empty"
+    """A reply without any text that does not say that the limit of tokens was reached."""
+    MALFORMED = "malformed"
+    """A reply that is not what the interface promises."""
+    REFUSAL = "refusal"
+    """The provider's filter, not the model, declined to answer."""
+    WRONG_KEY = "wrong key"
+    """Not authorised (status 401 or 403)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +152,8 @@ class Rollout:
     """The new tokens as text, without special tokens."""
     grammar: str | None = field(default=None, repr=False)
     """What its tokens were constrained to (`Request.grammar`, made); None where they were free."""
+    fault: Fault | None = None
+    """What failed, where it stopped by a `StopReason.FAULT`; its text is then what is known of it, for people."""
 
 
 class Policy(Protocol):

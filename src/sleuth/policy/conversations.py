@@ -16,7 +16,7 @@ from sleuth.grading.worker import grade_safely
 from sleuth.policy.base import Policy, Request, Rollout, Sampling
 from sleuth.policy.prompts import ask_again
 from sleuth.puzzles.puzzle import Puzzle
-from sleuth.puzzles.score import ANSWERED, Score
+from sleuth.puzzles.score import ANSWERED, Outcome, Score, failed
 
 Grader = Callable[[Rollout], Score]
 Progress = Callable[[int], None] | None
@@ -25,7 +25,13 @@ Progress = Callable[[int], None] | None
 
 def grader(puzzle: Puzzle, mode: Mode) -> Grader:
     """Grades rollouts about a puzzle, whatever a completion does to the grader."""
-    return lambda rollout: grade_safely(puzzle, rollout.text, mode, rollout.stop.cut)
+
+    def grade(rollout: Rollout) -> Score:
+        if rollout.fault is not None:
+            return failed(puzzle, Outcome.FAULT, f"{rollout.fault}: {rollout.text}")
+        return grade_safely(puzzle, rollout.text, mode, rollout.stop.cut)
+
+    return grade
 
 
 @dataclass(slots=True)
@@ -59,7 +65,7 @@ class Conversation:
         """Grades the last completion, where that was not done."""
         if len(self.scores) < len(self.rollouts):
             self.scores.append(grader(self.rollout))
-            self.ended = self.score.outcome in ANSWERED
+            self.ended = self.score.outcome in ANSWERED or self.score.outcome is Outcome.FAULT
 
 
 def begin(

@@ -28,6 +28,8 @@ class Outcome(StrEnum):
     """A bound was met: on a program's size, on the solver's work, or on the time and memory of grading."""
     TRUNCATED = "truncated"
     """The token limit was reached before anything could be read."""
+    FAULT = "fault"
+    """There is no completion, since the interface to the model failed. No figure of a model counts it."""
 
 
 ANSWERED = frozenset({Outcome.CORRECT, Outcome.PARTLY, Outcome.WRONG})

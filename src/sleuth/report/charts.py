@@ -129,6 +129,37 @@ def stack(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A named point with the ends of an interval of its height; heights are shares, 0 … 1."""
+
+    name: str
+    x: float
+    y: float
+    low: float
+    high: float
+
+
+def scatter(points: Sequence[Point], x_title: str, line: Sequence[tuple[float, float]] = ()) -> str:
+    """Named points with intervals, and a line through some (x, y)."""
+    values = [{"name": p.name, "x": p.x, "y": p.y, "low": p.low, "high": p.high} for p in points]
+    data = alt.Chart(alt.Data(values=values))
+    x = alt.X("x:Q", title=x_title, scale=alt.Scale(zero=True, nice=True))
+    y = alt.Y("y:Q", title=None, axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1]))
+    colour = alt.value("var(--first)")
+    layers: list[alt.Chart] = []
+    if len(line) > 1:
+        joined = alt.Chart(alt.Data(values=[{"x": at, "y": height} for at, height in line]))
+        layers.append(
+            joined.mark_line(strokeWidth=1.5, strokeDash=[4, 4]).encode(x=x, y=y, color=alt.value("var(--second)"))
+        )
+    layers.append(data.mark_rule(strokeWidth=1.5, opacity=0.5).encode(x=x, y="low:Q", y2="high:Q", color=colour))
+    layers.append(data.mark_point(filled=True, size=60).encode(x=x, y=y, color=colour))
+    labels = data.mark_text(align="left", dx=7, dy=-7, fontSize=11)
+    layers.append(labels.encode(x=x, y=y, text="name:N", color=alt.value("var(--ink)")))
+    return _svg(alt.layer(*layers))
+
+
 def _steps(title: str) -> alt.X:
     return alt.X(
         "step:Q", title=title, axis=alt.Axis(format="d", tickMinStep=1), scale=alt.Scale(zero=False, nice=False)

@@ -24,6 +24,7 @@ OUTCOMES = {
     Outcome.UNDECIDED: ("a bound on work, time or memory was exceeded", "var(--odd-3)", "✗"),
     Outcome.UNREADABLE: ("no answer could be read", "var(--grey)", "?"),
     Outcome.TRUNCATED: ("cut off at the length limit", "var(--grey-2)", "…"),
+    Outcome.FAULT: ("no completion: the interface failed", "var(--grey-2)", "!"),
 }
 """Meaning, colour and sign of each outcome, in the order in which they are stacked."""
 

@@ -1,0 +1,142 @@
+"""The leaderboard as one HTML page, which needs no network.
+
+What a model wrote, and its name, is foreign text: the template escapes everything, and the page forbids every script by
+its content security policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from sleuth.bench.result import Result
+from sleuth.bench.tables import label, remarks, sheets
+from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.score import Outcome
+from sleuth.report import text
+from sleuth.report.charts import Point, scatter
+from sleuth.report.facts import OUTCOMES
+
+EXAMPLES = 2
+"""Misses that are shown of each result."""
+LONGEST = 4000
+"""Characters of a text that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart with its words."""
+
+    title: str
+    caption: str
+    svg: str
+
+
+def render(results: Sequence[Result], puzzles: Mapping[str, Puzzle]) -> str:
+    """The page. `puzzles`: those of the suite, by id, for examples; without them there are none."""
+    templates = Environment(
+        loader=ChoiceLoader([PackageLoader("sleuth", "bench"), PackageLoader("sleuth", "report")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters["visible"] = text.visible
+    suite = results[0].suite
+    return templates.get_template("board.html").render(
+        title=f"{suite.id} {suite.size}".strip(),
+        remarks=remarks(results),
+        sheets=sheets(results),
+        charts=charts(results),
+        endings=[_ending(result) for result in results],
+        examples=[example for result in results for example in _examples(result, puzzles)],
+    )
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points that none beats: no other costs at most as much and solves more, or costs less and solves as much;
+    cheapest first. A point is (cost, solved)."""
+    found: list[tuple[float, float]] = []
+    for cost, solved in sorted(set(points), key=lambda point: (point[0], -point[1])):
+        if not found or solved > found[-1][1]:
+            found.append((cost, solved))
+    return found
+
+
+def charts(results: Sequence[Result]) -> list[Chart]:
+    """Solved against cost, against answers right, and against length."""
+    some = [result for result in results if result.summary["all"]["solved"] is not None]
+    if not some:
+        return []
+    priced = [result for result in some if result.summary["spent"]["usd_each"] is not None]
+    shares = [(result, result.summary["all"]["share"]["mean"]) for result in some]
+    lengths = [
+        (result, result.summary["spent"]["new_tokens"] / max(1, result.summary["spent"]["completions"]))
+        for result in some
+    ]
+    made = []
+    if priced:
+        costs = [(result, result.summary["spent"]["usd_each"]) for result in priced]
+        line = pareto([(cost, _solved(result)) for result, cost in costs])
+        caption = "The line joins the models that no other beats in both (Pareto)."
+        made.append(Chart("Puzzles solved against cost", caption, scatter(_points(costs), "dollars each", line)))
+    caption = "A model far to the right of its height answers parts of puzzles, and misses the whole."
+    made.append(Chart("Puzzles solved against answers right", caption, scatter(_points(shares), "answers right")))
+    caption = "Tokens of a completion, mean; the baselines have none."
+    made.append(Chart("Puzzles solved against length", caption, scatter(_points(lengths), "tokens")))
+    return made
+
+
+def _points(values: Sequence[tuple[Result, float]]) -> list[Point]:
+    return [
+        Point(
+            text.visible(label(result)),
+            value,
+            _solved(result),
+            *(result.summary["all"]["solved"][end] for end in ("low", "high")),
+        )
+        for result, value in values
+    ]
+
+
+def _solved(result: Result) -> float:
+    solved: float = result.summary["all"]["solved"]["mean"]
+    return solved
+
+
+def _ending(result: Result) -> dict[str, Any]:
+    counts = {outcome: result.summary["outcomes"].get(str(outcome), 0) for outcome in OUTCOMES}
+    every = max(1, sum(counts.values()))
+    return {
+        "name": label(result),
+        "parts": [(OUTCOMES[outcome][1], f"{100 * count / every:.2f}") for outcome, count in counts.items() if count],
+        "said": ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "none",
+    }
+
+
+def _examples(result: Result, puzzles: Mapping[str, Puzzle]) -> list[dict[str, str]]:
+    """The first misses of different outcomes."""
+    found: dict[Outcome, dict[str, str]] = {}
+    for row in result.rows:
+        if row.correct or row.fault is not None or row.outcome in found or row.puzzle_id not in puzzles:
+            continue
+        puzzle = puzzles[row.puzzle_id]
+        found[row.outcome] = {
+            "model": label(result),
+            "outcome": str(row.outcome),
+            "puzzle": row.puzzle_id,
+            "prompt": _cut(puzzle.prompt),
+            "completion": _cut(row.completion),
+            "detail": row.detail,
+            "right": ", ".join(f"{letter}. {answer}" for letter, answer in puzzle.answers.items()),
+        }
+        if len(found) == EXAMPLES:
+            break
+    return list(found.values())
+
+
+def _cut(said: str) -> str:
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]} …"

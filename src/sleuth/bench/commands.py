@@ -1,0 +1,177 @@
+"""What the verbs of the benchmark do: ask models a suite, grade results again, check them, show them side by side."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sleuth.bench.figures import figures
+from sleuth.bench.journal import Journal
+from sleuth.bench.models import BASELINES, contestant
+from sleuth.bench.prices import Prices, price_of
+from sleuth.bench.regrade import Regraded, problems, regrade, suite_of
+from sleuth.bench.result import Result, Settings, SuiteFacts, read_result, write_result
+from sleuth.bench.run import Budget, run, sampling_of
+from sleuth.bench.suites import CANARY, PLANS, Suite, load_suite
+from sleuth.bench.tables import as_markdown, show
+from sleuth.config import SuiteSize
+from sleuth.errors import UserError
+from sleuth.files import atomic_write, writing
+from sleuth.policy.prompts import check_constrain
+from sleuth.progress import bar, say
+
+EXAMPLES = 10
+"""Rows that are named where many are wrong or change."""
+
+
+def bench_models(
+    models: Sequence[str],
+    suite_name: str,
+    size: SuiteSize,
+    settings: Settings,
+    budget: Budget,
+    prices: Prices | None,
+    device: str,
+    out: Path,
+    workers: int,
+) -> None:
+    """Asks each model what its journal lacks, writes its result, and prints them side by side.
+
+    Raises `UserError` for what cannot be asked. After an interruption the same call goes on.
+    """
+    if not models:
+        raise UserError("name a model to ask, or the baselines: sleuth bench guessing solver")
+    if settings.samples < 1:
+        raise UserError(f"--samples {settings.samples}: 1 or more")
+    check_constrain(settings.mode, settings.constrain)
+    sampling_of(settings)
+    if budget.usd is not None:
+        for model in models:
+            if model not in BASELINES and price_of(prices, model) is None:
+                raise UserError(f"--max-cost needs the price of {model}: add it to the price file (--prices FILE)")
+    if suite_name in PLANS:
+        say(f"making {suite_name}")
+    suite = load_suite(suite_name, size, workers)
+    say(f"{len(suite.base)} puzzles, {len(suite.items) - len(suite.base)} twins, hash {suite.hash[:16]}")
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    results = []
+    for model in models:
+        try:
+            results.append(_bench(model, suite, settings, budget, prices, device, out))
+        except KeyboardInterrupt:
+            say(f"\nstopped; the same command goes on where {model} was interrupted")
+            raise
+    show(results)
+
+
+def regrade_result(path: Path, suite: str | None, out: Path | None) -> None:
+    """Grades a result again, prints what changes, and writes the result with today's grades if asked."""
+    if out is not None and out.suffix != ".json":
+        raise UserError(f"{out}: results are stored as .json")
+    result = read_result(path)
+    again = _regraded(result, suite_of(result, suite))
+    print(f"{len(again.changed)} of {len(result.rows)} grades change")
+    for move, count in again.moves.items():
+        print(f"{count} from {move}")
+    for before, after in again.changed[:EXAMPLES]:
+        print(f"{after.puzzle_id}, sample {after.sample}: {before.outcome} to {after.outcome}: {after.detail or '-'}")
+    if out is not None:
+        write_result(out, again.result)
+        say(f"result with today's grades: {out}")
+
+
+def verify_result(path: Path, suite_file: str | None) -> int:
+    """Says what is wrong with a result; 1 if anything is."""
+    result = read_result(path)
+    suite = suite_of(result, suite_file)
+    found = problems(result, suite, _regraded(result, suite))
+    for problem in found[:EXAMPLES]:
+        print(problem)
+    if found:
+        print(f"{path}: {len(found)} problems")
+        return 1
+    print(f"{path}: {len(result.rows)} completions, grades and figures follow from them; hash {suite.hash[:16]}")
+    return 0
+
+
+def show_leaderboard(paths: Sequence[Path], markdown: Path | None, html: Path | None, suite_file: str | None) -> None:
+    """Prints results side by side, and writes the tables if asked."""
+    if not paths:
+        raise UserError("name result files of sleuth bench: sleuth leaderboard bench/*.json")
+    if markdown is not None and markdown.suffix != ".md":
+        raise UserError(f"{markdown}: Markdown is stored as .md")
+    if html is not None and html.suffix != ".html":
+        raise UserError(f"{html}: the page is stored as .html")
+    results = [read_result(path) for path in paths]
+    if len({result.suite.hash for result in results}) > 1:
+        raise UserError("the results are about different suites; show those of one suite at a time")
+    show(results)
+    if markdown is not None:
+        atomic_write(markdown, as_markdown(results).encode())
+        say(f"Markdown: {markdown}")
+    if html is not None:
+        if missing := [name for name in ("altair", "jinja2", "vl_convert") if importlib.util.find_spec(name) is None]:
+            raise UserError(f"the page needs the extra 'train' ({missing[0]} is missing): pip install 'sleuth[train]'")
+        from sleuth.bench.board import render
+
+        puzzles = {item.puzzle.id: item.puzzle for item in suite_of(results[0], suite_file).items}
+        atomic_write(html, render(results, puzzles).encode("utf-8", errors="replace"))
+        say(f"page: {html}")
+
+
+def _regraded(result: Result, suite: Suite) -> Regraded:
+    with bar("grading again", len(result.rows)) as advance:
+        return regrade(result, suite, advance)
+
+
+def _bench(
+    model: str, suite: Suite, settings: Settings, budget: Budget, prices: Prices | None, device: str, out: Path
+) -> Result:
+    if model in BASELINES:  # they answer directly, whatever the mode of the models beside them
+        settings = settings.model_copy(update={"mode": "answer", "constrain": False})
+    puzzles = [item.puzzle for item in suite.items]
+    path = out / f"{file_name(model)}-{settings.mode}.json"
+    price = price_of(prices, model)
+    header = {
+        "suite": facts_of(suite).model_dump(mode="json"),
+        "model": model,
+        **settings.model_dump(mode="json"),
+    }
+    journal = Journal(path.with_suffix(".journal.jsonl"), header)
+    asked = contestant(model, puzzles, settings.seed, device)
+    done = sum(row.fault is None for row in journal.rows.values())
+    with bar(f"asking {model}", len(puzzles) * settings.samples, done) as advance:
+        stopped = run(asked.policy, suite, settings, journal, budget, price, advance)
+    order = {item.puzzle.id: place for place, item in enumerate(suite.items)}
+    rows = tuple(sorted(journal.rows.values(), key=lambda row: (order[row.puzzle_id], row.sample)))
+    result = Result(
+        canary=CANARY,
+        suite=facts_of(suite),
+        model=asked.facts,
+        settings=settings,
+        price=price,
+        sleuth=importlib.metadata.version("sleuth"),
+        date=datetime.now(UTC).date(),
+        complete=not stopped and all(row.fault is None for row in rows),
+        stopped=stopped,
+        summary=figures(suite, settings, rows, price),
+        rows=rows,
+    )
+    write_result(path, result)
+    say(f"result: {path}" + (f" ({stopped})" if stopped else ""))
+    return result
+
+
+def facts_of(suite: Suite) -> SuiteFacts:
+    """A suite as results name it."""
+    return SuiteFacts(id=suite.id, size=suite.size, hash=suite.hash, items=len(suite.items))
+
+
+def file_name(model: str) -> str:
+    """A model's name as part of a file's."""
+    return re.sub(r"[^\w.]+", "-", model).strip("-.") or "model"

@@ -1,0 +1,234 @@
+"""The figures of a result: rates with intervals clustered by puzzle, and what must not be mixed with them.
+
+Solved and the share of answers are of the puzzles themselves, by family and level, and never of twins. Completions
+that could not be read and those that were cut off count as not solved, and are told apart. Faults of an interface are
+no completions: they count nowhere, and a level with a puzzle that has none is not complete. Every figure has its n.
+
+Pass@k is the unbiased estimate of [1] from all samples of a puzzle; majority@k is the vote of the first k, question by
+question, an earlier answer before a later one where votes are equal [2]; of puzzles whose questions have choices.
+
+[1] Chen et al. 2021, arXiv:2107.03374. [2] Wang et al. 2022, arXiv:2203.11171.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sleuth.bench.prices import Price
+from sleuth.bench.result import Row, Settings
+from sleuth.bench.suites import TWINS, Item, Suite
+from sleuth.evaluation.statistics import Interval, paired_difference, paired_p_value, share_interval
+from sleuth.evaluation.summary import UNREAD, summarise
+from sleuth.policy.prompts import ask
+from sleuth.puzzles.score import ANSWERED, Outcome
+from sleuth.runs.rows import EvaluationRow
+
+Values = dict[str, list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Of a level, a family or all."""
+
+    puzzles: int
+    """That were to be asked. `solved.n`: those that have a completion."""
+    completions: int
+    solved: Interval | None
+    """Every question right; None without completions."""
+    share: Interval | None
+    """Questions answered right."""
+    format_failures: int
+    """Completions that could not be read, and were not cut off."""
+    truncated: int
+    """Completions that were cut off before anything could be read."""
+    faults: int
+    """Asked without a completion."""
+
+    @property
+    def perfect(self) -> bool:
+        """Whether every completion of every puzzle is solved."""
+        return self.solved is not None and self.solved.mean == 1 and self.solved.n == self.puzzles and not self.faults
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """Twins less the puzzles that they were made of: negative where a model does worse on the twins."""
+
+    solved: Interval
+    p_value: float
+
+
+def figures(suite: Suite, settings: Settings, rows: Sequence[Row], price: Price | None = None) -> dict[str, Any]:
+    """All figures as plain data, as result files hold them. Rows of puzzles that are not in the suite are an error of
+    the caller's."""
+    items = {item.puzzle.id: item for item in suite.items}
+    base = [row for row in rows if items[row.puzzle_id].variant == "base"]
+    cells = {cell: _of_cell(suite.base, base, cell) for cell in dict.fromkeys(item.cell for item in suite.base)}
+    families = {
+        family: _of_cell(suite.base, base, family)
+        for family in dict.fromkeys(item.puzzle.family for item in suite.base)
+    }
+    answered = [row for row in base if row.outcome in ANSWERED]
+    found: dict[str, Any] = {
+        "all": asdict(_figure(suite.base, base)),
+        "families": {name: asdict(figure) for name, figure in families.items()},
+        "levels": {name: asdict(figure) for name, figure in cells.items()},
+        "perfect": _perfect(cells),
+        "twins": {variant: asdict(twins) for variant in TWINS if (twins := _twins(suite, rows, variant)) is not None},
+        "answered": _interval({row.puzzle_id: [] for row in base}, base, lambda row: row.outcome in ANSWERED),
+        "errors_of_answered": sum(not row.correct for row in answered),
+        "pass_at": {str(k): interval for k in _ks(settings.samples) if (interval := _pass_at(base, k))},
+        "majority_at": {str(k): interval for k in _ks(settings.samples) if (interval := _majority_at(base, k, items))},
+        "outcomes": {str(outcome): count for outcome, count in sorted(Counter(row.outcome for row in base).items())},
+        "faults": dict(sorted(Counter(str(row.fault) for row in rows if row.fault is not None).items())),
+        "spent": _spent(rows, price),
+    }
+    completed = [row for row in base if row.fault is None]
+    if completed:
+        said = summarise([_as_evaluation(row, items, settings) for row in completed], mode=settings.mode).as_json()
+        found |= {"soundness": said["parts"], "legibility": said["legibility"]}
+    return found
+
+
+def paired(first: Mapping[str, Sequence[float]], second: Mapping[str, Sequence[float]]) -> Twins | None:
+    """Second less first on the puzzles that both have values for; None if there are none."""
+    both = [puzzle for puzzle in first if puzzle in second]
+    if not both:
+        return None
+    a, b = {puzzle: first[puzzle] for puzzle in both}, {puzzle: second[puzzle] for puzzle in both}
+    return Twins(paired_difference(a, b), paired_p_value(a, b))
+
+
+def solved_by_puzzle(rows: Iterable[Row]) -> Values:
+    """1 or 0 for every completion, by puzzle; faults left out."""
+    values: Values = {}
+    for row in rows:
+        if row.fault is None:
+            values.setdefault(row.puzzle_id, []).append(float(row.correct))
+    return values
+
+
+def _of_cell(items: Sequence[Item], rows: Sequence[Row], place: str) -> Figure:
+    """Of the puzzles of a family, or of one of its levels."""
+    some = [item for item in items if place in (item.cell, item.puzzle.family)]
+    ids = {item.puzzle.id for item in some}
+    return _figure(some, [row for row in rows if row.puzzle_id in ids])
+
+
+def _figure(items: Sequence[Item], rows: Sequence[Row]) -> Figure:
+    completed = [row for row in rows if row.fault is None]
+    shares: Values = {}
+    for row in completed:
+        shares.setdefault(row.puzzle_id, []).append(row.reward)
+    unread = [row for row in completed if row.outcome in UNREAD]
+    truncated = sum(row.outcome is Outcome.TRUNCATED for row in unread)
+    return Figure(
+        puzzles=len(items),
+        completions=len(completed),
+        solved=share_interval(solved_by_puzzle(completed)) if completed else None,
+        share=share_interval(shares) if completed else None,
+        format_failures=len(unread) - truncated,
+        truncated=truncated,
+        faults=len(rows) - len(completed),
+    )
+
+
+def _perfect(cells: Mapping[str, Figure]) -> dict[str, Any]:
+    """ "100 % or not to be trusted": the levels without a single miss, and how sure that is of each."""
+    bounds = {name: figure.solved.low for name, figure in cells.items() if figure.perfect and figure.solved is not None}
+    return {"levels": len(bounds), "of": len(cells), "lowest_bound": min(bounds.values(), default=None), "at": bounds}
+
+
+def _twins(suite: Suite, rows: Sequence[Row], variant: str) -> Twins | None:
+    solved = solved_by_puzzle(rows)
+    of = {
+        item.of: solved[item.puzzle.id] for item in suite.items if item.variant == variant and item.puzzle.id in solved
+    }
+    return paired({puzzle: solved[puzzle] for puzzle in of if puzzle in solved}, of)
+
+
+def _ks(samples: int) -> list[int]:
+    """1, 2, 4, … and the number of samples."""
+    return sorted({*(2**power for power in range(samples.bit_length())), samples}) if samples > 1 else []
+
+
+def _pass_at(rows: Sequence[Row], k: int) -> dict[str, Any] | None:
+    values = {
+        puzzle: [1 - math.comb(len(solved) - round(sum(solved)), k) / math.comb(len(solved), k)]
+        for puzzle, solved in solved_by_puzzle(rows).items()
+        if len(solved) >= k
+    }
+    return asdict(share_interval(values)) if values else None
+
+
+def _majority_at(rows: Sequence[Row], k: int, items: Mapping[str, Item]) -> dict[str, Any] | None:
+    samples: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row.key):
+        if row.fault is None:
+            samples.setdefault(row.puzzle_id, []).append(row)
+    values = {
+        puzzle: [float(majority([row.answers for row in some[:k]]) == items[puzzle].puzzle.answers)]
+        for puzzle, some in samples.items()
+        if len(some) >= k and all(question.choices for question in items[puzzle].puzzle.questions)
+    }
+    return asdict(share_interval(values)) if values else None
+
+
+def majority(votes: Sequence[Mapping[str, str | None]]) -> dict[str, str]:
+    """The most frequent answer to each question, the earliest of several; without questions that nobody answered."""
+    counts: dict[str, Counter[str]] = {}
+    for vote in votes:
+        for letter, answer in vote.items():
+            if answer is not None:
+                counts.setdefault(letter, Counter())[answer] += 1
+    return {letter: count.most_common(1)[0][0] for letter, count in counts.items()}  # equal ones come in their order
+
+
+def _spent(rows: Sequence[Row], price: Price | None) -> dict[str, Any]:
+    """Tokens, seconds and dollars of everything that was asked, twins too; per puzzle solved where any is."""
+    prompt, new = sum(row.prompt_tokens for row in rows), sum(row.new_tokens for row in rows)
+    completions, solved = sum(row.fault is None for row in rows), sum(row.correct for row in rows)
+    usd = None if price is None else price.usd(prompt, new)
+    return {
+        "completions": completions,
+        "prompt_tokens": prompt,
+        "new_tokens": new,
+        "seconds": math.fsum(row.seconds for row in rows),
+        "usd": usd,
+        "usd_each": usd / completions if usd is not None and completions else None,
+        "usd_solved": usd / solved if usd is not None and solved else None,
+    }
+
+
+def _interval(values: Values, rows: Sequence[Row], value: Any) -> dict[str, Any] | None:
+    for row in rows:
+        if row.fault is None:
+            values[row.puzzle_id].append(float(value(row)))
+    filled = {puzzle: some for puzzle, some in values.items() if some}
+    return asdict(share_interval(filled)) if filled else None
+
+
+def _as_evaluation(row: Row, items: Mapping[str, Item], settings: Settings) -> EvaluationRow:
+    puzzle = items[row.puzzle_id].puzzle
+    request = ask(puzzle, settings.mode)
+    return EvaluationRow(
+        puzzle_id=row.puzzle_id,
+        sample=row.sample,
+        system=request.system,
+        prompt=request.user,
+        completion=row.completion,
+        stop=str(row.stop),
+        outcome=row.outcome,
+        reward=row.reward,
+        correct=row.correct,
+        answers=row.answers,
+        right=row.right,
+        gold=dict(puzzle.answers),
+        detail=row.detail,
+        parts=row.parts,
+        length_tokens=row.new_tokens,
+    )

@@ -1,0 +1,144 @@
+"""The result file: what a model wrote in a suite, how it was asked, and the figures. Its schema is these classes.
+
+A result holds every completion, so that its figures can be made again (`sleuth.bench.figures`) and its grades checked.
+It holds no prompt, which the suite gives, and no key of an interface.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sleuth.bench.prices import DatedPrice
+from sleuth.config import Mode, Until
+from sleuth.errors import UserError
+from sleuth.files import atomic_write, read_text
+from sleuth.policy.base import Fault, StopReason
+from sleuth.puzzles.score import Outcome
+
+FORMAT = "sleuth-bench-result@1"
+
+
+class Stored(BaseModel):
+    """What all parts have in common: keys that are not known are refused, and NaN is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class SuiteFacts(Stored):
+    """Which suite it was."""
+
+    id: str
+    """`sleuth-bench@1`, or the name of a file."""
+    size: str
+    """`small` or `full`; empty for a file."""
+    hash: str
+    """SHA-256 of the suite."""
+    items: int
+    """What is asked: puzzles and twins."""
+
+
+class Training(Stored):
+    """What is known of how the model was trained, from the run that it is in."""
+
+    sources: tuple[str, ...]
+    """`temporal-clue@1/2`: family and level of what it was trained on."""
+    seconds: float
+    """Of all its steps, evaluations and checkpoints, on the machine that trained it."""
+
+
+class ModelFacts(Stored):
+    """Who answered."""
+
+    name: str
+    """As it was asked for."""
+    kind: Literal["baseline", "engine"]
+    """`baseline`: no model (`guessing`, `solver`); `engine`: a model that Sleuth's own engine ran."""
+    quantisation: str = ""
+    """What rounding the weights went through, such as `Q4_1`."""
+    training: Training | None = None
+    """None where nothing is known of it."""
+
+
+class Settings(Stored):
+    """How it was asked."""
+
+    mode: Mode
+    samples: int
+    """Completions of every puzzle."""
+    seed: int
+    temperature: float
+    top_k: int
+    top_p: float
+    max_new_tokens: int
+    until: Until
+    constrain: bool
+
+
+class Row(Stored):
+    """One completion, or a fault in its place."""
+
+    puzzle_id: str
+    sample: int
+    completion: str
+    stop: StopReason
+    """Why it ended."""
+    fault: Fault | None = None
+    outcome: Outcome
+    reward: float
+    """Share of questions answered right."""
+    correct: bool
+    """All of them right."""
+    answers: dict[str, str | None]
+    right: dict[str, bool]
+    detail: str = ""
+    parts: tuple[tuple[int, int, str], ...] = ()
+    """(start, end, verdict) of lines and sentences."""
+    prompt_tokens: int
+    new_tokens: int
+    seconds: float
+    """Its share of the time that its batch took."""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What names it within a result."""
+        return self.puzzle_id, self.sample
+
+
+class Result(Stored):
+    """One model's result."""
+
+    format: Literal["sleuth-bench-result@1"] = FORMAT  # type: ignore[assignment]
+    canary: str
+    suite: SuiteFacts
+    model: ModelFacts
+    settings: Settings
+    price: DatedPrice | None = None
+    sleuth: str
+    """Version that wrote it."""
+    date: date
+    complete: bool
+    """Whether all was asked."""
+    stopped: str = ""
+    """Why not, for people."""
+    summary: dict[str, Any]
+    """The figures of `sleuth.bench.figures`, which follow from the rest."""
+    rows: tuple[Row, ...]
+
+
+def write_result(path: Path, result: Result) -> None:
+    """Writes a result, all or nothing."""
+    atomic_write(path, (result.model_dump_json(indent=1) + "\n").encode())
+
+
+def read_result(path: Path) -> Result:
+    """Raises `UserError`, in one line, for a file that is missing or no result."""
+    try:
+        return Result.model_validate_json(read_text(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "file"
+        raise UserError(f"{path}: not a result of sleuth bench ({where}: {first['msg']})") from None

@@ -1,0 +1,126 @@
+"""Verbs of the benchmark: bench, regrade, verify, leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sleuth.cli.app import GREEDY, SamplingOptions, app
+from sleuth.config import Mode, SuiteSize
+
+
+@app.command
+def bench(
+    *models: str,
+    suite: str = "sleuth-bench@1",
+    size: SuiteSize = "small",
+    mode: Mode = "answer",
+    samples: int = 1,
+    seed: int = 0,
+    prices: Path | None = None,
+    max_cost: float | None = None,
+    max_tokens: int | None = None,
+    drawing: SamplingOptions = GREEDY,
+    workers: int = 0,
+    out: Path = Path("bench"),
+) -> None:
+    """Measure how well models deduce, in a frozen suite. The same command resumes an interrupted benchmark.
+
+    Parameters
+    ----------
+    models
+        `guessing`, `solver`, `smollm2-135m`, Hugging Face ids, local folders, or runs' `model` folders.
+    suite
+        `sleuth-bench@1`, or a file of puzzles.
+    size
+        `small`, or `full`: about nine times as many puzzles.
+    mode
+        `answer`, `reason` or `program`. The baselines always answer directly.
+    samples
+        Completions per puzzle; more than one gives pass@k and majority@k, and needs a temperature.
+    seed
+        Seed of the sampling.
+    prices
+        File of prices (TOML), for figures in dollars.
+    max_cost
+        Dollars after which no further batch is asked.
+    max_tokens
+        Tokens, of prompts and completions, after which no further batch is asked.
+    workers
+        Number of processes that make the suite; 0: one per core.
+    out
+        Folder for results.
+    """
+    from sleuth.bench.commands import bench_models
+    from sleuth.bench.prices import read_prices
+    from sleuth.bench.result import Settings
+    from sleuth.bench.run import Budget
+
+    settings = Settings(
+        mode=mode,
+        samples=samples,
+        seed=seed,
+        temperature=drawing.temperature,
+        top_k=drawing.top_k,
+        top_p=drawing.top_p,
+        max_new_tokens=drawing.max_new_tokens,
+        until=drawing.until,
+        constrain=drawing.constrain,
+    )
+    found = None if prices is None else read_prices(prices)
+    bench_models(models, suite, size, settings, Budget(max_tokens, max_cost), found, drawing.device, out, workers)
+
+
+@app.command
+def regrade(result: Path, /, *, suite: str | None = None, out: Path | None = None) -> None:
+    """Grade the completions of a benchmark's result again with today's grader, and show what changes.
+
+    Parameters
+    ----------
+    result
+        A result file of `sleuth bench`.
+    suite
+        The file of puzzles that it is about; a frozen suite is made again.
+    out
+        File for the result with the new grades: .json.
+    """
+    from sleuth.bench.commands import regrade_result
+
+    regrade_result(result, suite, out)
+
+
+@app.command
+def verify(result: Path, /, *, suite: str | None = None) -> int:
+    """Check a benchmark's result: suite, grades and figures must follow from its completions. Exit code 1 if not.
+
+    Parameters
+    ----------
+    result
+        A result file of `sleuth bench`.
+    suite
+        The file of puzzles that it is about; a frozen suite is made again.
+    """
+    from sleuth.bench.commands import verify_result
+
+    return verify_result(result, suite)
+
+
+@app.command
+def leaderboard(
+    *results: Path, markdown: Path | None = None, html: Path | None = None, suite: str | None = None
+) -> None:
+    """Show results of `sleuth bench` side by side.
+
+    Parameters
+    ----------
+    results
+        Result files.
+    markdown
+        File for the same tables in Markdown: .md.
+    html
+        File for a page with tables, charts and examples that needs no network: .html.
+    suite
+        For the page: the file of puzzles that the results are about; a frozen suite is made again.
+    """
+    from sleuth.bench.commands import show_leaderboard
+
+    show_leaderboard(results, markdown, html, suite)
