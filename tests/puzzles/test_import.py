@@ -22,6 +22,7 @@ from sleuth.logic.formulas import And
 from sleuth.puzzles.family import PageText
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.registry import get_family
+from sleuth.puzzles.solve import solve_text
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue.original.dataset import import_original
 from tests.puzzles.temporal_clue.bridge import night_of, setting_of, solved
@@ -288,3 +289,57 @@ def test_the_grammars_allow_the_original_answers_and_programs() -> None:
     for puzzle in import_original(Path(os.environ["SLEUTH_DATA"]) / "temporal-clue-val.json"):
         for mode in ("program", "answer"):
             assert re.fullmatch(grammar(puzzle, mode), gold_completion(puzzle, mode)), (puzzle.id, mode)
+
+
+LAST = "- The Garden Hose was in the Pier or Mr. Ben was in the Boat House\n"
+
+
+@pytest.mark.parametrize("mark", ["* ", "", "– ", "-\t", "   - ", "+ ", "4. "])
+def test_a_line_behind_the_last_clue_is_a_clue(mark: str) -> None:
+    assert LAST in SMALL
+    contradiction = SMALL.replace(LAST, f"{LAST}{mark}Dr. Zed was killed with the Garden Hose\n")
+    if mark != "4. ":  # a number where there were none begins at 1
+        assert len(FAMILY.read_page(contradiction).clues) == 4
+    with pytest.raises(UserError, match=r"contradict|1 should come next"):
+        solve_text(contradiction)
+    with pytest.raises(UserError, match="'The butler did it'"):
+        FAMILY.read_page(SMALL.replace(LAST, f"{LAST}{mark.replace('4', '1')}The butler did it\n"))
+
+
+@pytest.mark.parametrize("mark", ["– ", "-\t", "-  ", "{}. ", "{}) ", "({}) ", "[{}] ", "#{} ", "* ", "  + "])
+def test_clues_and_names_have_any_mark(mark: str) -> None:
+    lines, number = [], 0
+    for line in SMALL.splitlines():
+        number = number + 1 if line[:2] in ("- ", "• ") else 0
+        lines.append(mark.format(number) + line[2:] if number else line)
+    assert FAMILY.read_page("\n".join(lines)) == FAMILY.read_page(SMALL)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  N N  ", "  S S  ", "a line of N above"),
+        ("W 1|2 E", "E 1|2 W", "belongs to no part"),
+        ("1. Boat House\n2. Pier", "1. Boat House\n1. Pier", "two rooms have the number 1"),
+        ("• Mr. Ben", "Mr. Ben", "belongs to no part of the page: 'Mr. Ben'"),
+        ("B. Where was the murder", "A. Where was the murder", "two questions have the letter A"),
+        ("C. ROOM\n", "", "the form of the answers has not the lines"),
+        ("B. ROOM", "B. WEAPON", "a line of no question: 'B. WEAPON'"),
+        ("Best of luck, detective.", "- Mr. Ben was in the Pier", "belongs to no part"),
+        ("Best of luck, detective.", "It was late by then. Mr. Ben was in the Pier.", "outside of the lists"),
+    ],
+)
+def test_nothing_is_passed_over(old: str, new: str, message: str) -> None:
+    assert old in SMALL
+    with pytest.raises(UserError, match=message):
+        FAMILY.read_page(SMALL.replace(old, new))
+
+
+def test_num_clues_is_compared(tmp_path: Path) -> None:
+    entry = {"num_clues": 3, "prompt": SMALL, "solution": dict(zip("ABCD", "wxyz", strict=True))}
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps([entry]), encoding="utf-8")
+    assert len(import_original(path)) == 1
+    path.write_text(json.dumps([entry | {"num_clues": 4}]), encoding="utf-8")
+    with pytest.raises(UserError, match="puzzle 0: num_clues is 4, but the page has 3 clues"):
+        import_original(path)

@@ -195,6 +195,32 @@ def test_faults_are_told_in_one_line(text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+SILENT = {
+    "a name without a mark": ("Suspects: Ada, Ben", "Suspects:\n- Ada\n- Ben\nHugo", "'Hugo'"),
+    "a name behind the list": ("Suspects: Ada, Ben", "Suspects: Ada, Ben\nHugo", "'Hugo'"),
+    "south is up": ("Map: Hall", "Map (south is up): Hall", "note in brackets"),
+    "right to left": ("Suspects: Ada", "Suspects (right to left): Ada", "note in brackets"),
+    "a wrong number": ("Suspects: Ada", "Suspects (3): Ada", "2 are listed"),
+    "a letter twice": ("A. Murderer?", "A. Murderer?\nA. Weapon?", "two questions have the letter A"),
+    "a number left out": ("Ada was in the Hall.", "1. Ada was in the Hall.\n3. Ben was in the Bar.", "2 should come"),
+    "a clue in the story": ("Victim:", "It was late. Ada was in the Bar.\nVictim:", "outside of the lists"),
+    "a clue behind the questions": ("A. Murderer?", "A. Murderer?\nAda was in the Bar.", "no question"),
+    "a note and numbers": ("Motives: greed", "Motives (one suspect each): greed", "and have numbers"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "message"), SILENT.values(), ids=SILENT)
+def test_what_was_once_passed_over_is_refused(old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    with pytest.raises(UserError, match=message):
+        FAMILY.read_page(GOOD.replace(old, new))
+
+
+def test_a_map_needs_no_indentation_and_a_list_may_say_how_long_it_is() -> None:
+    text = GOOD.replace("Map: Hall / Bar", "Map (2):\nHall\nBar").replace("Suspects:", "Suspects (2):")
+    assert FAMILY.read_page(text) == FAMILY.read_page(GOOD)
+
+
 def read_or_refuse(text: str) -> PageText | None:
     """Reads a page; any error but a `UserError` of one line fails the test."""
     try:
