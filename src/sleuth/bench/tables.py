@@ -194,7 +194,7 @@ def _shown(interval: Mapping[str, Any] | None) -> str:
 
 
 def _with_n(interval: Mapping[str, Any] | None) -> str:
-    return "-" if interval is None else f"{interval['mean']:.0%} of {interval['n']}, at least {interval['low']:.0%}"
+    return "-" if interval is None else f"{interval['mean']:.0%} of {interval['n']} (≥ {interval['low']:.0%})"
 
 
 def _difference(found: Mapping[str, Any] | None) -> str:
