@@ -193,18 +193,19 @@ def test_only_the_evaluation_before(empty_run: RunDirectory) -> None:
     empty_run.write_evaluation("before", rows, summarise(rows).as_json())
     page = Page(render(empty_run))
     assert "the final evaluation is missing" in page.text("p")
-    assert page.tags["table"] == 1
+    assert page.tags["table"] == 2, "what was answered, and how far programs can be trusted"
     assert "What changed" not in page.text()
 
 
-def test_parts_are_marked_where_they_stand(empty_run: RunDirectory) -> None:
+def test_parts_are_marked_where_they_stand(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", CONFIG.model_copy(update={"mode": "reason"}))
     said = "\nIt was Ada. It was Ada. It was not <b>."
     parts = ((1, 12, "derived"), (13, 24, "repeated"), (25, 39, "false"))
     rows = [replace(row, completion=said, parts=parts) for row in evaluation(0.1, 2, 1)]
     strange = ((-5, 3, "derived"), (2, 10**6, "<script>"))  # from a file that somebody else wrote
     rows[1] = replace(rows[1], parts=strange)
-    empty_run.write_evaluation("before", rows, summarise(rows[:1]).as_json())
-    html = render(empty_run)
+    run.write_evaluation("before", rows, summarise(rows[:1], mode="reason").as_json())
+    html = render(run)
     page = Page(html)
     marked = [data for tag, data in page.texts if tag == "mark"]
     assert marked[:3] == ["It was Ada.", "It was Ada.", "It was not <b>"]
