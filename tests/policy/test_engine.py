@@ -18,7 +18,7 @@ from sleuth.policy.models import Loaded
 from sleuth.policy.stream import stream
 from tests.devices import DEVICES
 from tests.policy.families import FAMILIES, tiny_family
-from tests.tiny import END, tiny_llama, tiny_tokenizer
+from tests.tiny import CHAT_TEMPLATE, END, tiny_llama, tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()
 REQUESTS = [
@@ -311,6 +311,19 @@ def test_a_completion_ends_with_the_line_that_answers_all() -> None:
             assert TOKENIZER.decode(after.tokens).count("\n") >= 2 > TOKENIZER.decode(after.tokens[:-1]).count("\n")
         else:
             assert after.tokens == before.tokens
+
+
+def test_thinking_that_the_template_opened_is_told_from_an_answer() -> None:
+    tokenizer = tiny_tokenizer()
+    seen: list[str] = []
+    asked = dataclasses.replace(REQUESTS[0], answered=lambda text: bool(seen.append(text)))
+    sampling = Sampling(100, temperature=3.0, until="answers")
+    for ends, opened in (("<think>\n", "<think>"), ("<think>\n\n</think>\n", ""), ("", "")):
+        tokenizer.chat_template = CHAT_TEMPLATE + ends
+        seen.clear()
+        rollouts = TorchPolicy(tiny_llama(), tokenizer).rollout([asked], 4, sampling)[0]
+        assert seen and all(text.startswith("<think>") == bool(opened) for text in seen)
+        assert {text.removeprefix(opened)[:5] for text in seen} <= {rollout.text[:5] for rollout in rollouts}
 
 
 def test_a_spent_budget_begins_no_further_group_and_finishes_what_was_begun() -> None:

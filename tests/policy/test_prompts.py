@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from sleuth.config import Mode
 from sleuth.errors import UserError
 from sleuth.policy.base import Request, Rollout, StopReason, Turn
-from sleuth.policy.prompts import ask_again, check_retries
+from sleuth.policy.prompts import ask, ask_again, check_retries
+from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.score import Outcome, Score
 
 
@@ -50,3 +53,17 @@ def test_only_programs_are_asked_for_again() -> None:
         check_retries("reason", 1)
     with pytest.raises(UserError, match="0 or more"):
         check_retries("program", -1)
+
+
+@pytest.mark.parametrize("mode", ["answer", "reason"])
+def test_drafts_in_thinking_end_no_completion(mode: Mode) -> None:
+    """Thinking may hold all answers, whether it is still going on or over: only those after it count, as in grading."""
+    puzzle = make_puzzle("zebra", "1", "val", 3, 0, "plain").puzzle
+    gold = gold_completion(puzzle, "answer")
+    answered = ask(puzzle, mode).answered
+    assert answered is not None and answered(f"{gold}\n")
+    for opened, closed in (("<think>", "</think>"), ("<reasoning>", "</reasoning>"), ("[THINK]", "[/THINK]")):
+        draft = f"{opened}\n{gold}\n"
+        assert not answered(draft)
+        assert not answered(f"{draft}Wait, no.\n{closed}\n")
+        assert answered(f"{draft}{closed}\n{gold}\n")

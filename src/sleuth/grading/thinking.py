@@ -47,6 +47,15 @@ def without_thinking(completion: str) -> str | None:
     return _blanked(completion, thoughts) if thoughts else completion
 
 
+def left_open(prompt: str) -> str:
+    """The tag of thinking that a prompt ends with, where its template begins the completion's thinking; else empty."""
+    tags = list(_TAG.finditer(prompt))
+    if not tags or prompt[tags[-1].end() :].strip():
+        return ""
+    last = tags[-1]
+    return "" if last["close"] or last["close_2"] or last["side"] == "end" else last[0]
+
+
 def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
     kept, at = list[str](), 0
     for start, end in spans:

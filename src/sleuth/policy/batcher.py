@@ -16,11 +16,14 @@ from typing import Any
 import torch
 
 from sleuth.errors import UserError
+from sleuth.grading.thinking import left_open
 from sleuth.policy.base import GIVE_UP_TOKENS, Request, Rollout, Sampling, StopReason
 from sleuth.policy.constraint import Constraint, Place, narrowed
 from sleuth.policy.decoder import Decoder, after_drop
 from sleuth.policy.sampling import Draws, draw, likeliest
 
+PROMPT_END_TOKENS = 16
+"""Enough for the tag of thinking with which a chat template may end a prompt."""
 TopLogprobs = tuple[tuple[int, float], ...]
 """Tokens with their natural log-probabilities, likeliest first."""
 
@@ -232,7 +235,8 @@ class Batcher:
         answered = row.group.request.answered
         if answered is None or "\n" not in self._tokenizer.decode(row.tokens[-1:]):
             return False
-        return answered(self._tokenizer.decode(row.tokens, skip_special_tokens=True))
+        opened = left_open(self._tokenizer.decode(row.group.prompt[-PROMPT_END_TOKENS:]))
+        return answered(opened + self._tokenizer.decode(row.tokens, skip_special_tokens=True))
 
     def _cut(self, row: _Row) -> bool:
         """Whether a stop string has appeared; the row's text then ends before it."""

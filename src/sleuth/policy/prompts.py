@@ -4,9 +4,12 @@ stored in it; and what is said to a completion that is known to be wrong."""
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 from sleuth.config import Mode
 from sleuth.errors import UserError
+from sleuth.grading.thinking import without_thinking
 from sleuth.policy.base import Request, Rollout, Turn
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_task
@@ -16,7 +19,14 @@ from sleuth.puzzles.score import Score
 def ask(puzzle: Puzzle, mode: Mode) -> Request:
     """The request that asks a puzzle in a mode. Raises `UserError` for a mode that the puzzle does not have."""
     prompt = get_task(puzzle.family).ask(puzzle, mode)
-    return Request(puzzle.id, prompt.system, prompt.user, prompt.answered, grammar=prompt.grammar)
+    answered = functools.partial(_answered, prompt.answered) if prompt.answered else None
+    return Request(puzzle.id, prompt.system, prompt.user, answered, grammar=prompt.grammar)
+
+
+def _answered(answered: Callable[[str], bool], text: str) -> bool:
+    """Whether a completion answers all outside of its thinking, as `grade` will read it: a draft ends nothing."""
+    said = without_thinking(text)
+    return said is not None and answered(said)
 
 
 def check_constrain(mode: Mode, constrain: bool) -> None:
