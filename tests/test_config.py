@@ -34,6 +34,15 @@ def test_shipped_recipes_are_valid(path: Path) -> None:
     assert named.name == path.stem
 
 
+def test_recipes_and_studies_are_read_with_the_mark_that_editors_put_ahead(tmp_path: Path) -> None:
+    marked = {path: tmp_path / path.name for path in (DEMO, STUDIES[0])}
+    for path, copy in marked.items():
+        text = path.read_text(encoding="utf-8").replace('recipe = "..', f'recipe = "{DEMO.parent.as_posix()}')
+        copy.write_text(text, encoding="utf-8-sig")
+    assert load_recipe(marked[DEMO]) == load_recipe(DEMO)
+    assert read_study(marked[STUDIES[0]]).arms == read_study(STUDIES[0]).arms
+
+
 @pytest.mark.parametrize("path", [*RECIPES, *STUDIES], ids=lambda path: path.stem)
 def test_every_recipe_and_study_begins_with_a_line_that_says_what_it_is_for(path: Path) -> None:
     first, *_ = path.read_text(encoding="utf-8").splitlines()

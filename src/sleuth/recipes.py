@@ -111,7 +111,7 @@ def _chain(path: Path) -> list[Path]:
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such recipe; the shipped ones are in recipes/") from None
     except IsADirectoryError:

@@ -19,6 +19,7 @@ from sleuth.datasets.files import read_puzzles, write_puzzles
 from sleuth.errors import UserError
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.training.examples import read_examples
 
 PUZZLES = [make_puzzle("zebra", "1", "val", 3, index, "plain").puzzle for index in range(2)]
 RECORDS = [puzzle.model_dump(mode="json") for puzzle in PUZZLES]
@@ -109,6 +110,13 @@ def test_completions_that_are_no_text_are_one_unreadable_completion(tmp_path: Pa
     completions.write_text("\n\n\n" + json.dumps({"id": "none", "completion": ""}), encoding="utf-8")
     with pytest.raises(UserError, match="line 4"):
         list(grade_file(puzzles, completions, "answer"))
+
+
+def test_examples_are_read_with_a_byte_order_mark(tmp_path: Path) -> None:
+    row = {"system": "", "user": "Who?", "completion": "A. Ada"}
+    (tmp_path / "e.jsonl").write_bytes(codecs.BOM_UTF8 + _lines([row]))
+    [(request, completion)] = read_examples(tmp_path / "e.jsonl")
+    assert (request.user, completion) == ("Who?", "A. Ada")
 
 
 def _sleuth(*arguments: str) -> str:

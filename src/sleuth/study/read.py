@@ -80,7 +80,7 @@ class Study:
 def read_study(path: Path) -> Study:
     """Reads a study and every recipe that it makes. Raises `UserError`, naming file, key and remedy."""
     try:
-        file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except FileNotFoundError:
         raise UserError(f"{path}: no such study; the shipped ones are in recipes/studies/") from None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -16,7 +16,7 @@ from sleuth.policy.base import Request
 def read_examples(path: Path) -> list[tuple[Request, str]]:
     """Requests with the completions to learn. Raises `UserError`, naming the line, for what cannot be read."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file of completions; sleuth distill makes one") from None
     except (OSError, UnicodeDecodeError) as error:
