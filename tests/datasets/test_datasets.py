@@ -99,12 +99,16 @@ def test_audit_finds_faults() -> None:
     wrong = puzzle.model_copy(update={"answers": {**puzzle.answers, letter: other}})
     assert any("the answer is" in problem for problem in audit(wrong).problems)
 
-    first = puzzle.clues[0]
-    cut = "\n".join(line for line in puzzle.prompt.split("\n") if not line.endswith(first))
+    first, count = puzzle.clues[0], len(puzzle.clues)
+    numbered = {f"{number}. {clue}": clue for number, clue in enumerate(puzzle.clues, start=1)}
+    kept = [numbered.get(line, line) for line in puzzle.prompt.split("\n") if numbered.get(line) != first]
+    numbers = {clue: f"{number}. {clue}" for number, clue in enumerate(puzzle.clues[1:], start=1)}
+    cut = "\n".join(numbers.get(line, line) for line in kept)
     fewer = puzzle.model_copy(update={"prompt": cut, "clues": puzzle.clues[1:]})
     assert audit(fewer).problems == ("several worlds obey the clues",)
 
-    doubled = puzzle.prompt.replace("\n\nQuestions", f"\n99. {first}\n\nQuestions")
+    doubled = puzzle.prompt.replace("\n\nQuestions", f"\n{count + 1}. {first}\n\nQuestions")
+    assert doubled != puzzle.prompt
     twice = puzzle.model_copy(update={"prompt": doubled, "clues": (*puzzle.clues, first)})
     assert audit(twice).problems == ()
     assert any("can be dropped" in problem for problem in audit(twice, minimal=True).problems)
