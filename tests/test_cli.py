@@ -419,6 +419,8 @@ def test_a_fork_goes_on_from_the_best_step_and_knows_its_parent(tmp_path: Path, 
     assert kept == [f"step_{step:06d}" for step in range(1, 5)]
     done = sleuth("fork", parent, "--step", "3", "--out", child, "--grpo.entropy", "0.5")
     assert done.returncode == 0, done.stderr
+    refused = sleuth("fork", parent, "--out", parent / "config.json" / "child")
+    assert refused.returncode == 2 and "config.json is a file" in refused.stderr
     told = json.loads((child / "parent.json").read_text())
     assert told["step"] == 3 and told["changed"] == {"grpo.entropy": "0.5"}
     of_parent, of_child = (
@@ -453,6 +455,26 @@ def test_a_fork_goes_on_from_the_best_step_and_knows_its_parent(tmp_path: Path, 
         refused = sleuth("fork", parent, "--out", tmp_path / "other", *arguments)
         assert refused.returncode == 2 and said in refused.stderr and len(refused.stderr.splitlines()) == 1
         assert not (tmp_path / "other").exists()
+
+
+def test_folders_that_cannot_be_made_are_refused_before_the_work(tmp_path: Path) -> None:
+    """A file stands in the way: no model is loaded or asked for, which here would fail for another reason."""
+    taken = tmp_path / "taken"
+    taken.write_text("a file", encoding="utf-8")
+    inside = taken / "deeper" / "folder"
+    for arguments in (
+        ("train", DEMO, "--model.name", "no/model", "--out", inside),
+        ("train", ROOT / "recipes" / "nano.toml", "--out", inside),
+        ("average", "no/model", "no/model", "--out", inside),
+        ("study", ROOT / "recipes" / "studies" / "kl.toml", "--out", inside),
+        ("study", ROOT / "recipes" / "studies" / "kl.toml", "--out", tmp_path / "runs", "--results", inside),
+        ("demo", "--out", inside),
+        ("bench", "guessing", "--out", inside),
+    ):
+        refused = sleuth(*arguments)
+        assert refused.returncode == 2 and f"{taken} is a file" in refused.stderr, (arguments, refused)
+        assert refused.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["taken"]
 
 
 def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sleuth.config import Mode, ModelConfig, RunConfig, demo_config, reasoning_demo_config
 from sleuth.datasets.audit import audit
 from sleuth.errors import UserError, installing
-from sleuth.files import check_output
+from sleuth.files import check_folder
 from sleuth.play import show
 from sleuth.policy.base import Policy, Sampling
 from sleuth.policy.chunks import ChunkedPolicy, check_chunks
@@ -121,7 +121,6 @@ def distill_model(
 ) -> None:
     """Keeps a model's right completions, for `sft.file`."""
     _need_extra()
-    check_output(out, ".jsonl")
     check_samples(samples)
     check_constrain(mode, sampling.constrain)
     from sleuth.evaluation.distill import distill
@@ -178,8 +177,6 @@ def evaluate_model(
     check_retries(mode, retries)
     check_constrain(mode, sampling.constrain)
     check_chunks(mode, clues_at_a_time, retries, puzzles)
-    if out is not None:
-        check_output(out, ".parquet")
     check_samples(samples)
     from rich.console import Console
     from rich.table import Table
@@ -318,6 +315,7 @@ def run_demo(path: Path, device: str) -> None:
     """Puzzles with their proof, then two training runs from their start, or from where they were interrupted (on the
     device that they began with): in `path` and, beside it, in its name with "-reasoning" behind it."""
     _need_extra()
+    check_folder(path)
     if (path / "config.json").exists():
         resume_run(path)
     else:

@@ -18,8 +18,12 @@ COMPRESSIONS = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
 
 def free_disk_bytes(path: Path) -> int:
     """What is free where `path` is, or will be made."""
-    there = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
-    return shutil.disk_usage(there).free
+    return shutil.disk_usage(_nearest(path)).free
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or the nearest above it that is there."""
+    return next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
 
 
 @contextmanager
@@ -98,6 +102,16 @@ def check_output(path: Path, *suffixes: str) -> None:
         raise UserError(f"{path.parent}: no such folder; make it first")
     if not os.access(path.parent, os.W_OK):
         raise UserError(f"{path}: not allowed to write here; choose another folder")
+
+
+def check_folder(path: Path) -> None:
+    """Raises `UserError` where a folder could not be made, with those above it, or not be written into: a file in its
+    place or in theirs, or no permission. To be called before the work whose results go there."""
+    nearest = _nearest(path)
+    if not nearest.is_dir():
+        raise UserError(f"{path}: {nearest} is a file; choose another folder")
+    if not os.access(nearest, os.W_OK):
+        raise UserError(f"{path}: not allowed to write in {nearest}; choose another folder")
 
 
 def append_line(path: Path, line: str) -> None:

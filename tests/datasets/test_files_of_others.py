@@ -136,6 +136,8 @@ def test_what_cannot_work_is_refused_before_the_work_in_one_line(tmp_path: Path)
     for verb, suffix in (("eval", "parquet"), ("distill", "jsonl")):
         out = str(tmp_path / "no" / f"o.{suffix}")
         assert "no such folder" in _sleuth(verb, "--file", str(puzzles), "--model", "none", "--out", out)
+        puzzles_to_make = ("--count", "9999999", "--model", "none")
+        assert "no such folder" in _sleuth(verb, *puzzles_to_make, "--out", out)
     out = str(tmp_path / "o.parquet")
     assert "--samples 0" in _sleuth("eval", "--file", str(puzzles), "--model", "none", "--samples", "0", "--out", out)
     assert "--count 3" in _sleuth("eval", "--file", str(puzzles), "--model", "none", "--count", "3")

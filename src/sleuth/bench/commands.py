@@ -20,7 +20,7 @@ from sleuth.bench.suites import CANARY, PLANS, Suite, load_suite
 from sleuth.bench.tables import as_markdown, show
 from sleuth.config import SuiteSize
 from sleuth.errors import UserError
-from sleuth.files import atomic_write, writing
+from sleuth.files import atomic_write, check_folder, check_output, writing
 from sleuth.policy.prompts import check_constrain
 from sleuth.progress import bar, say
 
@@ -49,6 +49,7 @@ def bench_models(
         raise UserError(f"--samples {settings.samples}: 1 or more")
     check_constrain(settings.mode, settings.constrain)
     sampling_of(settings)
+    check_folder(out)
     if budget.usd is not None:
         for model in models:
             if model not in BASELINES and price_of(prices, model) is None:
@@ -71,8 +72,8 @@ def bench_models(
 
 def regrade_result(path: Path, suite: str | None, out: Path | None) -> None:
     """Grades a result again, prints what changes, and writes the result with today's grades if asked."""
-    if out is not None and out.suffix != ".json":
-        raise UserError(f"{out}: results are stored as .json")
+    if out is not None:
+        check_output(out, ".json")
     result = read_result(path)
     again = _regraded(result, suite_of(result, suite))
     print(f"{len(again.changed)} of {len(result.rows)} grades change")
@@ -103,10 +104,9 @@ def show_leaderboard(paths: Sequence[Path], markdown: Path | None, html: Path | 
     """Prints results side by side, and writes the tables if asked."""
     if not paths:
         raise UserError("name result files of sleuth bench: sleuth leaderboard bench/*.json")
-    if markdown is not None and markdown.suffix != ".md":
-        raise UserError(f"{markdown}: Markdown is stored as .md")
-    if html is not None and html.suffix != ".html":
-        raise UserError(f"{html}: the page is stored as .html")
+    for file, suffix in ((markdown, ".md"), (html, ".html")):
+        if file is not None:
+            check_output(file, suffix)
     results = [read_result(path) for path in paths]
     if len({result.suite.hash for result in results}) > 1:
         raise UserError("the results are about different suites; show those of one suite at a time")

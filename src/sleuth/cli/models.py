@@ -8,6 +8,7 @@ from pathlib import Path
 from sleuth.cli.app import GREEDY, RANDOM, RandomSamplingOptions, SamplingOptions, Whole, app
 from sleuth.config import Mode
 from sleuth.errors import UserError
+from sleuth.files import check_output
 from sleuth.progress import say, track
 from sleuth.puzzles.puzzle import Puzzle
 
@@ -102,6 +103,7 @@ def distill(
     from sleuth.datasets.files import read_puzzles
     from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
 
+    check_output(out, ".jsonl")
     sampling = drawing.sampling(seed)
     if file is not None:
         puzzles = first_of(read_puzzles(file), count)
@@ -167,6 +169,8 @@ def eval_command(
     from sleuth.datasets.files import read_puzzles
     from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
 
+    if out is not None:
+        check_output(out, ".parquet")
     sampling = drawing.sampling(seed)
     if file is not None:
         puzzles = first_of(read_puzzles(file), count)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sleuth.errors import UserError
-from sleuth.files import atomic_write, free_disk_bytes, writing
+from sleuth.files import atomic_write, check_folder, free_disk_bytes, writing
 from sleuth.pipeline.overview import write_overview
 from sleuth.pipeline.read import MODEL, Pipeline, Stage
 from sleuth.progress import clock, say
@@ -40,6 +40,7 @@ def run(pipeline: Pipeline, folder: Path, until: str | None = None) -> Path:
     goes on.
     """
     stages = pipeline.up_to(until)
+    check_folder(folder)
     records = _records(folder)
     for stage in stages:
         _check(stage, folder, records)

@@ -16,7 +16,7 @@ from jinja2 import PackageLoader, StrictUndefined
 
 from sleuth.config import RunConfig
 from sleuth.evaluation.summary import COUNTED_PARTS, PARTS, EvaluationSummary, compare, turn_label
-from sleuth.files import atomic_write
+from sleuth.files import atomic_write, check_output
 from sleuth.report import text
 from sleuth.report.facts import OUTCOMES, POLICIES, STAGES, Facts, read_facts, within
 from sleuth.report.figures import figures_of
@@ -32,7 +32,9 @@ MODES = {
 
 
 def write_report(run: RunDirectory) -> Path:
-    """Writes the report of a run and returns its path. Raises `UserError` if a file of the run can't be read."""
+    """Writes the report of a run and returns its path. Raises `UserError` if a file of the run can't be read, or the
+    report not be written."""
+    check_output(run.report)
     atomic_write(run.report, render(run).encode("utf-8", errors="replace"))
     return run.report
 

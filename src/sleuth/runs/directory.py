@@ -44,7 +44,7 @@ from pydantic import ValidationError
 
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
-from sleuth.files import append_line, atomic_write, read_lines, writing
+from sleuth.files import append_line, atomic_write, check_folder, read_lines, writing
 from sleuth.recipes import parse_config
 from sleuth.runs.environment import Environment, current_environment
 from sleuth.runs.rows import EvaluationRow, RolloutRow, read_parquet, to_parquet
@@ -108,13 +108,14 @@ class RunDirectory:
 
     @staticmethod
     def check_new(path: Path) -> None:
-        """Raises `UserError` for a folder that can't become a run: one that holds something."""
+        """Raises `UserError` for a folder that can't become a run: one that holds something, or can't be made."""
         if (path / "config.json").exists():
             raise UserError(f"{path}: there is a run already; resume it or choose another folder")
         if path.exists() and not path.is_dir():
             raise UserError(f"{path} is a file; choose a folder that is new or empty")
         if path.exists() and any(path.iterdir()) and not (path / UNFINISHED).exists():
             raise UserError(f"{path}: the folder holds something else; choose one that is new or empty")
+        check_folder(path)
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:

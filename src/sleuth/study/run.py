@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sleuth.config import GrpoConfig, RewardConfig, RunConfig
 from sleuth.errors import UserError
+from sleuth.files import check_folder
 from sleuth.progress import say
 from sleuth.runs.directory import RunDirectory
 from sleuth.study.read import Study
@@ -34,12 +35,14 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
     """Makes the runs that are missing under `folder`/ARM-SEED, of the seeds `only` if there are any, and writes the
     table and the plots once all are there; the table's path.
 
-    Raises `UserError` for a seed that the study has not, a model that can't be loaded or a full disk. Ctrl-C leaves a
-    study that goes on.
+    Raises `UserError` for a seed that the study has not, folders that can't be made, a model that can't be loaded or a
+    full disk. Ctrl-C leaves a study that goes on.
     """
     for seed in only:
         if seed not in study.seeds:
             raise UserError(f"--seed {seed}: {study.path} has {', '.join(map(str, study.seeds))}")
+    check_folder(folder)
+    check_folder(results)
     count = next(iter(next(iter(study.arms.values())).values())).eval.count
     least = detectable(count, len(study.seeds))
     say(f"{study.name}: {study.question}")

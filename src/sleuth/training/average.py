@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from sleuth.errors import UserError
+from sleuth.files import check_folder
 from sleuth.policy.models import Loaded, load_model
 from sleuth.training.checkpoints import export_as_is
 
@@ -18,12 +19,14 @@ def average(models: Sequence[str], out: Path) -> None:
     """Writes a model whose weights are the means of those of `models` (names as `load_model` takes them), float32, with
     configuration and tokenizer of the first.
 
-    Raises `UserError` for fewer than two, for models of different architecture or vocabulary, and where `out` exists.
+    Raises `UserError` for fewer than two, for models of different architecture or vocabulary, and where `out` exists
+    or cannot be made.
     """
     if len(models) < 2:
         raise UserError(f"{len(models)} model to average; name at least two")
     if out.exists():
         raise UserError(f"{out} is there already; give another folder with --out")
+    check_folder(out)
     mean = load_model(models[0], torch.float32, "cpu")
     parameters = dict(mean.model.named_parameters())
     with torch.no_grad():
