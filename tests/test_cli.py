@@ -550,7 +550,7 @@ def test_distill_keeps_what_is_right(puzzles: Path, model: Path, tmp_path: Path)
     refused = sleuth("distill", *asked)  # a model that knows nothing
     assert refused.returncode == 2 and "none of 4 completions is right" in refused.stderr and not out.exists()
     held_out = tmp_path / "test.jsonl"
-    assert sleuth("make", "zebra", "--split", "test", "--count", "1", "--out", held_out).returncode == 0
+    assert sleuth("make", "zebra", "--split", "test", "--count", "2", "--out", held_out).returncode == 0
     refused = sleuth("distill", *asked, "--file", held_out)
     assert refused.returncode == 2 and "which models are measured on" in refused.stderr
 

@@ -171,6 +171,7 @@ def evaluate_model(
     out: Path | None,
     retries: int = 0,
     clues_at_a_time: int = 0,
+    template_time: str = "",
 ) -> None:
     """Evaluates a model, prints it beside guessing and the solver, and keeps every completion if asked."""
     _need_extra()
@@ -184,10 +185,13 @@ def evaluate_model(
     from sleuth.evaluation.evaluate import evaluate, evaluate_baselines
     from sleuth.evaluation.summary import answering, summarise, turn_label
     from sleuth.files import atomic_write
+    from sleuth.policy.chat import fix_time
     from sleuth.policy.engine import TorchPolicy
     from sleuth.runs.rows import EvaluationRow, to_parquet
 
     loaded = _load(model, device)
+    if time := fix_time(loaded.tokenizer, template_time):
+        say(f"the model's template writes the date; for the same prompts again: --template-time {time}")
     results = evaluate_baselines(puzzles, sampling.seed[0])
     with bar(f"asking {model}", len(puzzles) * samples * (1 + retries)) as advance:
         policy: Policy = TorchPolicy(loaded.model, loaded.tokenizer)
@@ -214,7 +218,7 @@ def evaluate_model(
             turns.add_row(turn_label(figure).lower(), _shown(interval))
         Console().print(turns)
     if out is not None:
-        atomic_write(out, to_parquet(EvaluationRow, rows))
+        atomic_write(out, to_parquet(EvaluationRow, rows, {"template_time": time} if time else None))
         say(f"every completion: {out}")
 
 
@@ -251,16 +255,20 @@ def _breakdowns(results: Mapping[str, list[EvaluationRow]], puzzles: Sequence[Pu
         yield table
 
 
-def ask_model(puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device: str, retries: int = 0) -> None:
+def ask_model(
+    puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device: str, retries: int = 0, template_time: str = ""
+) -> None:
     """Asks one case, shows the answer as it is written, and marks it; a program that gives none is asked for again."""
     _need_extra()
     check_retries(mode, retries)
     check_constrain(mode, sampling.constrain)
+    from sleuth.policy.chat import fix_time
     from sleuth.policy.conversations import grader
     from sleuth.policy.stream import stream
     from sleuth.puzzles.score import ANSWERED
 
     loaded = _load(model, device)
+    fix_time(loaded.tokenizer, template_time)
     print(f"{puzzle.prompt}\n\n--- {model} ---")
     request = ask(puzzle, mode)
     score = None

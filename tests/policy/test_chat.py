@@ -7,16 +7,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from tokenizers import AddedToken
 
+from sleuth.commands import evaluate_model
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.policy.base import Request, Sampling, StopReason
 from sleuth.policy.chat import end_token_id, end_token_ids, fix_template, prompt_tokens
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.models import load_model
+from sleuth.puzzles.generate import make_puzzle
 from sleuth.training.preflight import start
 from tests.policy.families import FAMILIES, tiny_family
 from tests.tiny import CHAT_TEMPLATE, END, tiny_folder, tiny_llama, tiny_tokenizer
@@ -154,3 +157,26 @@ def test_layers_that_differ_from_the_weights_are_refused(tmp_path: Path) -> None
         (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": layers}), encoding="utf-8")
         with pytest.raises(UserError, match="have 2 layers, config.json says 1" if layers == 1 else "weights lack"):
             load_model(str(folder), torch.float32, "cpu")
+
+
+def test_evaluations_with_the_same_time_are_the_same_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The prompt writes the second: without the stored time, the second evaluation would ask something else."""
+    folder = tiny_folder(tmp_path / "model")
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = "{{ strftime_now('%H:%M:%S %f') }} " + CHAT_TEMPLATE
+    tokenizer.save_pretrained(folder)
+    puzzles = [make_puzzle("zebra", "1", "val", 3, 0, "plain").puzzle]
+    sampling = Sampling(8)
+
+    def evaluated(name: str, time: str = "") -> Path:
+        out = tmp_path / name
+        evaluate_model(puzzles, str(folder), "answer", 1, sampling, "cpu", out, template_time=time)
+        return out
+
+    first = evaluated("1.parquet")
+    time = pq.read_schema(first).metadata[b"template_time"].decode()
+    assert f"--template-time {time}" in capsys.readouterr().err
+    assert evaluated("2.parquet", time).read_bytes() == first.read_bytes()
+    assert pq.read_schema(evaluated("3.parquet", "2024-02-29")).metadata[b"template_time"] == b"2024-02-29"
+    with pytest.raises(UserError, match="template time 'noon'"):
+        evaluated("4.parquet", "noon")

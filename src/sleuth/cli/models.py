@@ -30,6 +30,7 @@ def ask(
     mode: Mode = "answer",
     retries: Whole = 0,
     seed: Whole = 0,
+    template_time: str = "",
     drawing: SamplingOptions = GREEDY,
 ) -> None:
     """Ask a model about one case, show the answer as it is written, then mark it.
@@ -48,12 +49,15 @@ def ask(
         Mode `program`: how often to ask again if a program gives no answer.
     seed
         Seed of the sampling.
+    template_time
+        The time (ISO 8601) that a chat template which writes the date is rendered with; by default the model's own,
+        else the present one.
     """
     from sleuth.commands import ask_model
     from sleuth.datasets.files import read_puzzle
 
     sampling = drawing.sampling(seed)
-    ask_model(read_puzzle(file, number), model, mode, sampling, drawing.device, retries)
+    ask_model(read_puzzle(file, number), model, mode, sampling, drawing.device, retries, template_time)
 
 
 @app.command
@@ -130,6 +134,7 @@ def eval_command(
     retries: Whole = 0,
     clues_at_a_time: Whole = 0,
     samples: Whole = 1,
+    template_time: str = "",
     drawing: SamplingOptions = GREEDY,
     out: Path | None = None,
 ) -> None:
@@ -162,6 +167,9 @@ def eval_command(
         the program. 0: show it whole.
     samples
         Completions per puzzle.
+    template_time
+        The time (ISO 8601) that a chat template which writes the date is rendered with; by default the model's own,
+        else the present one.
     out
         File for all completions: .parquet.
     """
@@ -179,7 +187,9 @@ def eval_command(
         order = PuzzleSpec(family, level or first_level(family), split, seed, count, style)
         order.check()
         puzzles = list(track(make_puzzles(order), "making puzzles", count))
-    evaluate_model(puzzles, model, mode, samples, sampling, drawing.device, out, retries, clues_at_a_time)
+    evaluate_model(
+        puzzles, model, mode, samples, sampling, drawing.device, out, retries, clues_at_a_time, template_time
+    )
 
 
 @app.command

@@ -31,6 +31,22 @@ def fix_template(tokenizer: Any, variables: Mapping[str, Any], time: str) -> Non
     tokenizer.init_kwargs[TEMPLATE_KEY] = {"variables": dict(variables), "time": time}
 
 
+def fix_time(tokenizer: Any, time: str = "") -> str:
+    """Fixes the time (ISO 8601) that a template which writes the date is rendered with: this one, else the one that is
+    fixed already, else the present. Returns it; empty where the template writes none. Raises `UserError` for a time
+    that is none."""
+    try:
+        datetime.fromisoformat(time or "2000-01-01")
+    except ValueError:
+        raise UserError(f"template time {time!r}: give it as 2026-11-29 or 2026-11-29T12:00:00") from None
+    if "strftime_now" not in str(tokenizer.chat_template):
+        return ""
+    fixed = tokenizer.init_kwargs.get(TEMPLATE_KEY, {})
+    chosen = time or fixed.get("time") or datetime.now().isoformat(timespec="seconds")
+    fix_template(tokenizer, fixed.get("variables", {}), chosen)
+    return str(chosen)
+
+
 def prompt_tokens(tokenizer: Any, request: Request) -> list[int]:
     """The request in the model's chat template, up to where the assistant begins to write.
 

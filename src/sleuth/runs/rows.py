@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -183,8 +183,9 @@ def _schema(row_type: type[Row]) -> pa.Schema:
     )
 
 
-def to_parquet(row_type: type[Row], rows: Iterable[Row]) -> bytes:
-    """Rows as a Parquet file; the same rows give the same bytes with the same version of pyarrow."""
+def to_parquet(row_type: type[Row], rows: Iterable[Row], about: Mapping[str, str] | None = None) -> bytes:
+    """Rows as a Parquet file; the same rows give the same bytes with the same version of pyarrow. `about`: what the
+    file says of all of them, as metadata of its schema."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -198,6 +199,8 @@ def to_parquet(row_type: type[Row], rows: Iterable[Row]) -> bytes:
         records.append(record)
     if not again:
         schema = pa.schema([field for field in schema if field.name not in _TURN_COLUMNS])
+    if about:
+        schema = schema.with_metadata(dict(about))
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(records, schema=schema), buffer, compression="zstd")
     return buffer.getvalue()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.files import free_disk_bytes
 from sleuth.policy import nano
-from sleuth.policy.chat import longest_said
+from sleuth.policy.chat import fix_time, longest_said
 from sleuth.policy.machine import choose_device, fast_dtype, fast_threads
 from sleuth.policy.models import load_shape
 from sleuth.policy.prompts import ask
@@ -134,11 +133,10 @@ def _outlined(config: RunConfig, path: Path, model: Any, tokenizer: Any) -> RunC
 
 
 def _timed(config: RunConfig, tokenizer: Any) -> RunConfig:
-    """The configuration with the present time, where the model's template asks for one and none is set."""
-    if config.model.template_time or "strftime_now" not in str(tokenizer.chat_template):
+    """The configuration with the model's own or the present time, where its template asks for one and none is set."""
+    if config.model.template_time or not (time := fix_time(tokenizer)):
         return config
-    now = datetime.now().isoformat(timespec="seconds")
-    return config.model_copy(update={"model": config.model.model_copy(update={"template_time": now})})
+    return config.model_copy(update={"model": config.model.model_copy(update={"template_time": time})})
 
 
 def _check_window(config: RunConfig, model: Any, lengths: Lengths) -> None:
