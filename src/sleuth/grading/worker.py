@@ -37,7 +37,8 @@ from sleuth.workers import start_interpreter
 OWN = "sleuth.grading.deduction"
 """What grades our own families."""
 SECONDS = 20.0
-"""Wall-clock time of one completion. The bounds on work are met within about two seconds, at the largest levels."""
+"""Wall-clock time of one completion. The bounds on work are met within about two seconds of processor time, and by
+shuffled reasoning of many hundred sentences at the largest levels within about eight."""
 MEMORY_BYTES = 2 << 30
 """Address space of the worker, where the system can limit it."""
 SLICES = 20
