@@ -482,7 +482,9 @@ def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path) -> None:
         "model.hidden": "32",
         "model.heads": "2",
     }
-    lines = ['name = "tiny"', 'question = "Does it?"', f'recipe = "{ROOT / "recipes" / "nano.toml"}"', "seeds = [0, 1]"]
+    recipe = tmp_path / "nano.toml"
+    recipe.write_text('mode = "reason"\nmodel.kind = "nano"\npuzzles.style = "terse"\n')
+    lines = ['name = "tiny"', 'question = "Does it?"', f'recipe = "{recipe}"', "seeds = [0, 1]"]
     lines += ["[set]", *(f'"{name}" = {value}' for name, value in small.items()), '"model.dtype" = "float32"']
     lines += ["[arms.none]", '"grpo.kl" = 0.0', '[arms."0.01"]', '"grpo.kl" = 0.01']
     file = tmp_path / "tiny.toml"
@@ -503,7 +505,7 @@ def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path) -> None:
     assert "| warm start of none, 0.01 |" in table and "| guessing |" in table
     alone = {**small, "model.dtype": "float32", "grpo.kl": "0.01", "seed": "1", "puzzles.seed": "1"}
     arguments = [text for name, value in alone.items() for text in (f"--{name}", str(value).strip('"'))]
-    done = sleuth("train", ROOT / "recipes" / "nano.toml", "--out", tmp_path / "alone", *arguments)
+    done = sleuth("train", recipe, "--out", tmp_path / "alone", *arguments)
     assert done.returncode == 0, done.stderr
     for name in ("metrics.jsonl", "model/model.safetensors"):  # sharing the warm start changes no bit
         assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "runs" / "0.01-1" / name).read_bytes()

@@ -168,7 +168,7 @@ def test_nothing_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
 
 @posix
 def test_a_worker_without_a_parent_is_ended_by_its_alarm() -> None:
-    endless = "lambda *_: sum(itertools.repeat(0))"
+    endless = "lambda *_, **__: sum(itertools.repeat(0))"
     code = f"import itertools, sleuth.grading.worker as w; w.grade = {endless}; w.serve(0.5, 2 << 30)"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None and process.stdout is not None

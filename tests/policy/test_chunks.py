@@ -78,7 +78,7 @@ def test_a_part_that_is_cut_off_cuts_the_whole() -> None:
 
 @pytest.mark.parametrize(
     ("mode", "most", "retries", "said"),
-    [("reason", 3, 0, "mode program"), ("program", -1, 0, "1 or more"), ("program", 3, 1, "ask again")],
+    [("reason", 3, 0, "mode program"), ("program", -1, 0, "1 or more"), ("program", 3, 1, "exclude one another")],
 )
 def test_refused(mode: str, most: int, retries: int, said: str) -> None:
     with pytest.raises(UserError, match=said):

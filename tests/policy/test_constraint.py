@@ -82,7 +82,7 @@ def test_every_place_of_a_right_completion_against_a_search_over_all_tokens() ->
 
 def test_tokenizers_that_put_a_space_before_every_line() -> None:
     texts = [gold_completion(puzzle, mode) for puzzle in PUZZLES for mode in ("program", "answer")]
-    tokenizer = nano.learn([puzzle.prompt for puzzle in PUZZLES] + texts, 600)
+    tokenizer = nano.learn([puzzle.prompt for puzzle in PUZZLES] + texts, ["Ada"], 600)
     constraint = Constraint(tokenizer, len(tokenizer) + 7, end_token_id(tokenizer))
     for puzzle in PUZZLES:
         for mode in ("program", "answer"):

@@ -115,9 +115,9 @@ def test_a_damaged_gguf_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_unknown_names_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no model folder" in refusal("./nowhere/at/all")
-    assert "neither a folder here nor" in refusal("not a name!")
+    assert "neither a local folder nor" in refusal("not a name!")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assert "neither a folder here nor" in refusal("nobody/no-such-model")
+    assert "neither a local folder nor" in refusal("nobody/no-such-model")
 
 
 def test_the_default_model_without_its_package_tells_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,16 +160,24 @@ class SentenceFinder:
         else:
             yield Claim(place + start, place + end, None)
 
-    def _parts(self, sentence: str, start: int, end: int) -> list[tuple[int, int, Statement]] | None:
-        """What it says, if all of it can be read: as it stands, after a colon, or in parts."""
+    def _parts(
+        self, sentence: str, start: int, end: int, led: bool = False
+    ) -> list[tuple[int, int, Statement]] | None:
+        """What it says, if all of it can be read: as it stands, after a colon, or in parts. `led`: it stands behind a
+        colon that a lead-in ended, so further colons are within its sentences ("the quiz: at 8 AM")."""
         said = self._read(sentence[start:end])
         if said is not None:
             return [(start, end, said)]
-        colon = sentence.rfind(": ", start, end)
-        if colon >= 0:
-            if not _BEFORE_COLON.match(sentence, start, colon):
+        colon = sentence.find(": ", start, end)
+        if colon >= 0 and not led:
+            if not _BEFORE_COLON.match(sentence, start, end):
                 return None
-            return self._parts(sentence, *_core(sentence, colon + 2, end))
+            while colon >= 0:  # the lead-in may quote a sentence with a colon of its own
+                parts = self._parts(sentence, *_core(sentence, colon + 2, end), led=True)
+                if parts is not None:
+                    return parts
+                colon = sentence.find(": ", colon + 2, end)
+            return None
         if reason := _BECAUSE.fullmatch(sentence, start, end):
             because = self._parts(sentence, *_core(sentence, *reason.span("first")))
             then = self._parts(sentence, *_core(sentence, *reason.span("then")))

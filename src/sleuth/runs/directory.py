@@ -51,6 +51,8 @@ from sleuth.runs.rows import EvaluationRow, RolloutRow, read_parquet, to_parquet
 
 LOCK = ".lock"
 """An empty file; who has it locked, trains the run."""
+PATIENCE_S = 3.0
+"""A process that was killed as it started another one may leave its lock to that for the moment until it has begun."""
 INITIAL = "initial"
 """Folder of a nano model as it is before training."""
 REFERENCE = "reference"
@@ -154,7 +156,7 @@ class RunDirectory:
         """
         lock = FileLock(self.path / LOCK)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=PATIENCE_S)
         except Timeout:
             raise UserError(f"{self.path}: another process is training this run; wait for it, or stop it") from None
         try:
