@@ -160,9 +160,7 @@ class SentenceFinder:
         else:
             yield Claim(place + start, place + end, None)
 
-    def _parts(
-        self, sentence: str, start: int, end: int, led: bool = False
-    ) -> list[tuple[int, int, Statement]] | None:
+    def _parts(self, sentence: str, start: int, end: int, led: bool = False) -> list[tuple[int, int, Statement]] | None:
         """What it says, if all of it can be read: as it stands, after a colon, or in parts. `led`: it stands behind a
         colon that a lead-in ended, so further colons are within its sentences ("the quiz: at 8 AM")."""
         said = self._read(sentence[start:end])
