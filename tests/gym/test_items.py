@@ -181,9 +181,9 @@ def test_a_split_without_puzzles_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(splits) == 1
     for unwritable in ("", "\n1", "1\nA. 2", " 1"):
         item["answer"] = unwritable
-        with pytest.raises(UserError, match="300 draws"):
+        with pytest.raises(UserError, match="300 attempts"):
             gym.make_task_puzzle("reasoning-gym/chain_sum", splits[0], 0, 0)
     for lost in ({1, 2}, math.nan, object()):
         item |= {"answer": "2", "metadata": {"a": lost}}
-        with pytest.raises(UserError, match="300 draws"):
+        with pytest.raises(UserError, match="300 attempts"):
             gym.make_task_puzzle("reasoning-gym/chain_sum", splits[0], 0, 0)
