@@ -15,10 +15,10 @@ from sleuth.errors import UserError
 from sleuth.logic.citations import Fact, Premises, Step
 from sleuth.logic.clues import is_world
 from sleuth.logic.cnf import WorldSolver
-from sleuth.logic.formulas import Not, World
+from sleuth.logic.formulas import Formula, Not, World
 from sleuth.logic.optimal import solve_in_cheapest_steps
 from sleuth.logic.steps import solve_in_steps
-from sleuth.puzzles.family import Family, PageText
+from sleuth.puzzles.family import Family, PageText, Theory
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Statement
@@ -75,12 +75,8 @@ def explain(puzzle: Puzzle, goal: Goal = "world", optimal: bool = False, prune: 
     return explain_page(family, family.page_of(puzzle), goal, optimal, prune)
 
 
-def explain_page(
-    family: Family[Any, Any], page: PageText, goal: Goal = "world", optimal: bool = False, prune: bool = True
-) -> Explanation:
-    """As `explain`, of a page that was read."""
-    theory = family.theory(page.case)
-    formulas = [theory.formula(clue) for clue in page.clues]
+def only_world(theory: Theory, formulas: Sequence[Formula]) -> World:
+    """The one world that obeys the rules and these clues. Raises `UserError` if there is none, or more than one."""
     cnf = theory.cnf.copy()
     for formula in formulas:
         cnf.add(formula)
@@ -91,6 +87,16 @@ def explain_page(
         solver.add(Not(is_world(cnf, world)))
         if solver.satisfiable():
             raise UserError("nothing to explain: several worlds obey the clues")
+    return world
+
+
+def explain_page(
+    family: Family[Any, Any], page: PageText, goal: Goal = "world", optimal: bool = False, prune: bool = True
+) -> Explanation:
+    """As `explain`, of a page that was read."""
+    theory = family.theory(page.case)
+    formulas = [theory.formula(clue) for clue in page.clues]
+    world = only_world(theory, formulas)
     goals = None
     if goal == "questions":
         choices = [family.true_choice(page.case, theory, world, question) for question in page.questions]

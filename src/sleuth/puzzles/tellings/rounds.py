@@ -11,12 +11,10 @@ from sleuth.config import Goal
 from sleuth.errors import UserError
 from sleuth.logic.assignments import Assignments, fits
 from sleuth.logic.citations import Premises
-from sleuth.logic.clues import is_world
-from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import And, Count, Formula, Iff, Is, Not, Or, World
 from sleuth.logic.reasoners import Enumerating, Solving, bits
 from sleuth.logic.rounds import Known, Look, Reasoner, rounds
-from sleuth.puzzles.explain import Explanation, tell
+from sleuth.puzzles.explain import Explanation, only_world, tell
 from sleuth.puzzles.family import Family, PageText, Theory
 from sleuth.puzzles.labels import Labels
 from sleuth.puzzles.statements import Statement
@@ -105,7 +103,7 @@ def look_through(family: Family[Any, Any], page: PageText, goal: Goal, style: st
         reasoner: Reasoner = Enumerating(assignments, rules, clues, premises)
         context: AbstractContextManager[object] = nullcontext()
     else:
-        world = _solved(theory, formulas)
+        world = only_world(theory, formulas)
         reasoner = solving = Solving(premises(), theory.cnf)
         context = closing(solving)
     choices = [family.true_choice(page.case, theory, world, question) for question in page.questions]
@@ -135,20 +133,6 @@ def _only_world(assignments: Assignments, rules: int, clues: list[int]) -> World
     if where.bit_count() != 1:
         raise UserError(f"nothing to explain: {'several worlds obey' if where else 'no world obeys'} the clues")
     return tuple(domain.bit_length() - 1 for domain in assignments.domains(where))
-
-
-def _solved(theory: Theory, formulas: list[Formula]) -> World:
-    cnf = theory.cnf.copy()
-    for formula in formulas:
-        cnf.add(formula)
-    with WorldSolver(cnf) as solver:
-        world = solver.solve()
-        if world is None:
-            raise UserError("nothing to explain: no world obeys the clues")
-        solver.add(Not(is_world(cnf, world)))
-        if solver.satisfiable():
-            raise UserError("nothing to explain: several worlds obey the clues")
-    return world
 
 
 def spoken_of(formula: Formula) -> Iterator[int]:
