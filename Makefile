@@ -10,14 +10,17 @@ READY := $(VENV)/.ready
 # Tasks of another library: three of its dependencies are built from source, one with a C compiler.
 GYM := $(VENV)/.gym
 DOCS := $(VENV)/.docs
+# TypeScript and its bundler: for who changes frontend/; the built files are in the repository.
+MODULES := frontend/node_modules
 
-.PHONY: demo test check docs reference bench golden clean help
+.PHONY: demo test check docs frontend reference bench golden clean help
 
 help:
 	@echo "make demo   puzzles, a model failing at them, its training, a report (about 10 minutes on 2 cores)"
 	@echo "make test   the tests"
 	@echo "make check  linter and type checker"
 	@echo "make docs   the site, into site/; warnings are errors"
+	@echo "make frontend  pages of the browser, from frontend/ into src/sleuth/web/static (needs npm)"
 	@echo "make reference  the pages of the site that follow from the program"
 	@echo "make bench  the benchmarks, into benchmarks/results"
 	@echo "make golden digests of the puzzles of new versions of families"
@@ -45,6 +48,16 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@if [ -d $(MODULES) ] || { command -v npm >/dev/null && $(MAKE) --no-print-directory $(MODULES); }; then \
+		cd frontend && npm run --silent check && npm run --silent build -- --check; \
+	else echo "npm is not here: the types of frontend/ are not checked"; fi
+
+$(MODULES): frontend/package-lock.json
+	cd frontend && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+frontend: $(MODULES)
+	cd frontend && npm run --silent check && npm run --silent build
 
 $(DOCS): $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'

@@ -11,6 +11,10 @@ from sleuth.errors import UserError
 
 KEY = "SLEUTH_API_KEY"
 """Environment variable of the key that clients must present."""
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+"""Names under which a server on loopback answers."""
+BACKLOG = 2048
+"""Connections that the system keeps until they are taken up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,19 @@ def bind(host: str, port: int) -> Address:
     key, local = os.environ.get(KEY, ""), is_loopback(host)
     if not local and not key:
         raise UserError(f"--host {host}: others can reach it; set {KEY} to a key that clients must present")
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound, url = listener(host, port)
+    return Address(bound, f"{url}/v1", key, local)
+
+
+def listener(host: str, port: int) -> tuple[socket.socket, str]:
+    """A bound socket that does not listen yet, and its URL; port 0 takes one that is free. Raises `UserError` for a
+    port that is taken."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host.strip("[]"), port))
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host.strip("[]"), port))
     except (OSError, OverflowError) as error:
-        listener.close()
+        bound.close()
         raise UserError(f"{host}:{port} cannot be bound ({error}); take another --port (0: any that is free)") from None
     shown = f"[{host.strip('[]')}]" if ":" in host else host
-    return Address(listener, f"http://{shown}:{listener.getsockname()[1]}/v1", key, local)
+    return bound, f"http://{shown}:{bound.getsockname()[1]}"

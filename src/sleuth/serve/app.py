@@ -21,13 +21,12 @@ from starlette.routing import Route
 
 from sleuth.errors import UserError
 from sleuth.policy.base import Rollout
+from sleuth.serve.address import LOOPBACK
 from sleuth.serve.protocol import Answers, ChatRequest, event, fault, finish_reason, read_chat_request
 from sleuth.serve.scheduler import Busy, Job, Scheduler
 from sleuth.serve.text import TextStream
 
 LARGEST_BODY_BYTES = 10_000_000
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-"""Names under which a server on loopback answers."""
 END_OF_STREAM = "data: [DONE]\n\n"
 
 

@@ -6,12 +6,9 @@ import uvicorn
 
 from sleuth.policy.models import Loaded
 from sleuth.progress import say
-from sleuth.serve.address import Address
-from sleuth.serve.app import LOOPBACK, make_app
+from sleuth.serve.address import BACKLOG, LOOPBACK, Address
+from sleuth.serve.app import make_app
 from sleuth.serve.scheduler import Scheduler
-
-BACKLOG = 2048
-"""Connections that the system keeps until they are taken up."""
 
 
 def serve(loaded: Loaded, name: str, address: Address, rows: int, prompt: int, new: int, queue: int) -> None:
