@@ -4,9 +4,8 @@ bfloat16 keeps 8 bits of a weight: an update smaller than 1/512 of it would be r
 of fine-tuning nearly all are. So a model in bfloat16 is a rounded copy of float32 masters; gradients are added up in
 float32 over the micro-batches, and the update is made on the masters. A model in float32 is its own master.
 
-AdamW: Loshchilov & Hutter 2019, arXiv:1711.05101. Muon: Jordan et al. 2024, kellerjordan.github.io/posts/muon. It
-updates the matrices of the layers, each by its momentum with all singular values made nearly equal; embeddings, output
-layer and norms are AdamW's.
+AdamW: Loshchilov & Hutter 2019, arXiv:1711.05101. Muon (`sleuth.training.muon`) updates the matrices of the layers;
+embeddings, output layer and norms are AdamW's.
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import Parameter
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 from transformers import PreTrainedModel
 
 from sleuth.config import OptimizerConfig, Schedule, WeightsConfig
 from sleuth.training.lowrank import LowRank, trained
+from sleuth.training.muon import Muon
 
 ALL = WeightsConfig()
 """Every weight is trained."""
@@ -72,7 +72,8 @@ class MasterOptimizer:
         self._optimizers: dict[str, Optimizer] = dict.fromkeys(self.masters, adamw)
         """By the name of the master that it updates."""
         if by_muon:
-            muon = Muon(by_muon.values(), weight_decay=decay, momentum=config.muon_momentum)
+            computed_in = next(self._parameters[name].dtype for name in by_muon)
+            muon = Muon(by_muon.values(), config.muon_momentum, decay, computed_in)
             self._factors.append((muon, config.muon_factor))
             self._optimizers |= dict.fromkeys(by_muon, muon)
 
