@@ -110,6 +110,13 @@ def test_make_audit_show_solve_grade(puzzles: Path, tmp_path: Path) -> None:
     shown = sleuth("show", puzzles, "--solution").stdout
     assert first.prompt in shown and "the murderer and the murder weapon" in shown
 
+    hidden, solved = tmp_path / "hidden.svg", tmp_path / "solved.svg"
+    assert sleuth("show", puzzles, "--board", hidden).stdout == ""
+    sleuth("show", puzzles, "--board", solved, "--solution")
+    assert hidden.read_text().startswith("<svg ") and "★" in solved.read_text() and "★" not in hidden.read_text()
+    refused = sleuth("show", puzzles, "--board", tmp_path / "board.png")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1) and ".svg" in refused.stderr
+
     (tmp_path / "case.txt").write_text(first.prompt)
     answers = [f"{letter}. {answer}" for letter, answer in first.answers.items()]
     assert sleuth("solve", tmp_path / "case.txt").stdout.splitlines()[: len(answers)] == answers

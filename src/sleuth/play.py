@@ -21,6 +21,14 @@ def show(puzzle: Puzzle, solution: bool = False) -> str:
     return get_task(puzzle.family).show(puzzle, solution)
 
 
+def board_svg(puzzle: Puzzle, solution: bool = False) -> str:
+    """The board as a picture (SVG), empty or with the solution. Raises `UserError` for a puzzle without clues and
+    rules, and with the solution for one with several worlds."""
+    family = get_family(puzzle.family)
+    world = solve_text(puzzle.prompt).world if solution else None
+    return family.board_svg(family.page_of(puzzle).case, world)
+
+
 def hints(puzzle: Puzzle) -> Iterator[str]:
     """One step towards the answers after another, but for those that only say a clue again."""
     explanation = explain(puzzle, goal="questions")

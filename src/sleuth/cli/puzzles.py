@@ -93,7 +93,7 @@ def retell(file: Path, /, *, out: Path, style: str | None = None, names: Whole |
 
 
 @app.command
-def show(file: Path, /, *, number: Whole = 0, solution: bool = False) -> None:
+def show(file: Path, /, *, number: Whole = 0, solution: bool = False, board: Path | None = None) -> None:
     """Show a puzzle of a file in readable form, with its board.
 
     Parameters
@@ -104,11 +104,21 @@ def show(file: Path, /, *, number: Whole = 0, solution: bool = False) -> None:
         Number of the puzzle in the file, from 0.
     solution
         Also show the answers and the solved board.
+    board
+        Write the board as a picture to this file (.svg), and nothing else.
     """
     from sleuth.datasets.files import read_puzzle
+    from sleuth.files import atomic_write
+    from sleuth.play import board_svg
     from sleuth.play import show as shown
 
-    print(shown(read_puzzle(file, number), solution))
+    if board is None:
+        print(shown(read_puzzle(file, number), solution))
+        return
+    if board.suffix != ".svg":
+        raise UserError(f"--board {board}: name a file that ends in .svg")
+    atomic_write(board, board_svg(read_puzzle(file, number), solution).encode())
+    say(f"board: {board}")
 
 
 @app.command

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from sleuth.config import Mode
+from sleuth.contract.pictures import picture_problem
 from sleuth.contract.promises import LevelCheck, demand
 from sleuth.contract.tasks import puzzles
 from sleuth.grading.deduction import grammar
@@ -214,6 +215,32 @@ def _boards(id: str, level: str) -> None:
     demand(one.family.board(other, one.world) != full, f"{one.puzzle.id}: its board shows no names")
 
 
+def _pictures(id: str, level: str) -> None:
+    one = audited(id, level)[0]
+    case = one.page.case
+    empty, full = (one.family.board_svg(case, world) for world in (None, one.world))
+    demand(empty != full, f"{one.puzzle.id}: its picture is the same with its solution")
+    for what, drawn in (("empty", empty), ("filled", full)):
+        problem = picture_problem(drawn)
+        demand(not problem, f"{one.puzzle.id}: its {what} picture {problem}")
+
+
+def _notebook(id: str, level: str) -> None:
+    for one in audited(id, level):
+        tables = one.family.notebook(one.page.case)
+        marked = [variable for table in tables for variable in table.variables]
+        open_ = [variable.index for variable in one.theory.space if variable.size > 1]
+        demand(sorted(marked) == open_, f"{one.puzzle.id}: its notebook does not have each variable once")
+        for table in tables:
+            fits = all(one.theory.space[variable].size == len(table.columns) for variable in table.variables)
+            demand(fits, f"{one.puzzle.id}: its table {table.title!r} has columns for other values")
+            demand(len(table.rows) == len(table.variables), f"{one.puzzle.id}: {table.title!r} has rows without names")
+            demand(
+                len(set(table.rows)) == len(table.rows), f"{one.puzzle.id}: two rows of {table.title!r} look the same"
+            )
+            demand(len(set(table.columns)) == len(table.columns), f"{one.puzzle.id}: two columns of {table.title!r} do")
+
+
 def _sizes(id: str, level: str) -> None:
     for one in audited(id, level):
         meta = one.puzzle.meta
@@ -274,6 +301,8 @@ LEVEL_CHECKS = (
     LevelCheck("the longest formal line is read back", _longest_line),
     LevelCheck("other names leave the answers in place", _renaming),
     LevelCheck("boards are drawn, empty and filled", _boards),
+    LevelCheck("boards are drawn as pictures in which every label can be read", _pictures),
+    LevelCheck("the notebook has a row for every variable", _notebook),
     LevelCheck("metadata counts clues and sizes", _sizes),
     LevelCheck("the canonical form knows neither names nor order", _canonical),
 )

@@ -22,6 +22,7 @@ from sleuth.logic.cnf import Cnf
 from sleuth.logic.formulas import Formula, Space, World
 from sleuth.puzzles.canonical import canonical_form
 from sleuth.puzzles.formal import FormalLanguage, FormalLexicon
+from sleuth.puzzles.notebook import Table, notebook_svg, tables_of_facts
 from sleuth.puzzles.prose import Grammar, Lexicon, Templates
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.statements import Ref, Statement
@@ -265,6 +266,14 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     @abstractmethod
     def board(self, case: CaseT, world: World | None) -> str:
         """The case drawn as plain text for people, with or without the solution."""
+
+    def notebook(self, case: CaseT) -> Sequence[Table]:
+        """The tables in which a person marks what can be: a row for each variable, a column for each value."""
+        return tables_of_facts(self, self.theory(case), case)
+
+    def board_svg(self, case: CaseT, world: World | None) -> str:
+        """The case drawn as a picture that stands alone, with or without the solution."""
+        return notebook_svg(self.name, self.notebook(case), world)
 
     @abstractmethod
     def rename_case(self, case: CaseT, rng: Random) -> CaseT:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 
 from sleuth.evaluation.statistics import Interval
+from sleuth.visible import visible as visible
 
 NARROW = "\u202f"
 """A narrow space that doesn't break: between a number and its unit."""
@@ -58,18 +58,3 @@ def duration(seconds: float) -> str:
 def clip(text: str, limit: int) -> tuple[str, int]:
     """The first `limit` characters in visible form, and how many were left off."""
     return visible(text[:limit]), max(0, len(text) - limit)
-
-
-def visible(text: str) -> str:
-    """Control characters as symbols: they are no part of HTML, and those that turn the reading direction could make a
-    completion look like another one."""
-    return "".join(_symbol(character) if _is_control(character) else character for character in text)
-
-
-def _is_control(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs") and character not in "\n\t\u200c\u200d"
-
-
-def _symbol(character: str) -> str:
-    code = ord(character)
-    return chr(0x2400 + code) if code < 0x20 else f"⟨U+{code:04X}⟩"

@@ -30,7 +30,9 @@ from sleuth.puzzles.kit.declaration import (
 )
 from sleuth.puzzles.kit.kinds import STYLES, StatementKind, every, typed
 from sleuth.puzzles.kit.theory import KitTheory
+from sleuth.puzzles.notebook import Table
 from sleuth.puzzles.page_reader import CLUES, QUESTIONS, clue_lines, read_clues, read_questions, refuse_hidden
+from sleuth.puzzles.picture import DrawnTable
 from sleuth.puzzles.prose import Lexicon
 from sleuth.puzzles.statements import Argument, Ref, Statement
 
@@ -279,7 +281,16 @@ class DeclaredFamily(Family[Case, KitTheory]):
         return page.recognises(self.declaration.setting, text)
 
     def board(self, case: Case, world: World | None) -> str:
-        return page.board(self.declaration.setting, self.theory(case), case, world)
+        return page.board(self._tables(case, world))
+
+    def board_svg(self, case: Case, world: World | None) -> str:
+        return page.board_svg(self.name, self._tables(case, world))
+
+    def _tables(self, case: Case, world: World | None) -> Sequence[DrawnTable]:
+        return page.board_tables(self.declaration.setting, self.theory(case), case, world)
+
+    def notebook(self, case: Case) -> Sequence[Table]:
+        return page.notebook(self.declaration.setting, self.theory(case), case)
 
 
 def declare(

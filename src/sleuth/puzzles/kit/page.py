@@ -20,7 +20,9 @@ from sleuth.logic.formulas import World
 from sleuth.puzzles import page_reader
 from sleuth.puzzles.kit.declaration import Case, Setting, Sort
 from sleuth.puzzles.kit.theory import KitTheory
+from sleuth.puzzles.notebook import Table
 from sleuth.puzzles.page_reader import CLUES, QUESTIONS, Page
+from sleuth.puzzles.picture import DrawnTable, tables_svg
 from sleuth.puzzles.prose import ReadError
 
 
@@ -72,7 +74,7 @@ def read(setting: Setting, text: str) -> tuple[Case, Page]:
     return case, page
 
 
-def board(setting: Setting, theory: KitTheory, case: Case, world: World | None) -> str:
+def board_tables(setting: Setting, theory: KitTheory, case: Case, world: World | None) -> list[DrawnTable]:
     """A table for every sort of which something is unknown, empty or filled."""
     names = {sort.name: given for sort, given in zip(setting.sorts, case.names, strict=True)}
     view = None if world is None else theory.view(world)
@@ -85,12 +87,44 @@ def board(setting: Setting, theory: KitTheory, case: Case, world: World | None) 
         for entity, name in enumerate(names[sort.name]):
             cells = ["" if view is None else names[u.values.name][getattr(view, u.name)[entity]] for u in asked]
             rows.append([name, *cells])
-        widest = [max([len(row[column]) for row in rows]) for column in range(len(rows[0]))]
-        for column, unknown in enumerate(asked, start=1):
-            widest[column] = max(widest[column], *map(len, names[unknown.values.name]))
+        tables.append(DrawnTable("", rows, ((), *(names[unknown.values.name] for unknown in asked))))
+    return tables
+
+
+def board(tables: Sequence[DrawnTable]) -> str:
+    """Tables as text."""
+    found = []
+    for table in tables:
+        widest = [
+            max(map(len, [*(row[column] for row in table.rows), *room])) for column, room in enumerate(table.room)
+        ]
         edge = "+".join(["", *("-" * (width + 2) for width in widest), ""])
         drawn = [edge]
-        for row in rows:
+        for row in table.rows:
             drawn += ["|".join(["", *(f" {cell:{w}} " for cell, w in zip(row, widest, strict=True)), ""]), edge]
-        tables.append("\n".join(drawn))
-    return "\n\n".join(tables)
+        found.append("\n".join(drawn))
+    return "\n\n".join(found)
+
+
+def board_svg(name: str, tables: Sequence[DrawnTable]) -> str:
+    """Tables as a picture."""
+    told = []
+    for table in tables:
+        heads, *rows = table.rows
+        for name, *cells in rows:
+            found = [cell or f"{head} to be found out" for head, cell in zip(heads[1:], cells, strict=True)]
+            told.append(f"{name}: {', '.join(found)}")
+    return tables_svg(f"Board of a case of {name}", "; ".join(told), tables)
+
+
+def notebook(setting: Setting, theory: KitTheory, case: Case) -> list[Table]:
+    """A table for every unknown."""
+    names = {sort.name: given for sort, given in zip(setting.sorts, case.names, strict=True)}
+    tables, first = [], 0
+    for unknown in theory.unknowns:
+        rows, columns = names[unknown.of.name], names[unknown.values.name]
+        if len(columns) > 1:
+            title = f"{unknown.of.label}: {unknown.values.label}"
+            tables.append(Table(title, tuple(rows), tuple(columns), tuple(range(first, first + len(rows)))))
+        first += len(rows)
+    return tables

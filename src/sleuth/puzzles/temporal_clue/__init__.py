@@ -15,10 +15,11 @@ from sleuth.config import Names
 from sleuth.logic.formulas import Formula, World
 from sleuth.puzzles.family import ClueSampler, Family, PageText, Style
 from sleuth.puzzles.formal import FormalLexicon
+from sleuth.puzzles.notebook import Table
 from sleuth.puzzles.page_reader import clue_lines
 from sleuth.puzzles.prose import Lexicon, Templates
 from sleuth.puzzles.statements import Ref, Statement
-from sleuth.puzzles.temporal_clue import board, clue_sampler, mirror, page, sampler, wording
+from sleuth.puzzles.temporal_clue import board, board_svg, clue_sampler, mirror, notebook, page, sampler, wording
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.original import page as original
 from sleuth.puzzles.temporal_clue.theory import Shape, TemporalTheory
@@ -220,6 +221,12 @@ class TemporalClue(Family[Case, TemporalTheory]):
 
     def board(self, case: Case, world: World | None) -> str:
         return board.draw(case, self.theory(case), world)
+
+    def board_svg(self, case: Case, world: World | None) -> str:
+        return board_svg.draw(case, self.theory(case), world)
+
+    def notebook(self, case: Case) -> Sequence[Table]:
+        return notebook.tables(case, self.theory(case))
 
     def mirrored_case(self, case: Case, rng: Random) -> tuple[Case, Callable[[Statement], Statement]]:
         return mirror.mirrored(case, rng)

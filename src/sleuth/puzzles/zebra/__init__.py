@@ -14,6 +14,7 @@ from sleuth.errors import UserError
 from sleuth.logic.formulas import World
 from sleuth.puzzles.family import ClueSampler, Family, PageText, Style
 from sleuth.puzzles.formal import FormalLexicon
+from sleuth.puzzles.notebook import Table
 from sleuth.puzzles.page_reader import clue_lines
 from sleuth.puzzles.prose import Grammar, Lexicon
 from sleuth.puzzles.statements import Ref, Statement
@@ -178,6 +179,17 @@ class Zebra(Family[Case, ZebraTheory]):
 
     def board(self, case: Case, world: World | None) -> str:
         return page.draw_board(case, world)
+
+    def board_svg(self, case: Case, world: World | None) -> str:
+        return page.draw_board_svg(case, world)
+
+    def notebook(self, case: Case) -> Sequence[Table]:
+        houses = range(case.shape.houses)
+        columns = tuple(case.name(Ref("house", house)) for house in houses)
+        return [
+            Table(label, names, columns, tuple(attribute * len(houses) + place for place in houses))
+            for attribute, (label, names) in enumerate(zip(case.attributes, case.values, strict=True))
+        ]
 
     def mirrored_case(self, case: Case, rng: Random) -> tuple[Case, Callable[[Statement], Statement]]:
         """The row from right to left."""

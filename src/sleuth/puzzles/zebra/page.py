@@ -30,6 +30,7 @@ from sleuth.puzzles.page_reader import (
     refuse_hidden,
     split,
 )
+from sleuth.puzzles.picture import DrawnTable, tables_svg
 from sleuth.puzzles.prose import Grammar, ReadError
 from sleuth.puzzles.statements import Ref
 from sleuth.puzzles.zebra import wording
@@ -104,8 +105,8 @@ def _read_case(page: Page) -> Case:
     return case
 
 
-def draw_board(case: Case, world: World | None) -> str:
-    """Houses by attributes as a table, empty or filled."""
+def board_rows(case: Case, world: World | None) -> list[list[str]]:
+    """Houses by attributes as a table, empty or filled, with its heads."""
     houses = range(case.shape.houses)
     rows = [[wording.place_of(case).singular.capitalize(), *(case.name(Ref("house", house)) for house in houses)]]
     for attribute, label in enumerate(case.attributes):
@@ -115,10 +116,29 @@ def draw_board(case: Case, world: World | None) -> str:
             for value in range(first, first + len(houses)):
                 cells[world[value]] = case.name(Ref("value", value))
         rows.append([label, *cells])
+    return rows
+
+
+def draw_board(case: Case, world: World | None) -> str:
+    """That table as text."""
+    rows = board_rows(case, world)
     heads = max(len(row[0]) for row in rows)
     width = max(len(name) for names in case.values for name in names)
-    edge = "+".join(["", "-" * (heads + 2), *["-" * (width + 2)] * len(houses), ""])
+    edge = "+".join(["", "-" * (heads + 2), *["-" * (width + 2)] * case.shape.houses, ""])
     drawn = [edge]
     for row in rows:
         drawn += ["|".join(["", f" {row[0]:{heads}} ", *(f" {cell:{width}} " for cell in row[1:]), ""]), edge]
     return "\n".join(drawn)
+
+
+def draw_board_svg(case: Case, world: World | None) -> str:
+    """That table as a picture."""
+    rows = board_rows(case, world)
+    names = [name for names in case.values for name in names]
+    told = [
+        f"{rows[0][0]} {house}: {', '.join(cells)}" for house, *cells in zip(*(row[1:] for row in rows), strict=True)
+    ]
+    lists = [f"{label}: {', '.join(names)}" for label, names in zip(case.attributes, case.values, strict=True)]
+    about = f"Board of a zebra case: {case.shape.houses} {wording.place_of(case).plural} in a row"
+    drawn = DrawnTable("", rows, ((), *[names] * case.shape.houses))
+    return tables_svg(about, "; ".join(lists if world is None else told), [drawn])
