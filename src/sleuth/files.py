@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from sleuth.errors import UserError
 
@@ -41,17 +42,20 @@ def writing(path: Path) -> Iterator[None]:
         raise
 
 
-def atomic_write(path: Path, data: bytes) -> None:
-    """Writes a file so that a reader, or a crash at any time, sees the old content or the new, never a part.
+@contextmanager
+def atomic_open(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write, whose content takes the place of `path` when the block ends: a reader, or a crash at any time,
+    sees the old content or the new, never a part.
 
-    Raises `UserError` on a full disk or a missing permission, and then leaves nothing of the new content behind.
+    Raises `UserError` on a full disk or a missing permission. After that, or any exception in the block, nothing of the
+    new content is left.
     """
     # A fixed name: what a killed process left is written over by the next, not piled up.
     temporary = path.with_name(f".{path.name}.tmp")
     with writing(path):
         try:
             with temporary.open("wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -59,6 +63,12 @@ def atomic_write(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Writes a file as `atomic_open` does."""
+    with atomic_open(path) as file:
+        file.write(data)
 
 
 def read_data(path: Path) -> bytes:

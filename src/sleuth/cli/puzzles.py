@@ -30,7 +30,7 @@ def make_command(
     difficulty: bool = False,
     workers: Whole = 0,
 ) -> None:
-    """Make puzzles, each proved to have one answer.
+    """Make puzzles, each proved to have one answer: a file, or a data set that `datasets.load_dataset` reads.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ def make_command(
         Name or id of a puzzle family (`temporal-clue`, `zebra@1`), or a task of reasoning-gym
         (`reasoning-gym/chain_sum`).
     out
-        File to write: .jsonl or .parquet.
+        File to write: .jsonl or .parquet. Without a suffix: a folder for Parquet with a card; its puzzles are audited,
+        and further splits, levels and families can be added to it.
     level
         Level of the family; by default its first.
     split
@@ -57,12 +58,21 @@ def make_command(
         Number of processes; 0: one per core. The file is the same for any number.
     """
     from sleuth.datasets.files import check_output, write_puzzles
+    from sleuth.datasets.folder import check_dataset, write_dataset
     from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
 
-    check_output(out)
     order = PuzzleSpec(family, level or first_level(family), split, seed, count, style, names, difficulty)
     order.check()
-    write_puzzles(out, list(track(make_puzzles(order, workers), "making puzzles", count)))
+    folder = not out.suffix or out.is_dir()
+    if folder:
+        check_dataset(out, order)
+    else:
+        check_output(out)
+    puzzles = track(make_puzzles(order, workers), "making puzzles", count)
+    if folder:
+        write_dataset(out, order, puzzles, workers)
+    else:
+        write_puzzles(out, puzzles)
     say(f"{count} puzzles in {out}")
 
 
@@ -88,7 +98,7 @@ def retell(file: Path, /, *, out: Path, style: str | None = None, names: Whole |
     if style is None and names is None:
         raise UserError("say what is to change: --style, --names, or both")
     puzzles = read_puzzles(file)
-    write_puzzles(out, [retold(puzzle, style, names) for puzzle in track(puzzles, "retelling", len(puzzles))])
+    write_puzzles(out, (retold(puzzle, style, names) for puzzle in track(puzzles, "retelling", len(puzzles))))
     say(f"{len(puzzles)} puzzles in {out}")
 
 

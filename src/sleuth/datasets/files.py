@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from sleuth.errors import UserError
-from sleuth.files import atomic_write, read_data
+from sleuth.files import atomic_open, read_data
 from sleuth.files import check_output as check_file
 from sleuth.puzzles.puzzle import Puzzle
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 SUFFIXES = (".jsonl", ".parquet")
-
-
 COMPRESSED = (".gz", ".zst")
+GROUP_ROWS = 10_000
+"""Puzzles that are in memory at a time while a Parquet file is written: one of its row groups."""
 
 
 def check_suffix(path: Path) -> str:
@@ -37,22 +41,52 @@ def check_output(path: Path) -> None:
     check_file(path, *SUFFIXES)
 
 
-def write_puzzles(path: Path, puzzles: Iterable[Puzzle]) -> None:
-    """Writes puzzles, all or nothing. Raises `UserError` for an unknown suffix, a missing folder or a full disk."""
+def write_puzzles(path: Path, puzzles: Iterable[Puzzle]) -> int:
+    """Writes puzzles as they come, all or nothing. Returns their number.
+
+    Raises `UserError` for an unknown suffix, a missing folder or a full disk.
+    """
     check_output(path)
-    records = [puzzle.model_dump(mode="json") for puzzle in puzzles]
-    if path.suffix == ".jsonl":
-        lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-        atomic_write(path, "".join(lines).encode())
-        return
+    if path.suffix == ".parquet":
+        return write_parquet(path, puzzles, dict)
+    count = 0
+    with atomic_open(path) as file:
+        for count, puzzle in enumerate(puzzles, 1):  # noqa: B007
+            file.write(f"{_text(puzzle.model_dump(mode='json'))}\n".encode())
+    return count
+
+
+def write_parquet(path: Path, puzzles: Iterable[Puzzle], about: Callable[[], Mapping[str, str]]) -> int:
+    """Writes puzzles as they come, all or nothing. Returns their number. `about` is called when all are written, and
+    gives what the file says of them, as metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Maps whose keys differ from row to row are JSON text: Parquet columns are fixed.
-    plain = [{**r, "answers": _text(r["answers"]), "meta": _text(r["meta"])} for r in records]
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(plain), buffer, compression="zstd")
-    atomic_write(path, buffer.getvalue())
+    schema = puzzle_schema()
+    count = 0
+    with atomic_open(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        rows = iter(map(_row, puzzles))
+        while some := list(islice(rows, GROUP_ROWS)):
+            count += len(some)
+            writer.write_table(pa.Table.from_pylist(some, schema))
+        writer.add_key_value_metadata(dict(about()))
+    return count
+
+
+def puzzle_schema() -> pa.Schema:
+    """The columns of a Parquet file of puzzles. Maps whose keys differ from row to row are JSON text: columns are
+    fixed."""
+    import pyarrow as pa
+
+    texts = pa.list_(pa.string())
+    question = pa.struct([("letter", pa.string()), ("text", pa.string()), ("kind", pa.string()), ("choices", texts)])
+    special = {"seed": pa.int64(), "index": pa.int64(), "clues": texts, "questions": pa.list_(question)}
+    return pa.schema([(name, special.get(name, pa.string())) for name in Puzzle.model_fields])
+
+
+def _row(puzzle: Puzzle) -> dict[str, Any]:
+    record = puzzle.model_dump(mode="json")
+    return {**record, "answers": _text(record["answers"]), "meta": _text(record["meta"])}
 
 
 def _text(value: Any) -> str:

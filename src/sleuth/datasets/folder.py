@@ -1,0 +1,157 @@
+"""A folder of puzzles that other tools read as a data set: `datasets.load_dataset(folder)`, Polars, DuckDB.
+
+    FOLDER/README.md                                   the card (`sleuth.datasets.card`)
+    FOLDER/data/train/temporal-clue-1-level-2.parquet  one file for each split, family and level
+
+Every file says in its metadata how it was made and what the audit found, and the card follows from the files. So more
+splits, levels and families can be added by further commands.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sleuth.datasets.audit import Finding, Outright, audit_all
+from sleuth.datasets.files import puzzle_schema, write_parquet
+from sleuth.datasets.make import PuzzleSpec
+from sleuth.errors import UserError
+from sleuth.files import atomic_write, check_folder, writing
+from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import get_task
+
+ABOUT = "sleuth"
+"""Key of a file's metadata."""
+CARD = "README.md"
+OUTRIGHT = "has a question that a clue answers outright"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of the folder."""
+
+    path: str
+    """Relative to the folder."""
+    order: PuzzleSpec
+    puzzles: int
+    audited: int
+    """Puzzles that the second solver found sound; 0 where the task has no clues and rules to audit."""
+    remarks: dict[str, int]
+    """What else the audit found, and in how many puzzles."""
+    sleuth: str
+    """Version that made it."""
+    file_bytes: int
+    data_bytes: int
+    """Without compression."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the audit of a file came to."""
+
+    audited: int = 0
+    remarks: Counter[str] = field(default_factory=Counter)
+
+    def note(self, finding: Finding) -> None:
+        """Counts a puzzle. Raises `UserError` for one that is unsound."""
+        if finding.problems:
+            raise UserError(f"{finding.id} is unsound, so nothing is written: {finding.problems[0]}")
+        self.audited += 1
+        self.remarks.update(
+            {
+                OUTRIGHT if isinstance(one, Outright) else f"several worlds if read {one.reading}"
+                for one in finding.remarks
+            }
+        )
+
+
+def path_of(folder: Path, order: PuzzleSpec) -> Path:
+    """Where the puzzles of an order go."""
+    name = re.sub(r"[^\w.]+", "-", f"{get_task(order.family).id} level {order.level}")
+    return folder / "data" / order.split / f"{name}.parquet"
+
+
+def check_dataset(folder: Path, order: PuzzleSpec) -> None:
+    """Raises `UserError` where `write_dataset` could not write. To be called before the puzzles are made."""
+    check_folder(folder)
+    parts(folder)
+    if (folder / CARD).exists() and not (folder / "data").is_dir():
+        raise UserError(f"{folder}: has a {CARD} that is not of a data set; name another folder")
+    path = path_of(folder, order)
+    if path.exists():
+        raise UserError(
+            f"{folder} has split {order.split} of {order.family} level {order.level} already; delete {path}, or name "
+            "another folder"
+        )
+
+
+def write_dataset(folder: Path, order: PuzzleSpec, puzzles: Iterable[Puzzle], workers: int = 0) -> int:
+    """Adds the puzzles of an order to a folder, audited, and writes its card. Returns their number.
+
+    `workers`: processes that audit; 0 takes all cores. Raises `UserError` where `check_dataset` does, and for an
+    unsound puzzle; then nothing is added.
+    """
+    from sleuth.datasets.card import card
+
+    check_dataset(folder, order)
+    task = get_task(order.family)
+    tally = Tally()
+
+    def about() -> dict[str, str]:
+        made = {
+            "order": asdict(replace(order, family=task.id)),
+            "audited": tally.audited,
+            "remarks": dict(sorted(tally.remarks.items())),
+            "sleuth": importlib.metadata.version("sleuth"),
+        }
+        return {ABOUT: json.dumps(made, ensure_ascii=False)}
+
+    path = path_of(folder, order)
+    with writing(folder):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    audited = puzzles if task.family is None else _audited(puzzles, tally, workers)
+    count = write_parquet(path, audited, about)
+    atomic_write(folder / CARD, card(parts(folder), puzzle_schema()).encode())
+    return count
+
+
+def parts(folder: Path) -> list[Part]:
+    """The files of a folder, in the order of their names. Raises `UserError` for one that `write_dataset` did not
+    write."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found = []
+    for path in sorted(folder.glob("data/*/*.parquet")):
+        try:
+            metadata = pq.read_metadata(path)
+            about: dict[str, Any] = json.loads((metadata.metadata or {})[ABOUT.encode()])
+            order = PuzzleSpec(**about.pop("order"))
+        except (pa.ArrowInvalid, OSError, KeyError, ValueError, TypeError):
+            raise UserError(f"{path}: not written by sleuth make; name another folder") from None
+        data_bytes = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+        place = path.relative_to(folder).as_posix()
+        found.append(
+            Part(place, order, metadata.num_rows, **about, file_bytes=path.stat().st_size, data_bytes=data_bytes)
+        )
+    return found
+
+
+def _audited(puzzles: Iterable[Puzzle], tally: Tally, workers: int) -> Iterator[Puzzle]:
+    """The puzzles, each after its audit. Raises `UserError` for one that is unsound."""
+    waiting: deque[Puzzle] = deque()
+
+    def passing() -> Iterator[Puzzle]:
+        for puzzle in puzzles:
+            waiting.append(puzzle)
+            yield puzzle
+
+    for finding in audit_all(passing(), workers=workers):
+        tally.note(finding)
+        yield waiting.popleft()
