@@ -32,12 +32,14 @@ function digest(app) {
 
 async function built(app) {
   const folder = join(HERE, app);
+  // A page that is also opened from disk loads no module: browsers refuse modules there.
+  const format = readFileSync(join(folder, "index.html"), "utf8").includes('type="module"') ? "esm" : "iife";
   const bundled = await build({
     entryPoints: [join(folder, "main.ts"), join(folder, "main.css")],
     bundle: true,
     minify: true,
     charset: "utf8",
-    format: "esm",
+    format,
     target: "es2022",
     legalComments: "none",
     outdir: join(STATIC, app),

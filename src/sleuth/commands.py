@@ -15,7 +15,7 @@ from sleuth.config import Mode, ModelConfig, RunConfig, demo_config, reasoning_d
 from sleuth.datasets.audit import audit
 from sleuth.errors import UserError, installing
 from sleuth.files import check_folder
-from sleuth.play import show
+from sleuth.play.terminal import show
 from sleuth.policy.base import Policy, Sampling
 from sleuth.policy.chunks import ChunkedPolicy, check_chunks
 from sleuth.policy.prompts import ask, ask_again, check_constrain, check_retries

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sleuth.datasets.audit import audit
 from sleuth.errors import UserError
 from sleuth.gym import items as gym
-from sleuth.play import play, show
+from sleuth.play.terminal import play, show
 from sleuth.policy.base import Sampling
 from sleuth.policy.baselines import guessing
 from sleuth.policy.prompts import ask

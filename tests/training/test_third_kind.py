@@ -10,7 +10,7 @@ import pytest
 import sleuth
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
-from sleuth.play import show
+from sleuth.play.terminal import show
 from sleuth.puzzles import registry
 from sleuth.training.preflight import start
 from sleuth.training.run import train

@@ -119,8 +119,8 @@ def show(file: Path, /, *, number: Whole = 0, solution: bool = False, board: Pat
     """
     from sleuth.datasets.files import read_puzzle
     from sleuth.files import atomic_write
-    from sleuth.play import board_svg
-    from sleuth.play import show as shown
+    from sleuth.play.terminal import board_svg
+    from sleuth.play.terminal import show as shown
 
     if board is None:
         print(shown(read_puzzle(file, number), solution))
@@ -290,38 +290,57 @@ def import_command(source: str, file: Path, /, *, out: Path) -> None:
 
 @app.command
 def play(
-    family: str = "temporal-clue",
+    family: str | None = None,
     /,
     *,
-    level: str = "2",
+    level: str | None = None,
     seed: Whole | None = None,
     file: Path | None = None,
     number: Whole = 0,
+    browser: bool = False,
+    port: Whole = 8047,
+    run: Path | None = None,
+    export: Path | None = None,
+    count: Whole = 20,
 ) -> None:
-    """Solve a case yourself, with hints, and have it graded.
+    """Solve a case yourself, in the terminal or in the browser, with hints, and have it graded.
 
     Parameters
     ----------
     family
-        Puzzle family.
+        Puzzle family; by default `temporal-clue` in the terminal, and all families in the browser.
     level
-        Level of the family.
+        Level of the family; by default 2 (or its first) in the terminal, and the first three in the browser.
     seed
-        Seed of the case; by default there is a new case each day.
+        Seed of the case; by default there is a new case each day, the same for everybody. With `--export`: of the first
+        case of each level.
     file
-        Take the case from this file of puzzles instead.
+        Take the case from this file of puzzles instead (terminal).
     number
         Number of the puzzle in the file, from 0.
+    browser
+        Serve the game to a browser on this machine (extra `serve`), until Ctrl-C.
+    port
+        Port of that; 0: any that is free.
+    run
+        Also offer the cases that the model of this run was evaluated on, and what it wrote about them (browser,
+        export).
+    export
+        Write the game to this folder, as files that play from disk or from any web host.
+    count
+        Number of cases of each level to export.
     """
-    import datetime
+    from sleuth.play.commands import export_game, play_in_browser, play_in_terminal
 
-    from sleuth.datasets.files import read_puzzle
-    from sleuth.play import play as played
-    from sleuth.puzzles.generate import make_puzzle
-
-    if file is not None:
-        puzzle = read_puzzle(file, number)
+    if browser and export is not None:
+        raise UserError("take --browser or --export")
+    if (browser or export is not None) and file is not None:
+        raise UserError("--file is for the terminal; leave --browser and --export out")
+    if export is not None:
+        export_game(export, family, level, seed, count, run)
+    elif browser:
+        play_in_browser(family, level, port, run)
+    elif run is not None:
+        raise UserError("--run is for the browser: add --browser or --export")
     else:
-        day = datetime.date.today().toordinal() if seed is None else seed
-        puzzle = make_puzzle(family, level, "train", day, 0).puzzle
-    played(puzzle, input, print)
+        play_in_terminal(family, level, seed, file, number)

@@ -6,9 +6,8 @@ import itertools
 import re
 from xml.etree import ElementTree
 
-from sleuth.puzzles.picture import text_width
+from sleuth.puzzles.picture import NAMESPACE, text_width
 
-_NAMESPACE = "{http://www.w3.org/2000/svg}"
 _ALLOWED = frozenset({"svg", "title", "desc", "style", "rect", "text", "g", "line", "path", "circle"})
 _LOADS = re.compile(r"url\(|@import|href", re.IGNORECASE)
 
@@ -23,18 +22,18 @@ def picture_problem(svg: str) -> str:
     except ElementTree.ParseError as error:
         return f"is no XML ({error})"
     for element in root.iter():
-        name = element.tag.removeprefix(_NAMESPACE)
+        name = element.tag.removeprefix(NAMESPACE)
         if name not in _ALLOWED:
             return f"holds the element {name!r}"
         told = [*element.attrib.items(), *([("", element.text or "")] if name == "style" else [])]
         if any(key.startswith("on") or _LOADS.search(f"{key} {value}") for key, value in told):
             return f"runs or loads something ({name})"
     for name in ("title", "desc"):
-        found = root.find(f"{_NAMESPACE}{name}")
+        found = root.find(f"{NAMESPACE}{name}")
         if found is None or not (found.text or "").strip():
             return f"has no {name}"
     width, height = (float(number) for number in root.attrib["viewBox"].split()[2:])
-    labels = [_extent(element) for element in root.iter(f"{_NAMESPACE}text")]
+    labels = [_extent(element) for element in root.iter(f"{NAMESPACE}text")]
     for text, left, top, right, bottom in labels:
         if left < 0 or top < 0 or right > width or bottom > height:
             return f"has the label {text!r} beyond its edge"

@@ -14,6 +14,8 @@ from html import escape
 
 from sleuth.visible import visible
 
+NAMESPACE = "{http://www.w3.org/2000/svg}"
+"""Of all elements of a picture, as Python's parser gives it."""
 FONT_PX = 15
 SMALL_PX = 12
 LINE_PX = 22

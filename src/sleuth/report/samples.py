@@ -80,7 +80,7 @@ def _completion(row: EvaluationRow | RolloutRow, where: str) -> dict[str, Any]:
             {"completion": text.clip(before.strip("\n"), COMPLETION_LIMIT)[0], "said": text.clip(said, 300)[0]}
             for before, said in row.turns
         ],
-        "pieces": _pieces(
+        "pieces": pieces(
             stripped[:COMPLETION_LIMIT], [(start - left, end - left, say) for start, end, say in row.parts]
         ),
         "cut": max(0, len(stripped) - COMPLETION_LIMIT),
@@ -96,17 +96,17 @@ def _completion(row: EvaluationRow | RolloutRow, where: str) -> dict[str, Any]:
     }
 
 
-def _pieces(completion: str, parts: Sequence[tuple[int, int, str]]) -> list[dict[str, str]]:
+def pieces(completion: str, parts: Sequence[tuple[int, int, str]]) -> list[dict[str, str]]:
     """A completion cut at its parts: text with the verdict of the part, if it is one."""
-    pieces, place = [], 0
+    found, place = [], 0
     for start, end, verdict in sorted(parts):
         for until, said in ((start, ""), (end, verdict)):
             if place < until and (piece := completion[place:until]):
-                pieces.append({"text": text.visible(piece), "verdict": said, "meaning": VERDICTS.get(said, "")})
+                found.append({"text": text.visible(piece), "verdict": said, "meaning": VERDICTS.get(said, "")})
             place = max(place, until)
     if rest := completion[place:]:
-        pieces.append({"text": text.visible(rest), "verdict": "", "meaning": ""})
-    return pieces
+        found.append({"text": text.visible(rest), "verdict": "", "meaning": ""})
+    return found
 
 
 def before_and_after(facts: Facts) -> list[dict[str, Any]]:

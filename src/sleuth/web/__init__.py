@@ -2,3 +2,10 @@
 
 `static/` holds what `make frontend` builds from `frontend/`.
 """
+
+from __future__ import annotations
+
+from pathlib import Path
+
+STATIC = Path(__file__).parent / "static"
+"""Built files, a folder for each app."""

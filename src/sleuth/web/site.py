@@ -8,7 +8,6 @@ address of loopback), and so is where a request comes from.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,9 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sleuth.progress import say
 from sleuth.serve.address import BACKLOG, LOOPBACK, listener
+from sleuth.web import STATIC
 
-STATIC = Path(__file__).parent / "static"
-"""Built files, a folder for each app."""
 HOST = "127.0.0.1"
 POLICY = "; ".join(
     (

@@ -1,4 +1,4 @@
-"""A case for a person: shown, played in the terminal with hints, and judged."""
+"""A case in the terminal: shown, played with hints, and judged."""
 
 from __future__ import annotations
 

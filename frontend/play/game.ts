@@ -1,0 +1,444 @@
+// One case being played: clues, notebook, hints, accusation, verdict.
+
+import { fill, h } from "../common/dom";
+import { visible } from "../common/text";
+import { type Case, type Fact, type Step, stepsOf } from "./cases";
+import { BLANK, CROSS, type Mark, Marks, TICK } from "./marks";
+import { type Cell, Notebook } from "./notebook";
+import { Prover } from "./prover";
+import { keep, recall } from "./store";
+import { watching } from "./watch";
+
+type Pen = "cycle" | "cross" | "tick";
+
+const PICTURE = "data:image/svg+xml;charset=utf-8,";
+const NOT_PROVED =
+  "Not proved yet: your marks, the rules and three clues do not show this. It may still be so; find a reason first.";
+
+export function clock(seconds: number): string {
+  const [hours, rest] = [Math.floor(seconds / 3600), seconds % 3600];
+  const minutes = String(Math.floor(rest / 60)).padStart(hours ? 2 : 1, "0");
+  return `${hours ? `${hours}:` : ""}${minutes}:${String(Math.floor(rest % 60)).padStart(2, "0")}`;
+}
+
+export class Game {
+  readonly element: HTMLElement;
+  private readonly marks: Marks;
+  private readonly notebook: Notebook;
+  private readonly prover: Prover;
+  private readonly used: Set<number>;
+  private readonly clues: HTMLElement[];
+  private readonly said = h("p", { class: "said", role: "status" });
+  private readonly time = h("output", { class: "number", "aria-label": "Time" });
+  private readonly undoButton = h("button", { type: "button", title: "Undo (u)", onclick: () => this.undo() }, "Undo");
+  private readonly pens = h("fieldset", { class: "pens" });
+  private readonly verdict = h("div", { class: "verdict", role: "status" });
+  private readonly board: HTMLImageElement;
+  private readonly past: Mark[][][] = [];
+  private readonly timer: number;
+  private seconds: number;
+  private hints: number;
+  private proof: boolean;
+  private free: boolean;
+  private solved: boolean;
+  private over = false;
+  private pen: Pen = "cycle";
+  private pinned: number | undefined;
+  private hinted: Step | undefined;
+  private warned = false;
+
+  constructor(
+    private readonly key: string,
+    private readonly played: Case,
+    private readonly link: string,
+  ) {
+    const kept = recall(key);
+    this.marks = new Marks(played.logic.sizes, played.tables, kept?.marks);
+    this.used = new Set(kept?.used);
+    this.seconds = kept?.seconds ?? 0;
+    this.hints = kept?.hints ?? 0;
+    this.proof = kept?.proof ?? false;
+    this.free = kept?.free ?? !this.proof;
+    this.solved = kept?.solved ?? false;
+    this.prover = new Prover(played.logic);
+    this.notebook = new Notebook(played.tables, (cell, mark) => this.press(cell, mark));
+    this.clues = played.clues.map((text, clue) => this.drawnClue(text, clue));
+    this.board = h("img", { class: "board", alt: played.board.text, src: PICTURE + encodeURIComponent(played.board.svg) });
+    this.element = this.drawn();
+    this.timer = window.setInterval(() => this.tick(), 1000);
+    this.element.addEventListener("keydown", (event) => this.keys(event));
+    this.choosePen("cycle");
+    this.refresh();
+    if (this.solved) this.end("You solved this case before.");
+  }
+
+  /** Stops the clock. */
+  close(): void {
+    window.clearInterval(this.timer);
+  }
+
+  // The page
+
+  private drawn(): HTMLElement {
+    const { played } = this;
+    const part = (id: string, title: string, ...children: (Node | string)[]): HTMLElement =>
+      h("section", { class: "card", id, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, title), ...children);
+    const go = (id: string, label: string): HTMLElement =>
+      h("button", { type: "button", onclick: () => document.getElementById(id)?.scrollIntoView() }, label);
+    const told = played.intro.map((text) => h("p", {}, visible(text)));
+    // A page with a story ends with the rules, which nobody reads twice.
+    const rules = told.length > 2 ? told.splice(-1) : [];
+    const mode = h(
+      "label",
+      { class: "switch" },
+      h("input", { type: "checkbox", id: "proof", checked: this.proof, onchange: (event: Event) => this.setProof((event.target as HTMLInputElement).checked) }),
+      " Proof mode",
+    );
+    return h(
+      "div",
+      { class: "game" },
+      h(
+        "div",
+        { class: "left" },
+        part(
+          "case",
+          "The case",
+          ...told,
+          ...(rules.length ? [h("details", {}, h("summary", {}, "Rules"), ...rules)] : []),
+        ),
+        part(
+          "clues",
+          "Clues",
+          h("p", { class: "quiet small" }, "Tap a clue to see whom it speaks of, and once more to fade it."),
+          h("ol", { class: "clues" }, this.clues),
+        ),
+        part("board", "Board", this.board),
+      ),
+      h(
+        "div",
+        { class: "right" },
+        part(
+          "notebook",
+          "Notebook",
+          h(
+            "div",
+            { class: "tools" },
+            h("span", { class: "clock" }, "Time ", this.time),
+            mode,
+            this.pens,
+            this.undoButton,
+            h("button", { type: "button", title: "Hint (h)", onclick: () => void this.hint() }, "Hint"),
+          ),
+          this.said,
+          this.notebook.element,
+          h("p", { class: "quiet small" }, "Keys: arrows move, Enter marks, x crosses out, v ticks, h gives a hint, u undoes."),
+        ),
+        part("accuse", "Accuse", this.accusation(), this.verdict),
+        ...(played.attempts.length ? [watching(played.attempts)] : []),
+      ),
+      h("nav", { class: "jump", "aria-label": "Parts of the page" }, go("case", "Case"), go("clues", "Clues"), go("board", "Board"), go("notebook", "Notebook"), go("accuse", "Accuse")),
+    );
+  }
+
+  private drawnClue(text: string, clue: number): HTMLElement {
+    const point = (): void => this.notebook.point(this.played.about[clue] ?? []);
+    const button = h("button", { type: "button", onclick: () => this.tapClue(clue) }, visible(text));
+    const item = h("li", {}, button);
+    item.addEventListener("pointerenter", point);
+    item.addEventListener("pointerleave", () => this.repoint());
+    return item;
+  }
+
+  private accusation(): HTMLElement {
+    const form = h("form", {});
+    for (const question of this.played.questions) {
+      const id = `answer-${question.letter}`;
+      form.append(
+        h(
+          "p",
+          { class: "question" },
+          h("label", { for: id }, visible(`${question.letter}. ${question.text}`)),
+          h(
+            "select",
+            { id, name: question.letter },
+            h("option", { value: "" }, "choose"),
+            question.choices.map((choice) => h("option", { value: choice }, visible(choice))),
+          ),
+          h("span", { class: "grade", id: `grade-${question.letter}` }),
+        ),
+      );
+    }
+    form.append(
+      h(
+        "div",
+        { class: "buttons" },
+        h("button", { type: "submit", class: "main" }, "Accuse"),
+        h("button", { type: "button", onclick: () => this.giveUp() }, "Give up"),
+      ),
+    );
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.accuse(new FormData(form));
+    });
+    return form;
+  }
+
+  private choosePen(pen: Pen): void {
+    this.pen = this.proof && pen === "cycle" ? "cross" : pen;
+    const pens: [Pen, string][] = [["cycle", "Cycle"], ["cross", "✗ Cross"], ["tick", "✓ Tick"]];
+    fill(
+      this.pens,
+      h("legend", { class: "hidden-label" }, "What a tap marks"),
+      pens
+        .filter(([name]) => !this.proof || name !== "cycle")
+        .map(([name, label]) =>
+          h(
+            "label",
+            {},
+            h("input", { type: "radio", name: "pen", checked: this.pen === name, onchange: () => { this.pen = name; } }),
+            h("span", {}, label),
+          ),
+        ),
+    );
+  }
+
+  private refresh(): void {
+    this.notebook.show(this.marks);
+    this.time.textContent = clock(this.seconds);
+    this.undoButton.disabled = this.past.length === 0;
+    const spent = this.proof ? this.prover.spent(this.marks.facts()) : [];
+    this.clues.forEach((clue, number) => {
+      clue.classList.toggle("used", this.used.has(number) || spent[number] === true);
+      clue.classList.toggle("pinned", this.pinned === number);
+      clue.firstElementChild?.setAttribute("aria-pressed", String(this.used.has(number)));
+    });
+    this.repoint();
+    this.save();
+  }
+
+  private repoint(): void {
+    this.notebook.point(this.pinned === undefined ? [] : (this.played.about[this.pinned] ?? []));
+  }
+
+  private save(): void {
+    const { seconds, hints, proof, free, solved } = this;
+    keep(this.key, { marks: this.marks.all(), used: [...this.used], seconds, hints, proof, free, solved });
+  }
+
+  private say(...parts: (Node | string)[]): void {
+    fill(this.said, parts);
+  }
+
+  private tick(): void {
+    if (document.hidden || this.over) return;
+    this.seconds++;
+    this.time.textContent = clock(this.seconds);
+    if (this.seconds % 5 === 0) this.save();
+  }
+
+  private keys(event: KeyboardEvent): void {
+    const target = event.target as HTMLElement;
+    if (event.ctrlKey || event.metaKey || event.altKey || target.tagName === "SELECT") return;
+    if (event.key === "h") void this.hint();
+    else if (event.key === "u") this.undo();
+    else return;
+    event.preventDefault();
+  }
+
+  // Moves
+
+  private press({ variable, value }: Cell, asked?: Mark): void {
+    if (this.over) return;
+    const now = this.marks.at(variable, value);
+    const byPen: Record<Pen, Mark> = { cycle: ((now + 1) % 3) as Mark, cross: CROSS, tick: TICK };
+    let mark = asked ?? byPen[this.pen];
+    if (mark === now) mark = BLANK;
+    const fact: Fact = [variable, value, mark === TICK ? 1 : 0];
+    if (this.proof && mark !== BLANK && !this.marks.says(fact)) {
+      if (!this.proved(fact)) return;
+    } else this.say();
+    this.past.push(this.marks.all());
+    this.marks.set(variable, value, mark);
+    this.hinted = undefined;
+    this.refresh();
+    if (this.marks.complete()) this.say("Every row has one value left. Accuse!");
+  }
+
+  /** Whether a mark is accepted in proof mode; says why, or that it is not. */
+  private proved(fact: Fact): boolean {
+    const known = this.marks.facts();
+    const reason = this.prover.why(fact, known);
+    const next = reason ? undefined : this.nextStep(this.played.steps ?? []);
+    if (!reason && !next?.facts.some((one) => String(one) === String(fact))) {
+      this.say(NOT_PROVED);
+      if (!this.played.steps) void this.steps();
+      return false;
+    }
+    this.say(`Proved: ${this.notebook.phrase(fact)}. ${reason ? this.because(reason.clues, reason.known) : next?.text}`);
+    return true;
+  }
+
+  private because(clues: readonly number[], known: readonly Fact[]): string {
+    const cited = clues.map((clue) => clue + 1).join(", ");
+    const given = known.map((fact) => this.notebook.phrase(fact)).join("; ");
+    const lead = clues.length ? `By clue${clues.length > 1 ? "s" : ""} ${cited} and the rules` : "By the rules";
+    return `${lead}${given ? `, since ${given}` : ""}.`;
+  }
+
+  private undo(): void {
+    const before = this.past.pop();
+    if (!before || this.over) return;
+    before.forEach((row, variable) => row.forEach((mark, value) => this.marks.set(variable, value, mark)));
+    this.say();
+    this.refresh();
+  }
+
+  private tapClue(clue: number): void {
+    if (this.pinned === clue) {
+      this.pinned = undefined;
+      if (this.used.has(clue)) this.used.delete(clue);
+      else this.used.add(clue);
+    } else this.pinned = clue;
+    this.refresh();
+  }
+
+  private setProof(proof: boolean): void {
+    const wrong = proof ? this.marks.firstWrong(this.played.world) : undefined;
+    if (wrong) {
+      (this.element.querySelector("#proof") as HTMLInputElement).checked = false;
+      this.say("A mark is not so. Find it first (a hint helps), or clear the notebook by undoing.");
+      return;
+    }
+    this.proof = proof;
+    this.free = this.free || !proof || this.past.length > 0;
+    if (proof && this.past.length === 0 && this.marks.facts().length === 0) this.free = false;
+    this.choosePen("cycle");
+    this.say(proof ? "A mark now counts only if it follows from your marks, the rules and at most three clues." : "");
+    this.refresh();
+  }
+
+  // Hints
+
+  private steps(): Promise<Step[]> {
+    return stepsOf(this.key, this.played);
+  }
+
+  private nextStep(steps: readonly Step[]): Step | undefined {
+    return steps.find((step) => !step.facts.every((fact) => this.marks.says(fact)));
+  }
+
+  /** First where to look; asked again, what follows and why; asked once more, it is marked. */
+  private async hint(): Promise<void> {
+    if (this.over) return;
+    const wrong = this.marks.firstWrong(this.played.world);
+    if (wrong) {
+      this.say(this.warned ? `This mark is not so: ${this.notebook.phrase(wrong)}.` : "One of your marks is not so. Ask again to see which.");
+      if (this.warned) this.notebook.point([], [wrong]);
+      this.warned = !this.warned;
+      return;
+    }
+    if (!this.played.steps) this.say("Looking for the next step…");
+    let steps: Step[];
+    try {
+      steps = await this.steps();
+    } catch (error) {
+      this.say(`No hint: ${(error as Error).message}`);
+      return;
+    }
+    const step = this.nextStep(steps);
+    if (!step) {
+      this.say("Everything has been found. Accuse!");
+      return;
+    }
+    if (this.hinted !== step) {
+      this.hinted = step;
+      this.hints++;
+      const where = step.clues.map((clue) => `clue ${clue + 1}`);
+      if (step.rules.length) where.push("the rules");
+      const known = step.known.length ? ", with what is marked where the notebook glows" : "";
+      this.say(`Look at ${where.join(", ") || "what is left"}${known}. Ask again to see what follows.`);
+      this.notebook.point([], step.known);
+      this.flash(step.clues);
+      return;
+    }
+    const mark = h("button", { type: "button", onclick: () => this.markStep(step) }, "Mark it");
+    this.say(visible(step.text), " ", mark);
+    this.notebook.point([], [...step.known, ...step.facts]);
+    this.flash(step.clues);
+  }
+
+  private flash(clues: readonly number[]): void {
+    this.clues.forEach((clue, number) => clue.classList.toggle("cited", clues.includes(number)));
+    window.setTimeout(() => this.clues.forEach((clue) => clue.classList.remove("cited")), 6000);
+  }
+
+  private markStep(step: Step): void {
+    if (this.over) return;
+    this.past.push(this.marks.all());
+    for (const [variable, value, so] of step.facts) this.marks.set(variable, value, so ? TICK : CROSS);
+    this.hinted = undefined;
+    this.say(visible(step.text));
+    this.refresh();
+  }
+
+  // The end
+
+  private accuse(given: FormData): void {
+    const { questions } = this.played;
+    const open = questions.filter((question) => !given.get(question.letter));
+    if (open.length) {
+      fill(this.verdict, h("p", {}, `Answer ${open.map((question) => question.letter).join(", ")} first.`));
+      return;
+    }
+    const right = questions.filter((question) => given.get(question.letter) === question.answer);
+    if (right.length < questions.length) {
+      fill(this.verdict, h("p", {}, `${right.length} of ${questions.length} are right. The case stays open.`));
+      return;
+    }
+    const time = clock(this.seconds);
+    this.solved = true;
+    this.save();
+    this.end(`Case closed in ${time}${this.proof && !this.free ? ", every mark proved" : ""}.`);
+  }
+
+  private giveUp(): void {
+    this.end("The case is closed without you.");
+  }
+
+  private end(text: string): void {
+    this.over = true;
+    for (const question of this.played.questions) {
+      const select = this.element.querySelector<HTMLSelectElement>(`#answer-${question.letter}`);
+      if (select) {
+        select.value = question.answer;
+        select.disabled = true;
+      }
+      fill(this.element.querySelector(`#grade-${question.letter}`) as Element, this.solved ? "✓" : "");
+    }
+    for (const button of this.element.querySelectorAll<HTMLButtonElement>("form button")) button.disabled = true;
+    this.board.src = PICTURE + encodeURIComponent(this.played.solved.svg);
+    this.board.alt = this.played.solved.text;
+    const shared = h("input", { type: "text", readonly: true, id: "line", value: this.line() });
+    const copied = h("span", { role: "status" });
+    const copy = async (): Promise<void> => {
+      shared.select();
+      try {
+        await navigator.clipboard.writeText(shared.value);
+        copied.textContent = "copied";
+      } catch {
+        copied.textContent = "press Ctrl+C";
+      }
+    };
+    fill(
+      this.verdict,
+      h("p", { class: "closed" }, text, " The board now shows the solution."),
+      this.solved && h("p", { class: "share" }, h("label", { for: "line" }, "A line to share"), shared, h("button", { type: "button", onclick: () => void copy() }, "Copy"), copied),
+    );
+  }
+
+  private line(): string {
+    const hints = this.hints === 0 ? "no hints" : this.hints === 1 ? "1 hint" : `${this.hints} hints`;
+    const way = this.proof && !this.free ? ", every mark proved" : "";
+    return `Sleuth, ${this.link}: solved in ${clock(this.seconds)}, ${hints}${way}`;
+  }
+}

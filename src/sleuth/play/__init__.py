@@ -1,0 +1,1 @@
+"""Cases for people: in the terminal, in the browser, and on paper."""

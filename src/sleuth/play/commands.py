@@ -1,0 +1,63 @@
+"""What `sleuth play` does."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from sleuth.datasets.files import read_puzzle
+from sleuth.datasets.make import first_level
+from sleuth.errors import UserError, installing
+from sleuth.play.catalog import Catalog, case_of, number_of_today, offers
+from sleuth.play.export import check_target, export
+from sleuth.play.terminal import play
+from sleuth.progress import bar, say
+from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import get_task
+
+FAMILY, LEVEL = "temporal-clue", "2"
+"""What is played in the terminal where nothing else is asked for."""
+
+
+def play_in_terminal(family: str | None, level: str | None, seed: int | None, file: Path | None, number: int) -> None:
+    """One case, with `input` and `print`."""
+    if file is not None:
+        puzzle = read_puzzle(file, number)
+    else:
+        family = family or FAMILY
+        level = level or (LEVEL if LEVEL in get_task(family).levels else first_level(family))
+        puzzle = case_of(family, level, number_of_today() if seed is None else seed)
+    play(puzzle, input, print)
+
+
+def play_in_browser(family: str | None, level: str | None, port: int, run: Path | None) -> None:
+    """Serves the game until Ctrl-C."""
+    if missing := [module for module in ("starlette", "uvicorn") if importlib.util.find_spec(module) is None]:
+        raise UserError(f"the browser needs the extra 'serve' ({missing[0]} is missing): {installing('serve')}")
+    from sleuth.play.site import play_site
+    from sleuth.web.site import run_site
+
+    run_site(play_site(Catalog(offers(family, level), _tried(run))), "play", port)
+
+
+def export_game(
+    folder: Path, family: str | None, level: str | None, seed: int | None, count: int, run: Path | None
+) -> None:
+    """Writes the game as files."""
+    check_target(folder)
+    offered, tried = offers(family, level), _tried(run)
+    total = len(tried) + count * sum(len(offer.levels) for offer in offered)
+    with bar("making cases", total) as advance:
+        made = export(folder, offered, number_of_today() if seed is None else seed, count, tried, advance=advance)
+    say(f"{made} cases: {folder / 'index.html'}")
+
+
+def _tried(run: Path | None) -> list[tuple[Puzzle, list[dict[str, Any]]]]:
+    if run is None:
+        return []
+    if missing := [module for module in ("torch", "filelock") if importlib.util.find_spec(module) is None]:
+        raise UserError(f"runs need the extra 'train' ({missing[0]} is missing): {installing('train')}")
+    from sleuth.play.attempts import attempts_of
+
+    return attempts_of(run)

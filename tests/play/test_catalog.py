@@ -1,0 +1,126 @@
+"""Which cases there are, what the page is given of them, and the folder that plays without a server."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+pytest.importorskip("starlette")
+
+from sleuth.errors import UserError
+from sleuth.play import catalog
+from sleuth.play.catalog import Catalog, case_of, offers
+from sleuth.play.commands import export_game, play_in_terminal
+from sleuth.play.dossier import dossier
+from sleuth.play.export import export, page
+from sleuth.play.pages import introduction, spoken_of
+from sleuth.play.site import play_site
+from sleuth.puzzles.notebook import Table
+from tests.web.servers import get, served
+
+TABLES = [Table("Where", ("Ann", "Ann Lee", "Rope"), ("Hall", "Music Hall"), (0, 1, 2))]
+
+
+def test_clues_speak_of_the_longest_names_that_they_hold() -> None:
+    clues = ("Ann Lee was in the music hall.", "Anna had the rope in the Hall, not Ann.", "Nobody moved.")
+    assert spoken_of(TABLES, clues) == [["Ann Lee", "Music Hall"], ["Rope", "Hall", "Ann"], []]
+
+
+def test_an_introduction_is_all_before_the_clues() -> None:
+    prompt = "Title\n\nVictim: Bo\nRooms: a, b\n\nClues:\n1. x\n2. y\n\nQuestions:\nA. z"
+    assert introduction([6, 7], prompt) == ["Title", "Victim: Bo\nRooms: a, b"]
+    assert introduction([], "no clues") == []
+
+
+def test_the_case_of_a_day_is_the_same_everywhere() -> None:
+    day = datetime.date(2026, 11, 29)
+    with mock.patch.object(catalog.datetime, "date") as dates:
+        dates.today.return_value = day
+        number = catalog.number_of_today()
+    assert number == 739949
+    puzzle = case_of("zebra", "1", number)
+    assert Catalog(offers("zebra")).dossier(f"zebra/1/{number}") == dossier(puzzle)
+    shown: list[str] = []
+
+    def leave(prompt: str) -> str:
+        raise EOFError
+
+    with mock.patch("builtins.input", leave), mock.patch("builtins.print", shown.append):
+        play_in_terminal("zebra", "1", number, None, 0)
+    assert puzzle.prompt in shown[0]
+
+
+def test_what_is_offered() -> None:
+    assert all(1 <= len(offer.levels) <= 3 for offer in offers())
+    assert [offer.family for offer in offers("zebra", "5")] == ["zebra"]
+    assert {offer.family for offer in offers(None, "reference")} == {"temporal-clue"}
+    for family, level in (("zebr", None), ("zebra", "9"), (None, "nine")):
+        with pytest.raises(UserError):
+            offers(family, level)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "zebra",
+        "zebra/1",
+        "zebra/1/-1",
+        "zebra/1/99999999999",
+        "zebra/9/1",
+        "zebra/1/1/1",
+        "../1/1",
+        "run/0",
+        "zebra/1/²",
+    ],
+)
+def test_keys_that_name_no_case(key: str) -> None:
+    with pytest.raises(UserError, match="no case"):
+        Catalog(offers("zebra")).dossier(key)
+
+
+def test_the_server_answers_what_the_catalogue_has() -> None:
+    made = Catalog(offers("knights-and-knaves", "1"))
+    with served(play_site(made)) as url:
+        status, headers, body = get(f"{url}/api/case?key=knights-and-knaves/1/3")
+        assert status == 200 and json.loads(body) == dossier(case_of("knights-and-knaves", "1", 3))
+        assert "default-src 'none'" in headers["content-security-policy"]
+        status, _, body = get(f"{url}/api/case?key=%3Cscript%3E")
+        assert status == 404 and json.loads(body) == {"error": "no case '<script>'"}
+        assert get(f"{url}/api/steps?key=knights-and-knaves/1/3")[0] == 200
+        assert get(f"{url}/api/case?key=knights-and-knaves/1/3", Origin="http://evil.example")[0] == 403
+        assert get(f"{url}/api/case?key=knights-and-knaves/1/3", Host="evil.example")[0] == 400
+        assert get(f"{url}/api/case", method="POST")[0] == 405
+
+
+def test_a_dossier_has_what_the_prover_needs() -> None:
+    puzzle = case_of("temporal-clue", "2", 739949)
+    found = dossier(puzzle)
+    logic = found["logic"]
+    assert [table["title"] for table in found["tables"] if table["once"]] == ["Motives"]
+    assert len(found["clues"]) == len(logic["clues"]) == len(logic["denials"]) == len(puzzle.clues)
+    assert max(abs(one) for clause in logic["clauses"] for one in clause) <= logic["top"]
+    assert {question["letter"]: question["answer"] for question in found["questions"]} == puzzle.answers
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_the_page_of_files_has_a_policy_and_no_address_of_a_server() -> None:
+    html = page()
+    assert html.count("Content-Security-Policy") == 1 and "unsafe" not in html
+    assert 'src="/' not in html and 'href="/' not in html and 'type="module"' not in html
+
+
+def test_an_export_takes_no_folder_of_others(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    (tmp_path / "file").write_text("")
+    for folder, problem in (("mine", "something else"), ("file", "a file")):
+        with pytest.raises(UserError, match=problem):
+            export_game(tmp_path / folder, "zebra", "1", 1, 1, None)
+    with pytest.raises(UserError, match="--count 0"):
+        export(tmp_path / "new", offers("zebra", "1"), 1, 0)
+    assert not (tmp_path / "new").exists() and sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["letter.txt"]
