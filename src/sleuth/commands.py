@@ -5,6 +5,8 @@ The model half needs the extra `train`; everything here says so in one line wher
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import importlib.util
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +20,11 @@ from sleuth.files import check_folder
 from sleuth.play.terminal import show
 from sleuth.policy.base import Policy, Sampling
 from sleuth.policy.chunks import ChunkedPolicy, check_chunks
-from sleuth.policy.prompts import ask, ask_again, check_constrain, check_retries
+from sleuth.policy.prompts import ask, ask_again, check_constrain, check_mode, check_retries
 from sleuth.progress import bar, say
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.shards import Header, Shard, write_shard
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -122,6 +125,8 @@ def distill_model(
     """Keeps a model's right completions, for `sft.file`."""
     _need_extra()
     check_samples(samples)
+    if mode == "python":
+        raise UserError("mode python is for evaluation only; distill in mode program, reason or answer")
     check_constrain(mode, sampling.constrain)
     from sleuth.evaluation.distill import distill
     from sleuth.files import atomic_write
@@ -172,40 +177,74 @@ def evaluate_model(
     retries: int = 0,
     clues_at_a_time: int = 0,
     template_time: str = "",
+    shard: Shard | None = None,
 ) -> None:
-    """Evaluates a model, prints it beside guessing and the solver, and keeps every completion if asked."""
+    """Evaluates a model, prints it beside guessing and the solver, and keeps every completion if asked; or asks one
+    shard of the puzzles, and keeps that."""
     _need_extra()
+    check_mode(mode)
     check_retries(mode, retries)
     check_constrain(mode, sampling.constrain)
     check_chunks(mode, clues_at_a_time, retries, puzzles)
     check_samples(samples)
-    from rich.console import Console
-    from rich.table import Table
-
-    from sleuth.evaluation.evaluate import evaluate, evaluate_baselines
-    from sleuth.evaluation.summary import answering, summarise, turn_label
+    from sleuth.evaluation.evaluate import evaluate
+    from sleuth.evaluation.shards import parquet, records
     from sleuth.files import atomic_write
     from sleuth.policy.chat import fix_time
     from sleuth.policy.engine import TorchPolicy
-    from sleuth.runs.rows import EvaluationRow, to_parquet
 
     loaded = _load(model, device)
     if time := fix_time(loaded.tokenizer, template_time):
+        if shard is not None and not template_time:
+            raise UserError("the model's template writes the date, and all shards need the same: --template-time")
         say(f"the model's template writes the date; for the same prompts again: --template-time {time}")
-    results = evaluate_baselines(puzzles, sampling.seed[0])
-    with bar(f"asking {model}", len(puzzles) * samples * (1 + retries)) as advance:
+    numbers = range(len(puzzles)) if shard is None else shard.range(len(puzzles))
+    asked = puzzles[numbers.start : numbers.stop]
+    with bar(f"asking {model}", len(asked) * samples * (1 + retries)) as advance:
         policy: Policy = TorchPolicy(loaded.model, loaded.tokenizer)
         if clues_at_a_time:
-            policy = ChunkedPolicy(policy, puzzles, clues_at_a_time)
-        rows = evaluate(policy, puzzles, mode, sampling, samples, advance, retries)
+            policy = ChunkedPolicy(policy, asked, clues_at_a_time)
+        rows = evaluate(policy, asked, mode, sampling, samples, advance, retries)
     name = f"{model} ({loaded.quantisation})" if loaded.quantisation else model
-    results[f"{name}, mode {mode}"] = rows
+    label = f"{name}, mode {mode}"
+    if shard is None:
+        show_evaluation(puzzles, label, rows, mode, retries, sampling.seed[0])
+        if out is not None:
+            atomic_write(out, parquet(rows, time))
+            say(f"every completion: {out}")
+        return
+    assert out is not None
+    job = {
+        "puzzles": hashlib.sha256("".join(puzzle.model_dump_json() for puzzle in puzzles).encode()).hexdigest(),
+        "label": label,
+        "mode": mode,
+        "samples": samples,
+        "retries": retries,
+        "clues_at_a_time": clues_at_a_time,
+        "template_time": time,
+        "sampling": dataclasses.asdict(sampling),
+    }
+    write_shard(out, Header("eval", job, len(puzzles), shard), records(asked, rows))
+    say(f"{len(asked)} puzzles of shard {shard} in {out}")
 
+
+def show_evaluation(
+    puzzles: Sequence[Puzzle], label: str, rows: list[EvaluationRow], mode: Mode, retries: int, seed: int
+) -> None:
+    """Prints the figures of a model, with guessing and the solver beside it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sleuth.evaluation.evaluate import evaluate_baselines
+    from sleuth.evaluation.summary import answering, summarise, turn_label
+
+    results = evaluate_baselines(puzzles, seed)
+    results[label] = rows
     table = Table("", "answers right", "puzzles solved", "readable", "tokens", title=f"{len(puzzles)} puzzles")
-    for label, found in results.items():
+    for named, found in results.items():
         summary = summarise(found)
         tokens = f"{summary.length_tokens.mean:.0f}" if summary.length_tokens.mean else "-"
-        table.add_row(label, _shown(summary.share), _shown(summary.strict), f"{summary.readable.mean:.1%}", tokens)
+        table.add_row(named, _shown(summary.share), _shown(summary.strict), f"{summary.readable.mean:.1%}", tokens)
     Console().print(table, *_breakdowns(results, puzzles, mode))
     if mode == "program":
         answers = answering(rows)
@@ -217,9 +256,6 @@ def evaluate_model(
         for figure, interval in summarise(rows, retries).turns.items():
             turns.add_row(turn_label(figure).lower(), _shown(interval))
         Console().print(turns)
-    if out is not None:
-        atomic_write(out, to_parquet(EvaluationRow, rows, {"template_time": time} if time else None))
-        say(f"every completion: {out}")
 
 
 def _shown(interval: Interval | None) -> str:
@@ -260,6 +296,7 @@ def ask_model(
 ) -> None:
     """Asks one case, shows the answer as it is written, and marks it; a program that gives none is asked for again."""
     _need_extra()
+    check_mode(mode)
     check_retries(mode, retries)
     check_constrain(mode, sampling.constrain)
     from sleuth.policy.chat import fix_time

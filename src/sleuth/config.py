@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Mode = Literal["answer", "reason", "program"]
+TrainedMode = Literal["answer", "reason", "program"]
+Mode = Literal[TrainedMode, "python"]
 Until = Literal["end", "answers"]
 SuiteSize = Literal["small", "full"]
 Loss = Literal["clip", "gspo", "cispo", "reinforce"]
@@ -374,7 +375,7 @@ class RunConfig(Section):
 
     name: str = "run"
     """Name of the run; its folder is made of it. A recipe without one is called as its file."""
-    mode: Mode = "program"
+    mode: TrainedMode = "program"
     """How the model is asked: `answer`, `reason` or `program`."""
     seed: int = Field(0, ge=0)
     """Seed of all random choices of the run except the puzzles."""

@@ -16,13 +16,15 @@ from sleuth.bench.prices import Prices, price_of
 from sleuth.bench.regrade import Regraded, problems, regrade, suite_of
 from sleuth.bench.result import Result, Settings, SuiteFacts, read_result, write_result
 from sleuth.bench.run import Budget, run, sampling_of
+from sleuth.bench.shards import folder_of, part_of, write_bench_shard
 from sleuth.bench.suites import CANARY, PLANS, Suite, load_suite
 from sleuth.bench.tables import as_markdown, show
 from sleuth.config import SuiteSize
 from sleuth.errors import UserError
 from sleuth.files import atomic_write, check_folder, check_output, writing
-from sleuth.policy.prompts import check_constrain
+from sleuth.policy.prompts import check_constrain, check_mode
 from sleuth.progress import bar, say
+from sleuth.shards import Shard
 
 EXAMPLES = 10
 """Rows that are named where many are wrong or change."""
@@ -38,8 +40,10 @@ def bench_models(
     device: str,
     out: Path,
     workers: int,
+    shard: Shard | None = None,
 ) -> None:
-    """Asks each model what its journal lacks, writes its result, and prints them side by side.
+    """Asks each model what its journal lacks, writes its result, and prints them side by side; or does this for one
+    shard of the suite, and keeps that.
 
     Raises `UserError` for what cannot be asked. After an interruption the same call goes on.
     """
@@ -47,6 +51,7 @@ def bench_models(
         raise UserError("name a model to ask, or the baselines: sleuth bench guessing solver")
     if settings.samples < 1:
         raise UserError(f"--samples {settings.samples}: 1 or more")
+    check_mode(settings.mode)
     check_constrain(settings.mode, settings.constrain)
     sampling_of(settings)
     check_folder(out)
@@ -58,16 +63,25 @@ def bench_models(
         say(f"making {suite_name}")
     suite = load_suite(suite_name, size, workers)
     say(f"{len(suite.base)} puzzles, {len(suite.items) - len(suite.base)} twins, hash {suite.hash[:16]}")
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
+    whole, folder = suite, out
+    if shard is not None:
+        if plain := [model for model in models if model in BASELINES]:
+            raise UserError(f"{plain[0]} takes seconds for the whole suite; ask it without --shard")
+        suite, folder = part_of(suite, shard), folder_of(out, shard)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     results = []
     for model in models:
         try:
-            results.append(_bench(model, suite, settings, budget, prices, device, out))
+            results.append(_bench(model, suite, settings, budget, prices, device, folder))
         except KeyboardInterrupt:
             say(f"\nstopped; the same command goes on where {model} was interrupted")
             raise
-    show(results)
+        if shard is not None:
+            name = f"{file_name(model)}-{settings.mode}"
+            write_bench_shard(out, name, suite, facts_of(whole), results[-1], shard)
+    if shard is None:
+        show(results)
 
 
 def regrade_result(path: Path, suite: str | None, out: Path | None) -> None:

@@ -6,7 +6,7 @@ choice of anything is another version. The small size is the beginning of the fu
 
     the first    is also asked with other names (`names`),
     the second   in other words (`words`),
-    the third    with red herrings (`herrings`), clues that are true and not needed.
+    the third    with red herrings (`herrings`), clues that are true and not needed; a few puzzles have none.
 
 What these lose against the puzzles they were made of says how far a model knows names and sentences by heart, and how
 easily it is distracted. The figures of a level are about the puzzles themselves (`base`) alone.
@@ -16,6 +16,7 @@ A file of puzzles is a suite, too, without twins.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from sleuth.datasets.files import SUFFIXES, read_puzzles
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError, nearest
 from sleuth.puzzles.generate import rng_of
-from sleuth.puzzles.herrings import with_herrings
+from sleuth.puzzles.herrings import NoHerringError, with_herrings
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import adopting
 from sleuth.puzzles.retell import retold
@@ -185,11 +186,15 @@ def _group(job: _Job) -> tuple[str, int, tuple[Item, ...]]:
     place = job.index % EVERY
     if place < len(TWINS):
         variant = TWINS[place]
-        if variant == "names":
-            twin = retold(puzzle, names=1)
-        elif variant == "words":
-            twin = retold(puzzle, rng_of(puzzle.id, "words").choice(job.words))
-        else:
-            twin = with_herrings(puzzle)
-        items.append(Item(twin.model_copy(update={"id": f"{puzzle.id}+{variant}"}), variant, puzzle.id))
+        with contextlib.suppress(NoHerringError):  # a puzzle that none can be found for has no such twin
+            twin = _twin(puzzle, variant, job.words)
+            items.append(Item(twin.model_copy(update={"id": f"{puzzle.id}+{variant}"}), variant, puzzle.id))
     return made.digest, made.attempt, tuple(items)
+
+
+def _twin(puzzle: Puzzle, variant: Variant, words: tuple[str, ...]) -> Puzzle:
+    if variant == "names":
+        return retold(puzzle, names=1)
+    if variant == "words":
+        return retold(puzzle, rng_of(puzzle.id, "words").choice(words))
+    return with_herrings(puzzle)

@@ -22,6 +22,7 @@ def bench(
     drawing: SamplingOptions = GREEDY,
     workers: int = 0,
     out: Path = Path("bench"),
+    shard: str | None = None,
 ) -> None:
     """Measure how well models deduce, in a frozen suite. The same command resumes an interrupted benchmark.
 
@@ -34,7 +35,7 @@ def bench(
     size
         `small`, or `full`: about nine times as many puzzles.
     mode
-        `answer`, `reason` or `program`. The baselines always answer directly.
+        `answer`, `reason`, `program` or `python` (runs under bubblewrap). The baselines always answer directly.
     samples
         Completions per puzzle; more than one gives pass@k and majority@k, and needs a temperature.
     seed
@@ -49,12 +50,16 @@ def bench(
         Number of processes that make the suite; 0: one per core.
     out
         Folder for results.
+    shard
+        Ask only part 3 of 100 with `3/100`, for `sleuth merge`. Budgets are a shard's.
     """
     from sleuth.bench.commands import bench_models
     from sleuth.bench.prices import read_prices
     from sleuth.bench.result import Settings
     from sleuth.bench.run import Budget
+    from sleuth.shards import parse_shard
 
+    part = None if shard is None else parse_shard(shard)
     settings = Settings(
         mode=mode,
         samples=samples,
@@ -67,7 +72,7 @@ def bench(
         constrain=drawing.constrain,
     )
     found = None if prices is None else read_prices(prices)
-    bench_models(models, suite, size, settings, Budget(max_tokens, max_cost), found, drawing.device, out, workers)
+    bench_models(models, suite, size, settings, Budget(max_tokens, max_cost), found, drawing.device, out, workers, part)
 
 
 @app.command

@@ -44,7 +44,7 @@ def ask(
     number
         Number of the puzzle in the file, from 0.
     mode
-        `answer`, `reason` or `program`.
+        `answer`, `reason`, `program` or `python` (runs under bubblewrap).
     retries
         Mode `program`: how often to ask again if a program gives no answer.
     seed
@@ -137,6 +137,7 @@ def eval_command(
     template_time: str = "",
     drawing: SamplingOptions = GREEDY,
     out: Path | None = None,
+    shard: str | None = None,
 ) -> None:
     """Evaluate a model, with guessing and the solver beside it.
 
@@ -159,7 +160,7 @@ def eval_command(
     file
         Take the puzzles from this file instead.
     mode
-        `answer`, `reason` or `program`.
+        `answer`, `reason`, `program` or `python` (runs under bubblewrap).
     retries
         Mode `program`: how often to ask again if a program gives no answer, before it counts as abstaining.
     clues_at_a_time
@@ -172,12 +173,18 @@ def eval_command(
         else the present one.
     out
         File for all completions: .parquet.
+    shard
+        Ask only part 3 of 100 with `3/100`, for `sleuth merge`. The file (`--out`) ends in .shard.
     """
     from sleuth.commands import evaluate_model
     from sleuth.datasets.files import read_puzzles
     from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
+    from sleuth.shards import needed_shard
 
-    if out is not None:
+    part = None
+    if shard is not None:
+        part, out = needed_shard(shard, out)
+    elif out is not None:
         check_output(out, ".parquet")
     sampling = drawing.sampling(seed)
     if file is not None:
@@ -188,7 +195,7 @@ def eval_command(
         order.check()
         puzzles = list(track(make_puzzles(order), "making puzzles", count))
     evaluate_model(
-        puzzles, model, mode, samples, sampling, drawing.device, out, retries, clues_at_a_time, template_time
+        puzzles, model, mode, samples, sampling, drawing.device, out, retries, clues_at_a_time, template_time, part
     )
 
 
@@ -211,8 +218,8 @@ def grade(
     completions
         JSONL with `id` (of a puzzle) and `completion`.
     mode
-        How the model was asked: `answer`, `reason` or `program`. For the lines of a program and the sentences of
-        reasoning, `parts` has a verdict each.
+        How the model was asked: `answer`, `reason`, `program` or `python` (runs under bubblewrap). For the lines
+        of a program and the sentences of reasoning, `parts` has a verdict each.
     original
         Grade as the grader of 2025 did, to compare with its figures. It never accepts a time.
     strict_format

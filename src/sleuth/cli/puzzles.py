@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from sleuth.cli.app import Whole, app
 from sleuth.config import Goal, Names, Telling
 from sleuth.errors import UserError
+from sleuth.files import check_output as check_file
 from sleuth.progress import say, track
 
 
@@ -29,6 +30,7 @@ def make_command(
     names: Names = "themed",
     difficulty: bool = False,
     workers: Whole = 0,
+    shard: str | None = None,
 ) -> None:
     """Make puzzles, each proved to have one answer: a file, or a data set that `datasets.load_dataset` reads.
 
@@ -56,14 +58,23 @@ def make_command(
         Also explain each puzzle and store its difficulty. This may take longer than making it.
     workers
         Number of processes; 0: one per core. The file is the same for any number.
+    shard
+        Make only part 3 of 100 with `3/100`, for `sleuth merge`. The file ends in .shard.
     """
     from sleuth.datasets.files import check_output, write_puzzles
-    from sleuth.datasets.folder import check_dataset, write_dataset
+    from sleuth.datasets.folder import check_dataset, is_folder, write_dataset
     from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
+    from sleuth.merge import make_shard
+    from sleuth.shards import check_shard_output, parse_shard
 
     order = PuzzleSpec(family, level or first_level(family), split, seed, count, style, names, difficulty)
     order.check()
-    folder = not out.suffix or out.is_dir()
+    if shard is not None:
+        part = parse_shard(shard)
+        check_shard_output(out)
+        say(f"{make_shard(order, part, out, workers)} puzzles of shard {part} in {out}")
+        return
+    folder = is_folder(out)
     if folder:
         check_dataset(out, order)
     else:
@@ -168,8 +179,11 @@ def explain(
     telling: Telling = "numbered",
     goal: Goal = "world",
     optimal: bool = False,
+    out: Path | None = None,
+    workers: Whole = 0,
+    shard: str | None = None,
 ) -> None:
-    """Explain a puzzle in proved steps. Nothing that a step cites can be left out.
+    """Explain a puzzle, or all of a file, in proved steps. Nothing that a step cites can be left out.
 
     Parameters
     ----------
@@ -184,28 +198,46 @@ def explain(
         Where the steps lead: the whole `world`, or only as far as the `questions` need.
     optimal
         Take the cheapest next step each time. For small puzzles only.
+    out
+        File for the explanations of all puzzles: .jsonl.
+    workers
+        With `--out`: number of processes; 0: one per core.
+    shard
+        Explain only part 3 of 100 with `3/100`, for `sleuth merge`. The file (`--out`) ends in .shard.
     """
-    from sleuth.datasets.files import read_puzzle
-    from sleuth.puzzles.explain import difficulty, tell
-    from sleuth.puzzles.explain import explain as explained
-    from sleuth.puzzles.tellings import reasoning
+    from sleuth.datasets.explanations import Explainer, explain_all
+    from sleuth.datasets.files import read_puzzle, read_puzzles
+    from sleuth.merge import explain_shard, write_lines
+    from sleuth.shards import needed_shard
 
-    puzzle = read_puzzle(file, number)
-    explanation = explained(puzzle, goal, optimal)
-    if telling == "page-order" or telling == "spelled" or telling == "state":
-        lines = reasoning(puzzle, telling, explanation.page, goal)
+    explainer = Explainer(telling, goal, optimal)
+    if shard is not None:
+        part, path = needed_shard(shard, out)
+        explain_shard(file, explainer, part, path, workers)
+    elif out is not None:
+        check_file(out, ".jsonl")
+        puzzles = read_puzzles(file)
+        write_lines(out, track(explain_all(puzzles, explainer, workers), "explaining", len(puzzles)))
+        say(f"{len(puzzles)} explanations in {out}")
     else:
-        lines = tell(explanation, telling, str(puzzle.meta.get("style", "plain")))
-    print("\n".join(lines))
-    found = difficulty(explanation)
-    print(
-        f"\nsteps: {found.steps}; most clues in a step: {found.largest}; steps with two clues or more: "
-        f"{found.several:.0%}; suppositions within one another: {found.depth}"
-    )
+        lines, found = explainer(read_puzzle(file, number))
+        print("\n".join(lines))
+        print(
+            f"\nsteps: {found.steps}; most clues in a step: {found.largest}; steps with two clues or more: "
+            f"{found.several:.0%}; suppositions within one another: {found.depth}"
+        )
 
 
 @app.command
-def audit(file: Path, /, *, minimal: bool = False, workers: Whole = 0) -> int:
+def audit(
+    file: Path,
+    /,
+    *,
+    minimal: bool = False,
+    workers: Whole = 0,
+    out: Path | None = None,
+    shard: str | None = None,
+) -> int:
     """Check every puzzle of a file from its text alone with a second solver: exactly one world, and the stored answers.
 
     The exit code is 1 if a puzzle is unsound. Remarks do not change it. They name pages in the format of 2025 that have
@@ -220,20 +252,24 @@ def audit(file: Path, /, *, minimal: bool = False, workers: Whole = 0) -> int:
         Also check that no clue can be left out.
     workers
         Number of processes; 0: one per core.
+    out
+        File of the shard: .shard. Only with `--shard`.
+    shard
+        Audit only part 3 of 100 with `3/100`, for `sleuth merge`, which reports what all parts found.
     """
-    from sleuth.datasets.audit import audit_all, overview
+    from sleuth.datasets.audit import audit_all
     from sleuth.datasets.files import read_puzzles
+    from sleuth.merge import audit_shard, report
+    from sleuth.shards import needed_shard
 
+    if shard is not None:
+        part, path = needed_shard(shard, out)
+        audit_shard(file, minimal, part, path, workers)
+        return 0
+    if out is not None:
+        raise UserError("audit prints what it finds; --out is for --shard")
     puzzles = read_puzzles(file)
-    findings = []
-    for finding in track(audit_all(puzzles, minimal, workers), "auditing", len(puzzles)):
-        findings.append(finding)
-        for problem in finding.problems:
-            print(f"{finding.id}: {problem}")
-        for remark in finding.remarks:
-            print(f"{finding.id}: remark: {remark}")
-    print("\n".join(overview(findings)))
-    return 1 if any(finding.problems for finding in findings) else 0
+    return report(track(audit_all(puzzles, minimal, workers), "auditing", len(puzzles)))
 
 
 @app.command

@@ -125,7 +125,7 @@ def _gold_is_right(id: str, level: str) -> None:
     task = get_task(id)
     easy = list(task.levels).index(level) < EXPLAINED
     for made in puzzles(id, level):
-        for mode in task.modes if easy else [mode for mode in task.modes if mode != "reason"]:
+        for mode in [mode for mode in _graded(task) if easy or mode != "reason"]:
             try:
                 gold = task.gold(made.puzzle, mode)
             except UserError as error:
@@ -134,6 +134,11 @@ def _gold_is_right(id: str, level: str) -> None:
             score = task.grade(made.puzzle, gold, mode, False)
             problem = f"{made.puzzle.id}, mode {mode}: its own gold completion is {score.outcome} ({score.detail})"
             demand(score.correct and score.outcome is Outcome.CORRECT and score.reward == 1, problem)
+
+
+def _graded(task: Task) -> list[Mode]:
+    """Modes that the task grades itself: what programs in Python print is graded in mode `answer`."""
+    return [mode for mode in task.modes if mode != "python"]
 
 
 def _solved(id: str, level: str) -> None:
@@ -147,7 +152,7 @@ def _solved(id: str, level: str) -> None:
 def _nonsense(id: str, level: str) -> None:
     task = get_task(id)
     for made in puzzles(id, level)[:2]:
-        for mode in task.modes:
+        for mode in _graded(task):
             for text in NONSENSE:
                 score = task.grade(made.puzzle, text, mode, False)
                 _whole(made.puzzle, score)

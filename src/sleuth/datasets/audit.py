@@ -54,6 +54,13 @@ class Outright:
         return f"question {self.letter} is answered by a clue outright"
 
 
+def _remark(record: dict[str, Any]) -> Remark | Outright:
+    if "letter" in record:
+        return Outright(**record)
+    letters = record["letters"]
+    return Remark(record["reading"], None if letters is None else tuple(letters))
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The audit of one puzzle; no problems means that it is sound, whatever the remarks."""
@@ -62,6 +69,16 @@ class Finding:
     problems: tuple[str, ...]
     remarks: tuple[Remark | Outright, ...] = ()
     """Only where, as it is meant, it has one world."""
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Finding:
+        """What `dataclasses.asdict` made of a finding, as it comes out of JSON."""
+        return cls(record["id"], tuple(record["problems"]), tuple(map(_remark, record["remarks"])))
+
+    def lines(self) -> list[str]:
+        """For people: a line for each problem and remark."""
+        remarks = [f"remark: {remark}" for remark in self.remarks]
+        return [f"{self.id}: {said}" for said in (*self.problems, *remarks)]
 
 
 def audit(puzzle: Puzzle, minimal: bool = False) -> Finding:

@@ -71,6 +71,11 @@ class Tally:
         )
 
 
+def is_folder(out: Path) -> bool:
+    """Whether an output names a data set's folder rather than a file: it is one, or has no suffix."""
+    return not out.suffix or out.is_dir()
+
+
 def path_of(folder: Path, order: PuzzleSpec) -> Path:
     """Where the puzzles of an order go."""
     name = re.sub(r"[^\w.]+", "-", f"{get_task(order.family).id} level {order.level}")

@@ -6,7 +6,7 @@ puzzles are put in order, and drawn again there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sleuth.config import Names
@@ -79,10 +79,29 @@ def make_slots(slots: Sequence[Slot], workers: int = 0, different: bool = True) 
 
     Raises `UserError` when a level has no more different puzzles.
     """
+    draws = first_draws(slots, workers)
+    if different:
+        yield from (made.puzzle for _, made in without_doubles(slots, draws))
+    else:
+        yield from (made.puzzle for made in draws)
+
+
+def first_draws(slots: Sequence[Slot], workers: int = 0) -> Iterator[Made]:
+    """The first draw of each slot, in order, whatever the others are. `workers`: processes; 0 takes all cores."""
+    return _made(slots, processes(workers))
+
+
+def without_doubles(slots: Iterable[Slot], draws: Iterable[Made]) -> Iterator[tuple[Made, Made]]:
+    """For each slot, in order, its first draw and what takes its place: the same, or, where that is like an earlier
+    puzzle but for names and order, a later draw that is not.
+
+    Raises `UserError` when a level has no more different puzzles.
+    """
     seen: set[str] = set()
-    for (order, index), made in zip(slots, _made(slots, processes(workers)), strict=True):
+    for (order, index), drawn in zip(slots, draws, strict=True):
+        made = drawn
         redraws = 0
-        while different and made.digest in seen:
+        while made.digest in seen:
             redraws += 1
             if redraws > REDRAWS:
                 raise UserError(
@@ -91,7 +110,7 @@ def make_slots(slots: Sequence[Slot], workers: int = 0, different: bool = True) 
                 )
             made = order.make(index, made.attempt + 1)
         seen.add(made.digest)
-        yield made.puzzle
+        yield drawn, made
 
 
 def _made(slots: Sequence[Slot], workers: int) -> Iterator[Made]:

@@ -27,12 +27,15 @@ INSTRUCTIONS: Mapping[Mode, str] = {
     "answer": "Answer each question on a line of its own: letter, full stop, answer. Write nothing else.",
     "reason": "Think step by step. Then answer each question on a line of its own: letter, full stop, answer.",
     "program": "Write each clue as a formal statement, one a line. Write nothing else.",
+    "python": "Write a Python program that prints the answer to each question on a line of its own: letter, full stop, "
+    "answer. It may import ortools. Write nothing else.",
 }
 """The warm start teaches the rest of the format."""
 GRID_INSTRUCTIONS: Mapping[Mode, str] = {
     "answer": "Answer with one JSON object, and write nothing else: {}",
     "reason": "Think step by step. Then answer with one JSON object: {}",
     "program": INSTRUCTIONS["program"],
+    "python": "Write a Python program that prints one JSON object: {}\nIt may import ortools. Write nothing else.",
 }
 """For puzzles that ask for a grid; with what it looks like."""
 
@@ -65,7 +68,7 @@ class Deduction(Task):
 
     @property
     def modes(self) -> tuple[Mode, ...]:
-        return ("answer", "reason", "program")
+        return ("answer", "reason", "program", "python")
 
     @property
     def grammar_modes(self) -> tuple[Mode, ...]:
@@ -73,7 +76,7 @@ class Deduction(Task):
 
     @property
     def gold_modes(self) -> tuple[Mode, ...]:
-        return self.modes
+        return ("answer", "reason", "program")
 
     @property
     def family(self) -> Family[Any, Any]:
@@ -86,7 +89,7 @@ class Deduction(Task):
         if is_grid(puzzle):
             written = functools.partial(grammar, puzzle, mode) if mode == "program" else None
             return Prompt(GRID_INSTRUCTIONS[mode].format(example(puzzle.questions)), puzzle.prompt, None, written)
-        answered = None if mode == "program" else functools.partial(answers_all, questions=puzzle.questions)
+        answered = None if mode in ("program", "python") else functools.partial(answers_all, questions=puzzle.questions)
         written = functools.partial(grammar, puzzle, mode) if mode in self.grammar_modes else None
         return Prompt(INSTRUCTIONS[mode], puzzle.prompt, answered, written)
 
@@ -134,7 +137,7 @@ class Deduction(Task):
 
 def grammar(puzzle: Puzzle, mode: Mode) -> str:
     """The regular expression (`Prompt.grammar`) of programs about the puzzle's case, or of its answer blocks."""
-    assert mode != "reason", "reasoning is free"
+    assert mode in ("program", "answer"), "reasoning is free"
     if mode == "program":
         return read_puzzle(puzzle).language.grammar()
     return answers_grammar(puzzle.questions)

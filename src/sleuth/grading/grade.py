@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sleuth.config import Mode
+from sleuth.grading.python import grade_python
 from sleuth.grading.thinking import ENDLESS, without_thinking
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_task
@@ -23,6 +24,8 @@ def grade(
     a completion, whatever it holds; raises `UserError` for a puzzle that cannot be graded (without answers, say) and
     for a mode that its task does not have.
     """
+    if mode == "python":
+        return grade_python(puzzle, completion, truncated, strict_format, grade)
     task = get_task(puzzle.family)
     said = completion if strict_format else without_thinking(completion)
     if said is None:

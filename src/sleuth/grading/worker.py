@@ -29,6 +29,7 @@ from typing import IO, Any
 from sleuth.config import Mode
 from sleuth.errors import UserError
 from sleuth.grading.grade import grade
+from sleuth.grading.python import grade_python
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import adopt, get_task, registrations
 from sleuth.puzzles.score import Outcome, Part, Score, failed
@@ -57,6 +58,8 @@ def grade_safely(
 
     A completion that takes more than `SECONDS` or `MEMORY_BYTES` is `undecided`, with the bound as detail.
     """
+    if mode == "python":  # its sandbox is a process apart, with limits of its own
+        return grade_python(puzzle, completion, truncated, strict_format, grade_safely)
     task = get_task(puzzle.family)
     if not task.isolated(mode):
         return grade(puzzle, completion, mode, truncated, strict_format)

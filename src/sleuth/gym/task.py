@@ -20,6 +20,7 @@ from sleuth.puzzles.task import Key, Made, Prompt, Task, no_gold
 INSTRUCTIONS: Mapping[Mode, str] = {
     "answer": 'Write "A." and the answer. Write nothing else.',
     "reason": 'Think step by step. Then begin a line with "A." and write the answer there. Write nothing after it.',
+    "python": 'Write a Python program that prints "A." and the answer. It may import ortools. Write nothing else.',
 }
 """The text of such a task does not name the one question."""
 
@@ -46,7 +47,7 @@ class GymTask(Task):
 
     @property
     def modes(self) -> tuple[Mode, ...]:
-        return ("answer", "reason")
+        return ("answer", "reason", "python")
 
     @property
     def worker_module(self) -> str:

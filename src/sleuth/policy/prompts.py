@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from sleuth.config import Mode
 from sleuth.errors import UserError
+from sleuth.grading.sandbox import check_sandbox
 from sleuth.grading.thinking import without_thinking
 from sleuth.policy.base import Request, Rollout, Turn
 from sleuth.puzzles.puzzle import Puzzle
@@ -29,10 +30,17 @@ def _answered(answered: Callable[[str], bool], text: str) -> bool:
     return said is not None and answered(said)
 
 
+def check_mode(mode: Mode) -> None:
+    """Raises `UserError` for a mode whose completions cannot be graded on this machine. To be called before a model is
+    asked."""
+    if mode == "python":
+        check_sandbox()
+
+
 def check_constrain(mode: Mode, constrain: bool) -> None:
     """Raises `UserError` where there is no grammar to hold completions to."""
-    if constrain and mode == "reason":
-        raise UserError("--constrain is for modes program and answer: reasoning has no grammar")
+    if constrain and mode not in ("program", "answer"):
+        raise UserError(f"--constrain is for modes program and answer: mode {mode} has no grammar")
 
 
 LONGEST_REASON = 200

@@ -30,12 +30,16 @@ CANDIDATES = 2
 """So many are found for each that is taken: those that say least plainly how things are."""
 
 
+class NoHerringError(UserError):
+    """Everything else that is true in the puzzle's world, and could be told, decides one of its questions."""
+
+
 def with_herrings(puzzle: Puzzle, share: float = 0.5) -> Puzzle:
     """The puzzle with red herrings at random places, `share` as many as it has clues, from 1 to `MOST`; the clues
     keep their order.
 
-    Raises `UserError` for a puzzle that can't be read from its text, that has not exactly one world, or of which no
-    red herring is found.
+    Raises `UserError` for a puzzle that can't be read from its text or that has not exactly one world, and
+    `NoHerringError` where no red herring is found.
     """
     family = get_family(puzzle.family)
     page = family.read_page(puzzle.prompt)
@@ -43,7 +47,7 @@ def with_herrings(puzzle: Puzzle, share: float = 0.5) -> Puzzle:
     wanted = min(MOST, max(1, round(share * len(page.clues))))
     herrings = _herrings(family, puzzle, page, right, wanted)
     if not herrings:
-        raise UserError(f"{puzzle.id}: there is no further true statement that leaves its questions open")
+        raise NoHerringError(f"{puzzle.id}: there is no further true statement that leaves its questions open")
     rng = rng_of(puzzle.id, "places of red herrings")
     clues = list(page.clues)
     for herring in herrings:

@@ -119,7 +119,8 @@ class Task(ABC):
     @property
     @abstractmethod
     def modes(self) -> tuple[Mode, ...]:
-        """Modes that a model can be asked in."""
+        """Modes that a model can be asked in. With `python`, whose programs run in a sandbox, what a program prints is
+        graded in mode `answer`."""
 
     @property
     def grammar_modes(self) -> tuple[Mode, ...]:

@@ -1,0 +1,47 @@
+"""Mode `python`: the completion is a Python program, which may call OR-Tools; what it prints is the answer.
+
+For evaluation only. The last block of Python in the completion is the program; without any, all of it is. It runs in
+`sleuth.grading.sandbox`, never in our process, and what it prints is graded as in mode `answer`. A program that fails
+is `unreadable`, one that meets a limit `undecided`, with the reason as detail.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from sleuth.grading.sandbox import run_program
+from sleuth.grading.thinking import ENDLESS, without_thinking
+from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import get_task
+from sleuth.puzzles.score import Outcome, Score, failed
+
+_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_LANGUAGES = frozenset({"", "python", "python3", "py"})
+
+
+def program_of(completion: str) -> str:
+    """The program in a completion; empty where there is none."""
+    blocks = [code for _, language, code in _FENCE.findall(completion) if language.lower() in _LANGUAGES]
+    return str(blocks[-1] if blocks else completion).strip()
+
+
+def grade_python(
+    puzzle: Puzzle, completion: str, truncated: bool, strict_format: bool, grade: Callable[..., Score]
+) -> Score:
+    """Runs the program of a completion, and grades by `grade` (or `grade_safely`) what it prints.
+
+    Raises `UserError` where programs cannot be run safely, and for a task that is not asked for programs.
+    """
+    get_task(puzzle.family).check_mode("python")
+    said = completion if strict_format else without_thinking(completion)
+    if said is None:
+        return failed(puzzle, Outcome.TRUNCATED, ENDLESS)
+    program = program_of(said)
+    cut = Outcome.TRUNCATED if truncated else Outcome.UNREADABLE
+    if not program:
+        return failed(puzzle, cut, "no program")
+    ran = run_program(program)
+    if ran.problem:
+        return failed(puzzle, Outcome.UNDECIDED if ran.bound else cut, ran.problem)
+    return grade(puzzle, ran.output, "answer", False, strict_format)

@@ -1,0 +1,173 @@
+"""Merging shards: what one machine would have written or said.
+
+Shards of `make` hold the first draw of every key. Which draws are doubles is only known when all are there, so merging
+draws those again, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from sleuth.datasets.audit import Finding, audit_all, overview
+from sleuth.datasets.explanations import Explainer, explain_all
+from sleuth.datasets.files import check_output as check_puzzles
+from sleuth.datasets.files import read_puzzles, write_puzzles
+from sleuth.datasets.folder import check_dataset, is_folder, write_dataset
+from sleuth.datasets.make import PuzzleSpec, first_draws, without_doubles
+from sleuth.errors import UserError
+from sleuth.files import atomic_open, check_output
+from sleuth.progress import say, track
+from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.registry import get_task
+from sleuth.puzzles.task import Made
+from sleuth.shards import Header, Job, Shard, file_facts, read_job, write_shard
+
+
+def merge(paths: Sequence[Path], out: Path | None, workers: int = 0) -> int:
+    """Merges the shards of a job into `out`, where it writes something. Returns the exit code: 1 for an audit that
+    found an unsound puzzle. Raises `UserError` for files that are not all shards of one job, and before any work where
+    `out` could not be written."""
+    job = read_job(paths)
+    code = MERGERS[job.header.verb](job, out, workers)
+    say(f"{job.header.total} puzzles of {job.header.shard.of} shards" + (f": {out}" if out is not None else ""))
+    return code
+
+
+def make_shard(order: PuzzleSpec, shard: Shard, path: Path, workers: int) -> int:
+    """Writes the first draws of a shard's keys."""
+    numbers = shard.range(order.count)
+    order = replace(order, family=get_task(order.family).id)
+    draws = first_draws([(order, index) for index in numbers], workers)
+    records = (_plain(made) for made in track(draws, f"making shard {shard}", len(numbers)))
+    return write_shard(path, Header("make", asdict(order), order.count, shard), records)
+
+
+def _plain(made: Made) -> dict[str, Any]:
+    return {"puzzle": made.puzzle.model_dump(mode="json"), "digest": made.digest, "attempt": made.attempt}
+
+
+def audit_shard(file: Path, minimal: bool, shard: Shard, path: Path, workers: int) -> None:
+    """Audits a shard of a file's puzzles."""
+    puzzles = read_puzzles(file)
+    numbers = shard.range(len(puzzles))
+    found = audit_all(puzzles[numbers.start : numbers.stop], minimal, workers)
+    records = map(asdict, track(found, f"auditing shard {shard}", len(numbers)))
+    write_shard(path, Header("audit", {**file_facts(file), "minimal": minimal}, len(puzzles), shard), records)
+    say(f"{len(numbers)} puzzles of shard {shard} in {path}")
+
+
+def explain_shard(file: Path, explainer: Explainer, shard: Shard, path: Path, workers: int) -> None:
+    """Explains a shard of a file's puzzles."""
+    puzzles = read_puzzles(file)
+    numbers = shard.range(len(puzzles))
+    found = explain_all(puzzles[numbers.start : numbers.stop], explainer, workers)
+    records = track(found, f"explaining shard {shard}", len(numbers))
+    write_shard(path, Header("explain", {**file_facts(file), **asdict(explainer)}, len(puzzles), shard), records)
+    say(f"{len(numbers)} puzzles of shard {shard} in {path}")
+
+
+def _make(job: Job, out: Path | None, workers: int) -> int:
+    order = PuzzleSpec(**job.header.job)
+    out = _needed(out, "puzzles .jsonl, .parquet or a folder")
+    if folder := is_folder(out):
+        check_dataset(out, order)
+    else:
+        check_puzzles(out)
+    again = 0
+
+    def draws() -> Iterator[Made]:
+        for record in track(job.records(), "merging", order.count):
+            yield Made(Puzzle.model_validate(record["puzzle"]), record["digest"], record["attempt"])
+
+    def puzzles() -> Iterator[Puzzle]:
+        nonlocal again
+        slots = ((order, index) for index in range(order.count))
+        for drawn, made in without_doubles(slots, draws()):
+            again += made is not drawn
+            yield made.puzzle
+
+    if folder:
+        write_dataset(out, order, puzzles(), workers)
+    else:
+        write_puzzles(out, puzzles())
+    say(f"{again} doubles drawn again")
+    return 0
+
+
+def _audit(job: Job, out: Path | None, workers: int) -> int:
+    _not_needed(out, "audit")
+    return report(map(Finding.of, job.records()))
+
+
+def report(findings: Iterator[Finding]) -> int:
+    """Prints findings as they come, and what they come to. The exit code of an audit."""
+    found = []
+    for finding in findings:
+        found.append(finding)
+        for line in finding.lines():
+            print(line)
+    print("\n".join(overview(found)))
+    return 1 if any(finding.problems for finding in found) else 0
+
+
+def _explain(job: Job, out: Path | None, workers: int) -> int:
+    write_lines(_needed(out, "explanations .jsonl"), job.records())
+    return 0
+
+
+def write_lines(path: Path, records: Iterator[Any]) -> None:
+    """Writes records as JSONL as they come, all or nothing."""
+    check_output(path, ".jsonl")
+    with atomic_open(path) as file:
+        for record in records:
+            file.write(f"{json.dumps(record, ensure_ascii=False)}\n".encode())
+
+
+def _eval(job: Job, out: Path | None, workers: int) -> int:
+    from sleuth.commands import show_evaluation
+    from sleuth.evaluation.shards import parquet, rows_of
+
+    if out is not None:
+        check_output(out, ".parquet")
+    found = list(job.records())
+    puzzles = [Puzzle.model_validate(record["puzzle"]) for record in found]
+    rows = [row for record in found for row in rows_of(record)]
+    said = job.header.job
+    show_evaluation(puzzles, said["label"], rows, said["mode"], said["retries"], said["sampling"]["seed"][0])
+    if out is not None:
+        with atomic_open(out) as file:
+            file.write(parquet(rows, said["template_time"]))
+    return 0
+
+
+def _bench(job: Job, out: Path | None, workers: int) -> int:
+    from sleuth.bench.shards import merge_result
+    from sleuth.bench.tables import show
+
+    show([merge_result(job, _needed(out, "a result a folder"))])
+    return 0
+
+
+MERGERS: Mapping[str, Callable[[Job, Path | None, int], int]] = {
+    "make": _make,
+    "audit": _audit,
+    "explain": _explain,
+    "eval": _eval,
+    "bench": _bench,
+}
+"""By the verb of the shards."""
+
+
+def _needed(out: Path | None, what: str) -> Path:
+    if out is None:
+        raise UserError(f"name what is written: --out, for {what}")
+    return out
+
+
+def _not_needed(out: Path | None, verb: str) -> None:
+    if out is not None:
+        raise UserError(f"{verb} writes no file; leave out --out")

@@ -1,0 +1,172 @@
+"""Work that many machines share: each does one shard of it, and `sleuth merge` puts the shards together.
+
+The puzzles of a job are numbered, and shard i of n has a range of these numbers. A shard's file is Parquet: a row for
+each of its puzzles, with a record of the verb's own as JSON text, and the job in the metadata. Merging needs nothing
+but these files. It takes them only if they are all shards of one job, each once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sleuth.errors import UserError
+from sleuth.files import atomic_open, check_output, read_data
+
+SUFFIX = ".shard"
+ABOUT = "sleuth.shard"
+"""Key of a file's metadata."""
+GROUP_ROWS = 1_000
+MOST_NAMED = 10
+"""Missing shards that a message lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Which part of a job."""
+
+    index: int
+    """From 1."""
+    of: int
+
+    def range(self, total: int) -> range:
+        """Numbers of its puzzles, from 0. Raises `UserError` for more shards than puzzles."""
+        if self.of > total:
+            raise UserError(f"--shard {self}: there are only {total} puzzles; take at most so many shards")
+        return range((self.index - 1) * total // self.of, self.index * total // self.of)
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.of}"
+
+
+def parse_shard(text: str) -> Shard:
+    """Reads `3/100`. Raises `UserError` for anything else."""
+    index, _, of = text.partition("/")
+    if not (index.isascii() and index.isdigit() and of.isascii() and of.isdigit() and 1 <= int(index) <= int(of)):
+        raise UserError(f"--shard {text}: give the shard's number, from 1, and how many there are, as in 3/100")
+    return Shard(int(index), int(of))
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a shard's file says of itself."""
+
+    verb: str
+    """What was done: `make`, `audit`, …"""
+    job: dict[str, Any]
+    """Everything that the result depends on, as plain data."""
+    total: int
+    """Puzzles of all shards."""
+    shard: Shard
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All shards of a job, in order."""
+
+    header: Header
+    """Of the first."""
+    paths: tuple[Path, ...]
+
+    def records(self) -> Iterator[Any]:
+        """The records of all puzzles, in order, read as they are needed."""
+        import pyarrow.parquet as pq
+
+        for path in self.paths:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(GROUP_ROWS):
+                    yield from map(json.loads, batch.column(0).to_pylist())
+
+
+def check_shard_output(path: Path) -> None:
+    """Raises `UserError` where `write_shard` could not write."""
+    check_output(path, SUFFIX)
+
+
+def needed_shard(shard: str, out: Path | None) -> tuple[Shard, Path]:
+    """The shard and its file, checked. Raises `UserError` where either is missing or wrong."""
+    part = parse_shard(shard)
+    if out is None:
+        raise UserError(f"--shard {part}: name the file of the shard (--out FILE{SUFFIX})")
+    check_shard_output(out)
+    return part, out
+
+
+def write_shard(path: Path, header: Header, records: Iterable[Any]) -> int:
+    """Writes the records of a shard as they come, all or nothing. Returns their number."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    about = {**asdict(header), "sleuth": importlib.metadata.version("sleuth")}
+    schema = pa.schema([("record", pa.string())], {ABOUT: json.dumps(about, ensure_ascii=False)})
+    count = 0
+    with atomic_open(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        texts = (json.dumps(record, ensure_ascii=False) for record in records)
+        while some := list(islice(texts, GROUP_ROWS)):
+            count += len(some)
+            writer.write_table(pa.table([some], schema))
+    return count
+
+
+def read_job(paths: Sequence[Path]) -> Job:
+    """The job that shards belong to. Raises `UserError`, in one line, for a file that is no shard, shards of several
+    jobs, and shards that are missing or there twice."""
+    if not paths:
+        raise UserError("name the files of all shards: sleuth merge shards/*.shard")
+    found: dict[int, Path] = {}
+    first: tuple[Path, dict[str, Any]] | None = None
+    for path in paths:
+        about = _about(path)
+        shard = Shard(**about.pop("shard"))
+        first = first or (path, about | {"shards": shard.of})
+        if differing := _differing(first[1], about | {"shards": shard.of}):
+            raise UserError(f"{path} is no shard of the job of {first[0]}: another {' and '.join(differing)}")
+        if shard.index in found:
+            raise UserError(f"{found[shard.index]} and {path} are both shard {shard}; leave one of them out")
+        found[shard.index] = path
+    assert first is not None
+    about = first[1]
+    of = about["shards"]
+    if missing := [str(index) for index in range(1, of + 1) if index not in found]:
+        more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+        raise UserError(f"of {of} shards these are missing: {', '.join(missing[:MOST_NAMED])}{more}")
+    header = Header(about["verb"], about["job"], about["total"], Shard(1, of))
+    return Job(header, tuple(found[index] for index in sorted(found)))
+
+
+def file_facts(path: Path) -> dict[str, str]:
+    """A file of puzzles as a job names it: other content is another job."""
+    return {"file": path.name, "sha256": hashlib.sha256(read_data(path)).hexdigest()}
+
+
+def _about(path: Path) -> dict[str, Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(path)
+        about: dict[str, Any] = json.loads((metadata.metadata or {})[ABOUT.encode()])
+        expected = len(Shard(**about["shard"]).range(about["total"]))
+        if not {"verb", "job", "sleuth"} <= about.keys():
+            raise KeyError
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (pa.ArrowInvalid, OSError, KeyError, ValueError, TypeError):
+        raise UserError(f"{path}: not a shard that sleuth wrote with --shard") from None
+    if metadata.num_rows != expected:
+        raise UserError(f"{path}: has {metadata.num_rows} of its {expected} puzzles; make it again")
+    return about
+
+
+def _differing(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+    """Names of what differs in two jobs."""
+    if first["verb"] != second["verb"]:
+        return ["verb"]
+    one, other = first["job"] | first, second["job"] | second
+    return sorted(key for key in one.keys() | other.keys() if key != "job" and one.get(key) != other.get(key))

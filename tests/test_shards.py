@@ -1,0 +1,166 @@
+"""Shards: merged, they are what one machine makes; missing, double and foreign ones are refused in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sleuth.bench.result import read_result
+from sleuth.datasets.files import read_puzzles, write_puzzles
+from sleuth.datasets.make import PuzzleSpec, make_puzzles
+from sleuth.errors import UserError
+from sleuth.shards import Header, Shard, parse_shard, read_job, write_shard
+from tests.test_cli import sleuth
+from tests.tiny import tiny_folder
+
+MAKE = ("make", "round-table", "--level", "1", "--count", 24, "--seed", 4, "--workers", 1)
+"""One of these puzzles is drawn as a double of another."""
+
+
+def shards_of(folder: Path, count: int, *words: object, seed: int | None = None) -> list[Path]:
+    """Does every shard of a job, and returns their files, the last one first."""
+    paths = []
+    for index in range(count, 0, -1):
+        path = folder / f"{words[0]}-{index}.shard"
+        done = sleuth(*words, "--shard", f"{index}/{count}", "--out", path)
+        assert done.returncode == 0, done.stderr
+        paths.append(path)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def puzzles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("puzzles") / "some.jsonl"
+    write_puzzles(path, make_puzzles(PuzzleSpec("round-table", "1", "test", 5, 5), 1))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_merged_puzzles_are_those_of_one_machine(tmp_path: Path, suffix: str) -> None:
+    one, merged = tmp_path / f"one{suffix}", tmp_path / f"merged{suffix}"
+    assert sleuth(*MAKE, "--out", one).returncode == 0
+    for count in (1, 3) if suffix == ".jsonl" else (2,):
+        done = sleuth("merge", *shards_of(tmp_path, count, *MAKE), "--out", merged)
+        assert done.returncode == 0 and "1 doubles drawn again" in done.stderr, done.stderr
+        assert merged.read_bytes() == one.read_bytes()
+
+
+def test_a_merged_data_set_is_audited(tmp_path: Path) -> None:
+    words = ("make", "round-table", "--level", "1", "--count", 4, "--workers", 1)
+    done = sleuth("merge", *shards_of(tmp_path, 2, *words), "--out", tmp_path / "made", "--workers", 1)
+    assert done.returncode == 0, done.stderr
+    assert "| 4 | 4 of 4 |" in (tmp_path / "made" / "README.md").read_text()
+
+
+def test_merged_audits_say_what_one_says(puzzles: Path, tmp_path: Path) -> None:
+    first, *rest = read_puzzles(puzzles)
+    wrong = first.model_copy(update={"answers": rest[0].answers})
+    write_puzzles(tmp_path / "p.jsonl", [*rest, wrong])
+    words = ("audit", tmp_path / "p.jsonl", "--workers", 1)
+    one, merged = sleuth(*words), sleuth("merge", *shards_of(tmp_path, 2, *words))
+    assert merged.stdout == one.stdout and f"{first.id}: " in one.stdout
+    assert one.returncode == merged.returncode == 1
+
+
+def test_merged_explanations_are_those_of_one_machine(puzzles: Path, tmp_path: Path) -> None:
+    words = ("explain", puzzles, "--telling", "short", "--workers", 1)
+    assert sleuth(*words, "--out", tmp_path / "one.jsonl").returncode == 0
+    done = sleuth("merge", *shards_of(tmp_path, 2, *words), "--out", tmp_path / "merged.jsonl")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "merged.jsonl").read_text()
+    assert text == (tmp_path / "one.jsonl").read_text()
+    records = [json.loads(line) for line in text.splitlines()]
+    assert [record["id"] for record in records] == [puzzle.id for puzzle in read_puzzles(puzzles)]
+    shown = sleuth("explain", puzzles, "--number", 1, "--telling", "short").stdout
+    assert shown.startswith("\n".join(records[1]["lines"]) + f"\n\nsteps: {records[1]['steps']};")
+
+
+def test_merged_evaluations_and_benchmarks_are_those_of_one_machine(puzzles: Path, tmp_path: Path) -> None:
+    """To the byte in an evaluation; in a benchmark, whose rows hold seconds, but for these."""
+    model = tiny_folder(tmp_path / "model")
+    asked = ("--device", "cpu", "--max-new-tokens", 6, "--temperature", 1, "--samples", 2)
+    words = ("eval", "--model", model, "--file", puzzles, *asked)
+    one = sleuth(*words, "--out", tmp_path / "one.parquet")
+    assert one.returncode == 0, one.stderr
+    done = sleuth("merge", *shards_of(tmp_path, 2, *words), "--out", tmp_path / "merged.parquet")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "merged.parquet").read_bytes() == (tmp_path / "one.parquet").read_bytes()
+    assert done.stdout == one.stdout and "guessing" in done.stdout
+
+    words = ("bench", model, "--suite", puzzles, *asked)
+    assert sleuth(*words, "--out", tmp_path / "one").returncode == 0
+    for index in (1, 2):
+        done = sleuth(*words, "--out", tmp_path / "parts", "--shard", f"{index}/2")
+        assert done.returncode == 0, done.stderr
+    done = sleuth("merge", *(tmp_path / "parts").glob("*.shard"), "--out", tmp_path / "merged")
+    assert done.returncode == 0, done.stderr
+    [whole], [merged] = ([*(tmp_path / name).glob("*.json")] for name in ("one", "merged"))
+    assert whole.name == merged.name
+    first, second = read_result(whole), read_result(merged)
+    assert [row.model_copy(update={"seconds": 0}) for row in first.rows] == [
+        row.model_copy(update={"seconds": 0}) for row in second.rows
+    ]
+    assert first.summary["all"] == second.summary["all"] and first.suite == second.suite and second.complete
+    done = sleuth("verify", merged, "--suite", puzzles)
+    assert done.returncode == 0, done.stdout
+    done = sleuth("bench", "guessing", "--suite", puzzles, "--shard", "1/2", "--out", tmp_path / "parts")
+    assert done.returncode == 2 and "ask it without --shard" in done.stderr
+
+
+def write(path: Path, index: int, of: int = 3, verb: str = "make", **job: object) -> Path:
+    shard = Shard(index, of)
+    header = Header(verb, {"level": "1", "seed": 0} | job, 7, shard)
+    write_shard(path, header, ([index, number] for number in shard.range(7)))
+    return path
+
+
+def test_shards_cover_every_puzzle_once() -> None:
+    for total, of in ((7, 3), (7, 7), (100, 9)):
+        assert [n for index in range(1, of + 1) for n in Shard(index, of).range(total)] == list(range(total))
+    with pytest.raises(UserError, match="only 7 puzzles"):
+        Shard(1, 8).range(7)
+
+
+def test_records_come_in_order(tmp_path: Path) -> None:
+    job = read_job([write(tmp_path / f"{index}.shard", index) for index in (2, 3, 1)])
+    assert list(job.records()) == [[1, 0], [1, 1], [2, 2], [2, 3], [3, 4], [3, 5], [3, 6]]
+
+
+def test_shards_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    first, second, third = (write(tmp_path / f"{index}.shard", index) for index in (1, 2, 3))
+    for paths, said in {
+        (): "name the files of all shards",
+        (first, third): "of 3 shards these are missing: 2",
+        (first, second, third, first): "are both shard 1/3",
+        (first, second, write(tmp_path / "a.shard", 3, seed=1)): "a.shard is no shard of the job of .*: another seed",
+        (first, second, write(tmp_path / "b.shard", 3, verb="audit")): "another verb",
+        (first, second, write(tmp_path / "c.shard", 3, of=4)): "another shards",
+        (first, tmp_path / "d.shard"): "d.shard: no such file",
+        (first, Path(__file__)): "test_shards.py: not a shard",
+    }.items():
+        with pytest.raises(UserError, match=said):
+            read_job(paths)
+    third.write_bytes(third.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"3\.shard: not a shard"):
+        read_job([first, second, third])
+
+
+@pytest.mark.parametrize("text", ["", "3", "0/3", "4/3", "-1/3", "1/x", "1/2/3", "²/3"])
+def test_a_shard_is_a_number_of_a_number(text: str) -> None:
+    with pytest.raises(UserError, match="as in 3/100"):
+        parse_shard(text)
+
+
+def test_what_cannot_be_a_shard_is_refused_before_the_work(puzzles: Path, tmp_path: Path) -> None:
+    for words, said in (
+        ((*MAKE, "--shard", "1/3", "--out", tmp_path / "x.jsonl"), "name the file .shard"),
+        (("explain", puzzles, "--shard", "1/3"), "name the file of the shard"),
+        (("audit", puzzles, "--out", tmp_path / "x.shard"), "--out is for --shard"),
+        (("audit", puzzles, "--shard", "1/9", "--out", tmp_path / "x.shard"), "only 5 puzzles"),
+    ):
+        done = sleuth(*words)
+        assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    [shard] = shards_of(tmp_path, 1, "audit", puzzles, "--workers", 1)
+    assert "leave out --out" in sleuth("merge", shard, "--out", tmp_path / "x").stderr
