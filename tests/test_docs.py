@@ -31,7 +31,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 
-RUN = frozenset({"audit", "check", "explain", "grade", "import", "make", "merge", "retell", "show", "solve"})
+RUN = frozenset({"audit", "book", "check", "explain", "grade", "import", "make", "merge", "retell", "show", "solve"})
 """Verbs that really run here."""
 PARSED = frozenset({"ask", "average", "bench", "demo", "distill", "eval", "fork", "leaderboard", "play", "regrade"}) | {
     "report",

@@ -11,7 +11,7 @@ from sleuth.errors import UserError
 from sleuth.puzzles.registry import family_names, get_task
 from sleuth.puzzles.task import MIXED
 
-VERBS = ("make", "distill", "eval", "play")
+VERBS = ("make", "distill", "eval", "play", "book")
 """Those that are given a family."""
 HELP = frozenset({"--help", "-h"})
 

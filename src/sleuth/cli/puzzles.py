@@ -129,15 +129,14 @@ def show(file: Path, /, *, number: Whole = 0, solution: bool = False, board: Pat
         Write the board as a picture to this file (.svg), and nothing else.
     """
     from sleuth.datasets.files import read_puzzle
-    from sleuth.files import atomic_write
+    from sleuth.files import atomic_write, check_output
     from sleuth.play.terminal import board_svg
     from sleuth.play.terminal import show as shown
 
     if board is None:
         print(shown(read_puzzle(file, number), solution))
         return
-    if board.suffix != ".svg":
-        raise UserError(f"--board {board}: name a file that ends in .svg")
+    check_output(board, ".svg")
     atomic_write(board, board_svg(read_puzzle(file, number), solution).encode())
     say(f"board: {board}")
 
@@ -380,3 +379,27 @@ def play(
         raise UserError("--run is for the browser: add --browser or --export")
     else:
         play_in_terminal(family, level, seed, file, number)
+
+
+@app.command
+def book(
+    family: str = "temporal-clue", /, *, out: Path, level: str | None = None, count: Whole = 20, seed: Whole = 0
+) -> None:
+    """Make a book of cases to print: board, clues and a notebook to pencil in, with the answers at the end.
+
+    Parameters
+    ----------
+    family
+        Name or id of a puzzle family.
+    out
+        File to write: .html, or .pdf where Chromium or Chrome is installed.
+    level
+        Level of the family; by default its first.
+    count
+        Number of cases, all different.
+    seed
+        Seed of the cases.
+    """
+    from sleuth.play.commands import make_book
+
+    make_book(family, level, count, seed, out)

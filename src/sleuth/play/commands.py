@@ -1,4 +1,4 @@
-"""What `sleuth play` does."""
+"""What `sleuth play` and `sleuth book` do."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from sleuth.datasets.files import read_puzzle
-from sleuth.datasets.make import first_level
+from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
 from sleuth.errors import UserError, installing
-from sleuth.play.catalog import Catalog, case_of, number_of_today, offers
+from sleuth.files import atomic_write, check_output
+from sleuth.play.book import book
+from sleuth.play.catalog import SPLIT, Catalog, case_of, number_of_today, offers
 from sleuth.play.export import check_target, export
+from sleuth.play.pages import case_name
+from sleuth.play.pdf import find_browser, printed
 from sleuth.play.terminal import play
-from sleuth.progress import bar, say
+from sleuth.progress import bar, say, track
 from sleuth.puzzles.puzzle import Puzzle
-from sleuth.puzzles.registry import get_task
+from sleuth.puzzles.registry import get_family, get_task
 
 FAMILY, LEVEL = "temporal-clue", "2"
 """What is played in the terminal where nothing else is asked for."""
@@ -51,6 +55,18 @@ def export_game(
     with bar("making cases", total) as advance:
         made = export(folder, offered, number_of_today() if seed is None else seed, count, tried, advance=advance)
     say(f"{made} cases: {folder / 'index.html'}")
+
+
+def make_book(family: str, level: str | None, count: int, seed: int, out: Path) -> None:
+    """Writes a book of cases: HTML, or a PDF where a browser can print it."""
+    check_output(out, ".html", ".pdf")
+    browser = find_browser() if out.suffix == ".pdf" else ""
+    get_family(family)
+    order = PuzzleSpec(family, level or first_level(family), SPLIT, seed, count)
+    puzzles = list(track(make_puzzles(order), "making cases", count))
+    html = book(puzzles, f"Sleuth: {case_name(puzzles[0])}")
+    atomic_write(out, printed(html, browser) if browser else html.encode())
+    say(f"{count} cases: {out}")
 
 
 def _tried(run: Path | None) -> list[tuple[Puzzle, list[dict[str, Any]]]]:

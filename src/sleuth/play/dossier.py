@@ -60,8 +60,8 @@ def dossier(puzzle: Puzzle, attempts: Sequence[Data] = ()) -> Data:
         "tables": [_table(theory, table) for table in tables],
         "logic": _logic(theory, Premises.of(theory.grouped_cnf, [theory.formula(clue) for clue in page.clues])),
         "world": list(solution.world),
-        "board": _picture(family.board_svg(page.case, None)),
-        "solved": _picture(family.board_svg(page.case, solution.world)),
+        "board": picture_data(family.board_svg(page.case, None)),
+        "solved": picture_data(family.board_svg(page.case, solution.world)),
         "attempts": list(attempts),
     }
 
@@ -88,7 +88,7 @@ def _fact(fact: Fact) -> list[int]:
     return [fact.variable, fact.value, int(fact.true)]
 
 
-def _picture(svg: str) -> Data:
+def picture_data(svg: str) -> Data:
     root = ElementTree.fromstring(svg)
     told = [element.text or "" for name in ("title", "desc") for element in root.iter(f"{NAMESPACE}{name}")]
     return {"svg": svg, "text": ". ".join(told)}
