@@ -33,12 +33,14 @@ DOCUMENTS = [
 
 RUN = frozenset({"audit", "book", "check", "explain", "grade", "import", "make", "merge", "retell", "show", "solve"})
 """Verbs that really run here."""
-PARSED = frozenset({"ask", "average", "bench", "demo", "distill", "eval", "fork", "leaderboard", "play", "regrade"}) | {
+PARSED = frozenset({"ask", "average", "bench", "demo", "distill", "eval", "fork", "gallery", "leaderboard", "play"}) | {
+    "regrade",
     "report",
     "serve",
     "study",
     "train",
     "verify",
+    "view",
 }
 """Verbs whose commands are only parsed, with their recipes and keys: they train a model or need one, `play` needs a
 person, `serve` waits for requests, and results of `bench` take a minute. `tests/test_cli.py` and `tests/bench` run

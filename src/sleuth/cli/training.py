@@ -1,4 +1,4 @@
-"""Verbs about runs: train, fork, average, study, report, demo."""
+"""Verbs about runs: train, fork, average, study, report, view, gallery, demo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sleuth.cli.app import app
+from sleuth.cli.app import Whole, app
 from sleuth.errors import UserError
 from sleuth.recipes import has_stages, keys, load_recipe, parse_overrides
 
@@ -139,6 +139,42 @@ def report(run: Path, /) -> None:
     from sleuth.commands import report_run
 
     print(report_run(run))
+
+
+@app.command
+def view(runs: Path = Path("runs"), /, *, port: Whole = 8080) -> None:
+    """Show runs in the browser, while they train and after: curves, evaluations, every completion with its marks.
+
+    Parameters
+    ----------
+    runs
+        Folder of a run, or one that holds runs.
+    port
+        Port on this machine to serve at; 0 takes one that is free.
+    """
+    from sleuth.commands import view_runs
+
+    view_runs(runs, port)
+
+
+@app.command
+def gallery(runs: Path = Path("runs"), /, *, out: Path) -> None:
+    """Write a page of remarkable completions: illegible, in another script, collapsed, lucky, soundest.
+
+    Parameters
+    ----------
+    runs
+        Folder of a run, or one that holds runs.
+    out
+        File to write: .md.
+    """
+    from sleuth.files import atomic_write, check_output
+    from sleuth.view.finding import Runs
+    from sleuth.view.gallery import gallery
+
+    check_output(out, ".md")
+    atomic_write(out, gallery(Runs(runs)).encode())
+    print(out)
 
 
 @app.command

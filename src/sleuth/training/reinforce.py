@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sleuth.evaluation.summary import summarise
 from sleuth.policy.base import Rollout
 from sleuth.policy.conversations import grader
 from sleuth.policy.prompts import ask
-from sleuth.progress import bar, say
 from sleuth.runs.directory import REFERENCE
 from sleuth.runs.rows import RolloutRow, rollout_row
 from sleuth.training import checkpoints
@@ -21,6 +20,7 @@ from sleuth.training.grpo import Learner, Step, train_grpo
 from sleuth.training.likelihood import Likelihood
 from sleuth.training.memory import give_back
 from sleuth.training.reference import frozen_copy
+from sleuth.training.screen import Progress, Sample, progress
 from sleuth.training.session import Session
 from sleuth.training.step_log import StepLog
 from sleuth.training.token_ends import token_ends
@@ -37,8 +37,8 @@ def reinforce(session: Session, log: StepLog, evaluations: Evaluations) -> None:
 
     learner = Learner(session.likelihood(session.model), session.policy, session.optimizer, _reference(session), ends)
     done = session.done - session.sft_steps
-    with bar("GRPO", total, done) as advance:
-        recorder = _Recorder(session, log, evaluations, advance)
+    with progress("GRPO", total, done) as screen:
+        recorder = _Recorder(session, log, evaluations, screen)
         train_grpo(learner, lambda step: tasks(session, step), session.config, recorder, done)
     session.done = session.sft_steps + total
 
@@ -67,10 +67,8 @@ def _reference(session: Session) -> Likelihood | None:
 class _Recorder:
     """Stores what a step came to (`sleuth.training.grpo.Recorder`)."""
 
-    def __init__(
-        self, session: Session, log: StepLog, evaluations: Evaluations, advance: Callable[[int], None]
-    ) -> None:
-        self._session, self._log, self._evaluations, self._advance = session, log, evaluations, advance
+    def __init__(self, session: Session, log: StepLog, evaluations: Evaluations, screen: Progress) -> None:
+        self._session, self._log, self._evaluations, self._screen = session, log, evaluations, screen
         self._groups: Sequence[ScoredGroup] = ()
         """Of the newest step."""
 
@@ -84,13 +82,20 @@ class _Recorder:
         metrics = {**summary.as_metrics(), **step.metrics, **session.curriculum.learn(outcomes)}
         self._log.metrics("grpo", number, metrics)
         session.run.log_timings("grpo", number, step.timings)
-        say(
-            f"GRPO {number}/{total}  reward {summary.share.mean:.3f}  solved {summary.strict.mean:.3f}  "
-            f"tokens {summary.length_tokens.mean:.0f}  entropy {metrics.get('entropy_sampled', math.nan):.3f}  "
-            f"{sum(step.timings.values()):.1f} s"
+        reward, solved, length = summary.share.mean, summary.strict.mean, summary.length_tokens.mean
+        entropy = metrics.get("entropy_sampled", math.nan)
+        line = (
+            f"GRPO {number}/{total}  reward {reward:.3f}  solved {solved:.3f}  "
+            f"tokens {length:.0f}  entropy {entropy:.3f}  {sum(step.timings.values()):.1f} s"
         )
-        self._log.alarms("grpo", number, metrics)
-        self._advance(1)
+        figures = {
+            "reward": (reward, f"{reward:.1%}"),
+            "solved": (solved, f"{solved:.1%}"),
+            "length": (length, f"{length:.0f} tokens"),
+            "entropy": (entropy, f"{entropy:.3f} nats"),
+        }
+        self._screen.step(line, figures, _speed(step), _sample(rows))
+        self._log.alarms("grpo", number, metrics, self._screen.alarm)
         give_back()
 
     def evaluate(self, step: int) -> None:
@@ -102,6 +107,21 @@ class _Recorder:
 
     def save(self, step: int) -> None:
         self._session.save(self._session.sft_steps + step)
+
+
+def _speed(step: Step) -> str:
+    """Tokens of the step over the seconds of sampling them, and over those of training on them."""
+    tokens, parts = step.metrics["tokens_sampled"], []
+    for name, words in (("sample_s", "sampling"), ("train_s", "training")):
+        if seconds := step.timings.get(name, 0.0):
+            parts.append(f"{words} {tokens / seconds:,.0f}")
+    return f"tokens per second: {', '.join(parts)}" if parts else ""
+
+
+def _sample(rows: Sequence[RolloutRow]) -> Sample:
+    """The first completion of the step."""
+    row = rows[0]
+    return Sample(f"{row.puzzle_id} #{row.sample}: {row.outcome}, reward {row.reward:.2f}", row.completion, row.parts)
 
 
 def _rows(session: Session, step: Step) -> list[RolloutRow]:

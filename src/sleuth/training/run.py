@@ -12,7 +12,7 @@ from pathlib import Path
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.progress import say
-from sleuth.runs.directory import RunDirectory
+from sleuth.runs.directory import MODEL, RunDirectory
 from sleuth.runs.settings import change
 from sleuth.training import checkpoints
 from sleuth.training.evaluations import Evaluations
@@ -22,8 +22,6 @@ from sleuth.training.session import Session
 from sleuth.training.step_log import StepLog
 from sleuth.training.warm_start import warm_start
 
-MODEL = "model"
-"""Folder of the finished model in a run."""
 ADAPTER = "adapter"
 """Folder of what LoRA trained."""
 
@@ -49,14 +47,9 @@ def train_to_end(config: RunConfig, path: Path, begin: Callable[[], RunDirectory
     run = RunDirectory.open(path) if (path / "config.json").exists() else begin()
     if changed := change(run.config, config):
         raise UserError(f"{path} was made with {changed}; set it back, or name another folder with --out")
-    if not finished(run):
+    if not run.finished:
         train(run)
     return run
-
-
-def finished(run: RunDirectory) -> bool:
-    """Whether nothing is left to do: the model is written last."""
-    return (run.path / MODEL / checkpoints.WEIGHTS).exists()
 
 
 def _stages(session: Session) -> None:
