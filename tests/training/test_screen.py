@@ -34,7 +34,7 @@ def test_a_screen_has_everything_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for number, reward in enumerate((0.25, 0.5), start=1):
         now_s[0] = 30.0 * number
         figures = {"reward": (reward, f"{reward:.0%}"), "entropy": (1.0, "1.000 nats")}
-        shown.step("unused", figures, "tokens per second: sampling 820, training 1,900", Sample("case #0", "It was Ada."))
+        shown.step("unused", figures, "sampling 820, training 1,900", Sample("case #0", "It was Ada."))
     shown.alarm("alarm in step 4: entropy: 0.1. Try: a lower rate")
     now_s[0] = 90.0  # six steps of 30 s, less the 30 s that have passed
     text = drawn(shown)
