@@ -2,7 +2,7 @@
 
 export interface Figure { mean: number; low: number | null; high: number | null; n: number }
 export interface RunLine {
-  run: string; state: string; fault: string; alarms: number; version: string; changed: number; started: number;
+  run: string; state: string; fault: string; alarms: number; version: string; changed: number; started: number; whole: boolean;
   phase?: string; step?: number; steps?: number; task?: string; mode?: string; model?: string; seed?: number;
   stage?: string; solved?: Figure | null; before?: Figure | null; reward?: number | null; length?: number | null;
   seconds?: number; course?: number[];

@@ -27,7 +27,7 @@ function progress(run: RunLine): Child {
 
 export function showList(root: HTMLElement): () => void {
   const body = h("tbody"), head = h("tr"), foot = h("p", { class: "quiet" }), bar = h("div", { class: "selection", role: "status" });
-  let told: Runs | undefined, versions = "";
+  let told: Runs | undefined, versions = "", stopped = false;
   const search = field("Search runs", state().get("q") ?? "", (value) => { note({ q: value }); draw(); }, { placeholder: "name, task, model, state" });
   const asTree = h("input", { type: "checkbox", checked: state().has("tree"), onchange: () => { note({ tree: asTree.checked ? "1" : null }); draw(); } });
   const title = h("h1", {}, "Runs");
@@ -86,7 +86,7 @@ export function showList(root: HTMLElement): () => void {
         drawBar();
       },
     });
-    const about = run.fault ? h("span", { class: "range" }, visible(run.fault)) : h("span", { class: "range" }, visible(`${run.task} · ${run.mode}`));
+    const about = run.fault ? h("span", { class: "range" }, visible(run.fault)) : h("span", { class: "range" }, visible(`${run.task} · ${run.mode}`), run.whole ? "" : " · reading its log …");
     const from = depth && branch?.how ? h("span", { class: "range" }, "↳ ", visible(branch.how)) : branch?.outside ? h("span", { class: "range" }, "↳ from ", visible(branch.outside)) : null;
     return h("tr", {}, h("td", {}, tick),
       h("th", { scope: "row", class: `depth-${Math.min(depth, 6)}` }, h("a", { href: address("/run", { run: run.run }, false) }, visible(run.run === "." ? told?.root ?? "." : run.run)), about, from),
@@ -94,6 +94,10 @@ export function showList(root: HTMLElement): () => void {
   }
 
   async function load(): Promise<void> {
+    do await read(); while (told?.runs.some((run) => !run.whole) && !stopped);
+  }
+
+  async function read(): Promise<void> {
     const fresh = await ask<Runs>("runs");
     const now = JSON.stringify(fresh.runs.map((run) => [run.run, run.version, run.alarms]));
     told = fresh;
@@ -105,7 +109,11 @@ export function showList(root: HTMLElement): () => void {
   }
 
   load().catch((error: unknown) => fill(foot, failure(error)));
-  return poll(2, load);
+  const stop = poll(2, load);
+  return () => {
+    stopped = true;
+    stop();
+  };
 }
 
 /** Runs with those that descend from one behind it, and how deep each stands. */

@@ -138,7 +138,7 @@ def test_a_run_with_its_curves_alarms_and_recipe(page: Page, url: str) -> None:
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + box["height"] / 2)
     expect(page.locator(".values b").filter(has_text="5")).to_have_count(1)
-    page.get_by_label("Axis").select_option("hours")
+    page.get_by_role("combobox", name="Axis").select_option("hours")
     page.wait_for_url("**axis=hours**")
     expect(page.get_by_role("img", name=re.compile("^Puzzles solved")).first).to_be_visible(timeout=WAIT_MS)
     with page.expect_download() as download:
@@ -156,7 +156,7 @@ def test_runs_beside_one_another(page: Page, url: str) -> None:
     page.get_by_label("Second").select_option("demo-1\nafter-grpo")
     expect(page.get_by_text("200 puzzles", exact=True)).to_be_visible(timeout=WAIT_MS)
     assert "pair=demo-0" in page.url and "with=demo-1" in page.url
-    page.get_by_label("Seeds").select_option("each")
+    page.get_by_role("combobox", name="Seeds").select_option("each")
     expect(page.locator("figure .key").first).to_contain_text("demo-1", timeout=WAIT_MS)
 
 
@@ -190,7 +190,7 @@ def test_the_reading_room(page: Page, url: str, root: Path) -> None:
     assert page.locator(".page .cited").inner_text().endswith(repeated.inner_text() + ".")
     assert page.locator("table.answers td.right").count() >= 1
     page.get_by_label("Colour by").select_option("logprob")
-    expect(page.locator(".token").first).to_have_attribute("title", re.compile("log-probability -0.250"))
+    expect(page.locator(".text .token").first).to_have_attribute("title", re.compile("log-probability -0.250"))
     page.get_by_role("tab", name="Its group").click()
     expect(page.locator(".group article")).to_have_count(4, timeout=WAIT_MS)
     page.get_by_role("tab", name="Through the training").click()

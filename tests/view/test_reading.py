@@ -77,6 +77,15 @@ def test_a_long_log_is_thinned_evenly_and_keeps_its_end(tmp_path: Path) -> None:
     assert kept == [*range(1, 30_001, stride), 30_000] and len(log.phases["eval"].all()) == 1
 
 
+def test_a_log_is_read_as_long_as_there_is_time(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    file.write_text("".join(line("grpo", step, reward=step) for step in range(1, 1001)))
+    log = Log(file)
+    assert not log.read_on(until_s=0) and log.phases["grpo"].all() == []
+    assert log.read_on() and [step for step, _ in log.phases["grpo"].all()] == list(range(1, 1001))
+    assert log.read_on(until_s=0)  # nothing is left to read
+
+
 def test_runs_are_found_by_what_they_hold_and_nothing_else_is(tmp_path: Path, root: Path) -> None:
     assert list(Runs(root).all()) == ["child", "demo-0", "demo-1", "reasons"]
     assert list(Runs(root / "child").all()) == ["."]

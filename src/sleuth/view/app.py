@@ -7,6 +7,7 @@ import json
 import math
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ MEMORY = "250MB"
 THREADS = 2
 MOST_INDEXED = 6
 """Runs whose completions stay indexed; the one that was not looked at for longest goes."""
+LOGS_S, LIST_S = 1.0, 0.3
+"""Seconds that a view of one run, and the list of all, spends on logs that are still to be read."""
 INDEX_S = 0.3
 """Seconds that a page of completions spends on indexing before it answers with what there is."""
 PAGES = ("/", "/run", "/compare", "/read", "/completion")
@@ -62,16 +65,19 @@ class Viewer:
         self._database.close()
         self._spill.cleanup()
 
-    def run(self, name: str) -> Run:
-        """A run as it is now. Raises `UserError` where there is none of this name."""
+    def run(self, name: str, until_s: float | None = None) -> Run:
+        """A run as it is now; of logs that are still to be read, as much as the clock allows. Raises `UserError` where
+        there is none of this name."""
         path = self.found.path(name)
         with self._lock:
             run = self._runs.setdefault(name, Run(name, path))
-        run.refresh()
+        run.refresh(time.monotonic() + LOGS_S if until_s is None else until_s)
         return run
 
     def runs(self) -> dict[str, Run]:
-        return {name: self.run(name) for name in self.found.all()}
+        """All runs. Together they spend `LIST_S` on logs, so that there is a list at once; the next call goes on."""
+        until_s = time.monotonic() + LIST_S
+        return {name: self.run(name, until_s) for name in self.found.all()}
 
     def index(self, run: Run) -> Index:
         """The completions of a run; made when they are first asked for."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 MOST = 4_000
 """Lines of a phase that are kept; above it every other one goes."""
 PHASES = ("sft", "grpo", "eval")
+AT_ONCE = 100
+"""Lines between two looks at the clock."""
 LONGEST_LINE = 1_000_000
 MOST_VALUES = 500
 """Values of a line that are kept."""
@@ -58,8 +61,9 @@ class Log:
         """Grows as lines are read."""
         return self._offset
 
-    def read_on(self) -> None:
-        """Reads what was added; raises nothing for a file that is not there or broken."""
+    def read_on(self, until_s: float = math.inf) -> bool:
+        """Reads what was added, as long as the clock (`time.monotonic`) allows; gives whether the end was reached.
+        Raises nothing for a file that is not there or broken."""
         try:
             with self._path.open("rb") as file:
                 status = os.fstat(file.fileno())
@@ -68,16 +72,21 @@ class Log:
                     self._inode = status.st_ino
                 file.seek(self._offset)
                 skipped = dict[str, bytes]()
-                for raw in file:
+                reached = True
+                for number, raw in enumerate(file):
                     if not raw.endswith(b"\n"):
                         break  # still being written
+                    if number % AT_ONCE == 0 and time.monotonic() > until_s:
+                        reached = False
+                        break
                     self._offset += len(raw)
                     self._take(raw, skipped)
                 for name, raw in skipped.items():
                     if (line := _parsed(raw)) is not None:
                         self.phases[name].last = line[1:]
+                return reached
         except OSError:
-            return
+            return True
 
     def _take(self, raw: bytes, skipped: dict[str, bytes]) -> None:
         """Takes a line up; of a phase that is thinned, the newest line that was passed over goes into `skipped`."""

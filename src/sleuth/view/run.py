@@ -33,11 +33,14 @@ class Run:
         self._lock = threading.Lock()
         self._directory: RunDirectory | None = None
         self._opened: tuple[int, int] = (0, 0)
+        self.whole = False
+        """Whether the logs were read to their end."""
         self.fault = ""
         """Why the run cannot be read, if it cannot."""
 
-    def refresh(self) -> None:
-        """Reads what has changed. Raises nothing: what is wrong with the run is in `fault`."""
+    def refresh(self, until_s: float = math.inf) -> None:
+        """Reads what has changed, of the logs as much as the clock (`time.monotonic`) allows. Raises nothing: what is
+        wrong with the run is in `fault`."""
         with self._lock:
             try:
                 stamp = _stamp(self.path / "config.json")
@@ -46,8 +49,7 @@ class Run:
                     self._directory = RunDirectory.open(self.path)
             except (UserError, OSError, ValueError, RecursionError) as error:
                 self.fault = str(error).replace(f"{self.path}/", "")[:500]
-            self.metrics.read_on()
-            self.timings.read_on()
+            self.whole = all([log.read_on(until_s) for log in (self.metrics, self.timings)])
 
     @property
     def config(self) -> RunConfig | None:
@@ -126,6 +128,7 @@ class Run:
             "fault": self.fault,
             "alarms": len(self.alarms()),
             "version": self.version,
+            "whole": self.whole,
             "changed": max(_stamp(self.path / name)[0] for name in WRITTEN) / 1e9,
             "started": _stamp(self.path / "environment.json")[0] / 1e9,
         }
