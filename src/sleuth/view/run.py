@@ -49,7 +49,8 @@ class Run:
                     self._directory = RunDirectory.open(self.path)
             except (UserError, OSError, ValueError, RecursionError) as error:
                 self.fault = str(error).replace(f"{self.path}/", "")[:500]
-            self.whole = all([log.read_on(until_s) for log in (self.metrics, self.timings)])
+            whole = self.metrics.read_on(until_s)
+            self.whole = self.timings.read_on(until_s) and whole
 
     @property
     def config(self) -> RunConfig | None:
