@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
+import pty
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
@@ -57,6 +62,34 @@ def test_parts_are_styled_where_they_stand() -> None:
     text = marked(Sample("", "It was Ada. It was Bo.", ((0, 11, "derived"), (12, 22, "false"))))
     assert [(span.start, span.end) for span in text.spans] == [(0, 11), (12, 22)]
     assert "cyan" in str(text.spans[0].style) and "red" in str(text.spans[1].style)
+
+
+def test_on_a_terminal_one_screen_is_drawn_and_ends_with_the_stage() -> None:
+    """In a process whose standard error is a terminal; a bar meanwhile draws nothing, and a line goes above."""
+    code = """
+from sleuth.progress import say, track
+from sleuth.training.screen import Sample, progress
+with progress("GRPO", 3, 0) as shown:
+    shown.step("PLAIN", {"reward": (0.5, "50 %")}, "fast", Sample("case", "It was \\x1b[2J Ada."))
+    assert list(track(range(3), "making val puzzles", 3)) == [0, 1, 2]
+    say("a line for people")
+say("afterwards")
+"""
+    mine, its = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80", "LINES": "40"}
+    with subprocess.Popen([sys.executable, "-c", code], stderr=its, env=environment) as process:
+        os.close(its)
+        written = b""
+        with contextlib.suppress(OSError):  # the other end was closed
+            while some := os.read(mine, 65536):
+                written += some
+    os.close(mine)
+    text = written.decode()
+    assert process.returncode == 0, text
+    assert "step 1 of 3" in text and "50 %" in text and "␛[2J" in text and "\x1b[2J" not in text
+    assert "PLAIN" not in text and "making val puzzles" not in text
+    assert text.index("a line for people") < text.rindex("step 1 of 3") < text.index("afterwards")
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is hidden, and shown again
 
 
 def test_piped_it_is_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sleuth.progress import EARLIEST_ESTIMATE, bar, clock, say
+from sleuth.progress import EARLIEST_ESTIMATE, bar, clock, on_screen, say
 from sleuth.visible import visible
 
 CURVE = 32
@@ -76,7 +76,8 @@ def progress(what: str, total: int, before: int) -> Iterator[Progress]:
             yield _Lines(advance)
         return
     screen = Screen(what, total, before)
-    with Live(screen, console=Console(stderr=True), refresh_per_second=2, vertical_overflow="crop"):
+    live = Live(screen, console=Console(stderr=True), refresh_per_second=2, vertical_overflow="crop")
+    with live, on_screen():
         yield screen
 
 
