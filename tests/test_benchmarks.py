@@ -35,3 +35,10 @@ def test_translate_reads_the_stages_and_refuses_a_folder_without_models(tmp_path
     (tmp_path / "val.json").write_text(json.dumps([{"prompt": SMALL, "solution": solution}]))
     done = run("translate.py", tmp_path / "val.json", "--runs", tmp_path, "--out", tmp_path)
     assert done.returncode == 2 and "train the recipes above" in done.stderr
+
+
+def test_view(tmp_path: Path) -> None:
+    pytest.importorskip("duckdb")
+    done = run("view.py", "--quick", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "on 2 runs of 1,000 rollouts" in (tmp_path / "view.md").read_text()

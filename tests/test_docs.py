@@ -33,14 +33,14 @@ DOCUMENTS = [
 
 RUN = frozenset({"audit", "book", "check", "explain", "grade", "import", "make", "merge", "retell", "show", "solve"})
 """Verbs that really run here."""
-PARSED = frozenset(
-    {"ask", "average", "bench", "demo", "distill", "eval", "export", "fork", "leaderboard", "play", "regrade"}
-) | {
+PARSED = frozenset({"ask", "average", "bench", "demo", "distill", "eval", "fork", "gallery", "leaderboard", "play"}) | {
+    "regrade",
     "report",
     "serve",
     "study",
     "train",
     "verify",
+    "view",
 }
 """Verbs whose commands are only parsed, with their recipes and keys: they train a model or need one, `play` needs a
 person, `serve` waits for requests, and results of `bench` take a minute. `tests/test_cli.py` and `tests/bench` run
@@ -138,8 +138,6 @@ def check_arguments(arguments: list[str]) -> None:
     if arguments[0] == "train" and recipe is not None:
         read = read_pipeline if has_stages(ROOT / recipe) else load_recipe
         read(ROOT / recipe, overrides)
-    elif arguments[0] == "export":
-        load_recipe(ROOT / recipe, {"engine.kind": "trl"} | overrides)
     elif overrides:
         parse_config(with_overrides(RunConfig().model_dump(mode="json"), overrides), " ".join(arguments))
     if arguments[0] == "study":

@@ -12,6 +12,8 @@ import { watching } from "./watch";
 type Pen = "cycle" | "cross" | "tick";
 
 const PICTURE = "data:image/svg+xml;charset=utf-8,";
+/** How long clues that a reason cites are marked. */
+const CITED_MS = 6000;
 const NOT_PROVED =
   "Not proved yet: your marks, the rules and three clues do not show this. It may still be so; find a reason first.";
 
@@ -44,6 +46,9 @@ export class Game {
   private over = false;
   private pen: Pen = "cycle";
   private pinned: number | undefined;
+  private spent: boolean[] = [];
+  private fading = 0;
+  private flashing = 0;
   private hinted: Step | undefined;
   private warned = false;
 
@@ -75,6 +80,7 @@ export class Game {
   /** Stops the clock. */
   close(): void {
     window.clearInterval(this.timer);
+    window.clearTimeout(this.fading);
   }
 
   // The page
@@ -146,6 +152,8 @@ export class Game {
     const item = h("li", {}, button);
     item.addEventListener("pointerenter", point);
     item.addEventListener("pointerleave", () => this.repoint());
+    button.addEventListener("focus", point);
+    button.addEventListener("blur", () => this.repoint());
     return item;
   }
 
@@ -206,14 +214,23 @@ export class Game {
     this.notebook.show(this.marks);
     this.time.textContent = clock(this.seconds);
     this.undoButton.disabled = this.past.length === 0;
-    const spent = this.proof ? this.prover.spent(this.marks.facts()) : [];
+    this.fade();
+    this.repoint();
+    this.save();
+    window.clearTimeout(this.fading);
+    // The mark is seen first: which clues have nothing more to say takes a moment in large cases.
+    this.fading = window.setTimeout(() => {
+      this.spent = this.proof ? this.prover.spent(this.marks.facts()) : [];
+      this.fade();
+    });
+  }
+
+  private fade(): void {
     this.clues.forEach((clue, number) => {
-      clue.classList.toggle("used", this.used.has(number) || spent[number] === true);
+      clue.classList.toggle("used", this.used.has(number) || this.spent[number] === true);
       clue.classList.toggle("pinned", this.pinned === number);
       clue.firstElementChild?.setAttribute("aria-pressed", String(this.used.has(number)));
     });
-    this.repoint();
-    this.save();
   }
 
   private repoint(): void {
@@ -274,6 +291,7 @@ export class Game {
       if (!this.played.steps) void this.steps();
       return false;
     }
+    this.flash(reason?.clues ?? next?.clues ?? []);
     this.say(`Proved: ${this.notebook.phrase(fact)}. ${reason ? this.because(reason.clues, reason.known) : next?.text}`);
     return true;
   }
@@ -369,7 +387,8 @@ export class Game {
 
   private flash(clues: readonly number[]): void {
     this.clues.forEach((clue, number) => clue.classList.toggle("cited", clues.includes(number)));
-    window.setTimeout(() => this.clues.forEach((clue) => clue.classList.remove("cited")), 6000);
+    window.clearTimeout(this.flashing);
+    this.flashing = window.setTimeout(() => this.clues.forEach((clue) => clue.classList.remove("cited")), CITED_MS);
   }
 
   private markStep(step: Step): void {

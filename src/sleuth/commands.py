@@ -77,10 +77,10 @@ def resume_run(path: Path) -> None:
     """Resumes a run, finishes it and writes the report."""
     _need_extra()
     from sleuth.runs.directory import RunDirectory
-    from sleuth.training.run import finished, train
+    from sleuth.training.run import train
 
     run = RunDirectory.open(path)
-    if finished(run):
+    if run.finished:
         say(f"this run is finished; for another run, name another folder (--out)\nreport: {report_run(path)}")
         return
     try:
@@ -101,14 +101,6 @@ def fork_run(parent: Path, step: str, path: Path, overrides: Mapping[str, str]) 
     run = RunDirectory.open(parent)
     start_from(run, step, path, forked(run, overrides), overrides)
     resume_run(path)
-
-
-def export_to_trl(config: RunConfig, folder: Path) -> None:
-    """Writes what TRL needs to run a recipe's GRPO."""
-    from sleuth.integrations.trl.export import export_trl
-
-    export_trl(config, folder)
-    say(f"for TRL: {folder}; {folder / 'README.md'} says how to run it")
 
 
 def average_models(models: Sequence[str], out: Path) -> None:
@@ -353,6 +345,21 @@ def serve_model(
         from sleuth.serve.run import serve
 
         serve(_load(model, device), name, address, rows, prompt, new, queue)
+
+
+def view_runs(folder: Path, port: int) -> None:
+    """Shows the runs under a folder in the browser until it is interrupted."""
+    needed = ("altair", "duckdb", "filelock", "starlette", "uvicorn", "vl_convert")
+    if missing := [module for module in needed if importlib.util.find_spec(module) is None]:
+        raise UserError(f"the pages need the extra 'view' ({missing[0]} is missing): {installing('view')}")
+    from sleuth.view.app import make_app
+    from sleuth.web.site import run_site
+
+    app, viewer = make_app(folder)
+    try:
+        run_site(app, f"runs under {folder}", port)
+    finally:
+        viewer.close()
 
 
 def _load(model: str, device: str) -> Loaded:

@@ -22,10 +22,28 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+_screens = 0
+"""How many screens are shown that say themselves how far the work is."""
+
+
+@contextmanager
+def on_screen() -> Iterator[None]:
+    """Keeps bars away meanwhile: two things that draw on a terminal at once spoil each other."""
+    global _screens
+    _screens += 1
+    try:
+        yield
+    finally:
+        _screens -= 1
+
+
 @contextmanager
 def bar(what: str, total: int, before: int = 0) -> Iterator[Advance]:
     """Shows work of `total` parts, `before` of which were done earlier, so that the estimate leaves them out; the
     function it gives is called with the number of parts just done."""
+    if _screens:
+        yield lambda done: None
+        return
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import (

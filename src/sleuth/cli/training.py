@@ -1,4 +1,4 @@
-"""Verbs about runs: train, fork, average, study, report, demo."""
+"""Verbs about runs: train, fork, average, study, report, view, gallery, demo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sleuth.cli.app import app
+from sleuth.cli.app import Whole, app
 from sleuth.errors import UserError
 from sleuth.recipes import has_stages, keys, load_recipe, parse_overrides
 
@@ -25,8 +25,6 @@ def train(
     resume: Path | None = None,
     stage: str | None = None,
     device: str | None = None,
-    engine: str | None = None,
-    processes: str | None = None,
 ) -> None:
     """Train a model: warm start, GRPO (Group Relative Policy Optimization), evaluations, report.
 
@@ -44,23 +42,17 @@ def train(
         Of a recipe with stages: stop after this one. Only the stages it needs are run.
     device
         Short for `--model.device`.
-    engine
-        Short for `--engine.kind`: `trl` lets TRL run GRPO.
-    processes
-        Short for `--engine.processes`.
     """
     from sleuth.commands import resume_run, run_pipeline, start_run
 
-    short = {"model.device": device, "engine.kind": engine, "engine.processes": processes}
-    given = {key: value for key, value in short.items() if value is not None}
     if resume is not None:
-        if recipe is not None or key_values or out is not None or stage is not None or given:
+        if recipe is not None or key_values or out is not None or stage is not None or device is not None:
             raise UserError("--resume takes the run's own settings; leave out everything else")
         resume_run(resume)
         return
     if recipe is None:
         raise UserError("name a recipe, e.g. sleuth train recipes/demo.toml, or a run to resume: --resume RUN")
-    overrides = parse_overrides(key_values) | given
+    overrides = parse_overrides(key_values) | ({} if device is None else {"model.device": device})
     if has_stages(recipe):
         run_pipeline(recipe, overrides, out, stage)
         return
@@ -147,6 +139,42 @@ def report(run: Path, /) -> None:
     from sleuth.commands import report_run
 
     print(report_run(run))
+
+
+@app.command
+def view(runs: Path = Path("runs"), /, *, port: Whole = 8080) -> None:
+    """Show runs in the browser, while they train and after: curves, evaluations, every completion with its marks.
+
+    Parameters
+    ----------
+    runs
+        Folder of a run, or one that holds runs.
+    port
+        Port on this machine to serve at; 0 takes one that is free.
+    """
+    from sleuth.commands import view_runs
+
+    view_runs(runs, port)
+
+
+@app.command
+def gallery(runs: Path = Path("runs"), /, *, out: Path) -> None:
+    """Write a page of remarkable completions: illegible, in another script, collapsed, lucky, soundest.
+
+    Parameters
+    ----------
+    runs
+        Folder of a run, or one that holds runs.
+    out
+        File to write: .md.
+    """
+    from sleuth.files import atomic_write, check_output
+    from sleuth.view.finding import Runs
+    from sleuth.view.gallery import gallery
+
+    check_output(out, ".md")
+    atomic_write(out, gallery(Runs(runs)).encode())
+    print(out)
 
 
 @app.command

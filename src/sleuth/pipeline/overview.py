@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sleuth.evaluation.summary import summarise
 from sleuth.files import atomic_write
-from sleuth.pipeline.read import MODEL, Pipeline, Stage
+from sleuth.pipeline.read import Pipeline, Stage
 from sleuth.progress import clock
-from sleuth.runs.directory import RunDirectory
+from sleuth.runs.directory import MODEL, RunDirectory
 
 OVERVIEW = "overview.md"
 HEAD = ("stage", "goes on from", "steps", "examples", "training", "solved before", "solved after", "report")

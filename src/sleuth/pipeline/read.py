@@ -28,11 +28,10 @@ from typing import Any
 from sleuth.config import NANO_SIZES, RunConfig
 from sleuth.errors import UserError, nearest
 from sleuth.recipes import STAGE, merged, parse_config, read_recipe, with_overrides
+from sleuth.runs.directory import MODEL
 from sleuth.runs.settings import digest
 
 FROM = "from"
-MODEL = "model"
-"""Folder of a stage's model in its own, and of the pipeline's."""
 
 
 GIVEN = ("name", "kind", *NANO_SIZES)

@@ -15,13 +15,12 @@ from typing import Any
 from sleuth.errors import UserError
 from sleuth.files import atomic_write, check_folder, free_disk_bytes, writing
 from sleuth.pipeline.overview import write_overview
-from sleuth.pipeline.read import MODEL, Pipeline, Stage
+from sleuth.pipeline.read import Pipeline, Stage
 from sleuth.progress import clock, say
 from sleuth.report.page import write_report
-from sleuth.runs.directory import RunDirectory, step_of
+from sleuth.runs.directory import MODEL, WEIGHTS, RunDirectory, step_of
 from sleuth.runs.settings import change
 from sleuth.training.average import average
-from sleuth.training.checkpoints import WEIGHTS
 from sleuth.training.estimate import short_of_disk
 from sleuth.training.memory import GB
 from sleuth.training.preflight import Shape, cost_of, shape_of, start

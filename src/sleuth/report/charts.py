@@ -51,17 +51,21 @@ class Series:
     """One named course of values over steps, or a level to compare with."""
 
     name: str
-    points: Sequence[tuple[int, float]]
+    points: Sequence[tuple[float, float]]
     """(step, value). Of a `level`, one point whose step is of no account."""
     colour: str
     """CSS colour: `var(--first)`."""
     kind: Literal["line", "dots", "level"] = "line"
+    dash: Sequence[float] = (1, 0)
+    """Pattern of a line: pixels drawn and left out."""
+    band: Sequence[tuple[float, float, float]] = ()
+    """(step, lowest, highest), drawn behind the line."""
 
 
-def curves(series: Sequence[Series], *, percent: bool, x_title: str) -> str:
-    """Lines over steps. What is not finite is left out."""
+def curves(series: Sequence[Series], *, percent: bool, x_title: str, steps: bool = True) -> str:
+    """Lines over steps, or without `steps` over anything else. What is not finite is left out."""
     names = [one.name for one in series]
-    dashes = [[4, 4] if one.kind == "level" else [1, 0] for one in series]
+    dashes = [[4, 4] if one.kind == "level" else list(one.dash) for one in series]
     colours = [one.colour for one in series]
     colour = alt.Color("name:N", sort=names, scale=alt.Scale(domain=names, range=colours), legend=None)
     dash = alt.StrokeDash("name:N", sort=names, scale=alt.Scale(domain=names, range=dashes), legend=None)
@@ -72,6 +76,16 @@ def curves(series: Sequence[Series], *, percent: bool, x_title: str) -> str:
         scale=alt.Scale(domain=[0, 1]) if percent else alt.Scale(zero=True, nice=True),
     )
     layers = []
+    x = (
+        _steps(x_title)
+        if steps
+        else alt.X("step:Q", title=x_title, axis=alt.Axis(format="~s"), scale=alt.Scale(zero=False, nice=False))
+    )
+    for one in series:
+        if one.band:
+            ends = [{"step": at, "low": low, "high": high, "name": one.name} for at, low, high in one.band]
+            area = alt.Chart(alt.Data(values=ends)).mark_area(opacity=0.2)
+            layers.append(area.encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=colour))
     for one in series:
         values = [{"step": step, "value": v, "name": one.name} for step, v in one.points if math.isfinite(v)]
         chart = alt.Chart(alt.Data(values=values))
@@ -85,7 +99,7 @@ def curves(series: Sequence[Series], *, percent: bool, x_title: str) -> str:
             if one.kind == "dots" or len(values) <= FEW_POINTS
             else False,
         )
-        layers.append(mark.encode(x=_steps(x_title), y=y, color=colour, strokeDash=dash))
+        layers.append(mark.encode(x=x, y=y, color=colour, strokeDash=dash))
     return _svg(alt.layer(*layers))
 
 

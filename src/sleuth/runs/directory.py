@@ -9,6 +9,7 @@
     initial/                        a nano model as it was before training
     reference/                      the model as it was before GRPO
     checkpoints/                    what a run resumes from
+    model/                          the finished model
     alarms.json                     what went wrong, if anything did: phase, step, name, figures and remedy of each
     report.html                     made from all of the above
 
@@ -57,6 +58,10 @@ INITIAL = "initial"
 """Folder of a nano model as it is before training."""
 REFERENCE = "reference"
 """Folder of the model as it was before GRPO."""
+MODEL = "model"
+"""Folder of the finished model, which is written last."""
+WEIGHTS = "model.safetensors"
+"""The weights in a model's folder, or a checkpoint's."""
 UNFINISHED = ".unfinished"
 """An empty file in a folder that is to become a run."""
 Phase = Literal["sft", "grpo", "eval"]
@@ -125,7 +130,10 @@ class RunDirectory:
         config_file, environment_file = path / "config.json", path / "environment.json"
         if not config_file.is_file():
             raise UserError(f"{path}: no run here (it has no config.json)")
-        config = parse_config(_read_json(config_file), str(config_file))
+        settings = _read_json(config_file)
+        if not isinstance(settings, dict):
+            raise UserError(f"{config_file}: not a table of settings")
+        config = parse_config(settings, str(config_file))
         try:
             environment = Environment.model_validate(_read_json(environment_file))
         except ValidationError as error:
@@ -143,6 +151,11 @@ class RunDirectory:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return (self.path / MODEL / WEIGHTS).exists()
 
     @property
     def report(self) -> Path:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from sleuth.config import EngineConfig, GrpoConfig, RewardConfig, RunConfig
+from sleuth.config import GrpoConfig, RewardConfig, RunConfig
 from sleuth.errors import UserError
 from sleuth.files import check_folder
 from sleuth.progress import say
@@ -19,7 +19,7 @@ from sleuth.runs.directory import RunDirectory
 from sleuth.study.read import Study
 from sleuth.study.table import write_table
 from sleuth.training.preflight import start, start_from
-from sleuth.training.run import finished, train_to_end
+from sleuth.training.run import train_to_end
 
 POWER_Z = 1.96 + 0.84
 """A difference is found in 80 % of studies if it is so many standard errors (two-sided, 5 %)."""
@@ -62,7 +62,7 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
             _made(config, path, warm)
     paths = {arm: [folder / f"{arm}-{seed}" for seed in study.seeds] for arm in study.arms}
     every = [path for of_arm in paths.values() for path in of_arm]
-    done = sum((path / "config.json").exists() and finished(RunDirectory.open(path)) for path in every)
+    done = sum((path / "config.json").exists() and RunDirectory.open(path).finished for path in every)
     if done < len(every):
         say(f"{study.name}: {done} of {len(every)} runs are finished; the last one writes the table")
         return None
@@ -83,7 +83,7 @@ def _made(config: RunConfig, path: Path, warm: RunDirectory | None = None) -> Ru
 
 def warm_start(config: RunConfig) -> RunConfig:
     """The warm start of a run, as a run of its own: what comes after it makes no difference to it."""
-    plain = {"name": "warm", "grpo": GrpoConfig(steps=0), "reward": RewardConfig(), "engine": EngineConfig()}
+    plain = {"name": "warm", "grpo": GrpoConfig(steps=0), "reward": RewardConfig()}
     return config.model_copy(update={**plain, "eval": config.eval.model_copy(update={"every": 0})})
 
 

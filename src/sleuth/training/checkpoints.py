@@ -30,10 +30,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from sleuth.errors import UserError
 from sleuth.files import writing
 from sleuth.policy.models import quiet_transformers
-from sleuth.runs.directory import step_of
+from sleuth.runs.directory import WEIGHTS, step_of
 from sleuth.training.optimizer import MasterOptimizer
 
-WEIGHTS = "model.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 STATE = "trainer_state.json"
 

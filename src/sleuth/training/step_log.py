@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-from sleuth.progress import say
 from sleuth.runs.directory import Line, Phase
 from sleuth.training import checkpoints
 from sleuth.training.alarms import Alarm, AlarmWatch
@@ -34,8 +33,8 @@ class StepLog:
         self._session.run.log_metrics(phase, step, metrics)
         self._session.mirrors.log(phase, step, metrics)
 
-    def alarms(self, phase: Phase, step: int, metrics: Mapping[str, float]) -> None:
-        """Says and stores what goes wrong, by all metrics of the step; weights whose gradient was not finite are kept
+    def alarms(self, phase: Phase, step: int, metrics: Mapping[str, float], tell: Callable[[str], None]) -> None:
+        """Tells and stores what goes wrong, by all metrics of the step; weights whose gradient was not finite are kept
         for study."""
         session = self._session
         if metrics["not_finite"]:
@@ -45,7 +44,7 @@ class StepLog:
         raised = self._watches[phase].see(Line(phase, step, _as_read(metrics)))
         self._alarms[phase] += raised
         for alarm in raised:
-            say(f"alarm in step {step}: {alarm}")
+            tell(f"alarm in step {step}: {alarm}")
         if raised:
             session.run.write_alarms(
                 {"phase": name, **asdict(alarm)} for name in PHASES for alarm in self._alarms[name]

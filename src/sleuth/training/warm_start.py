@@ -7,13 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 from sleuth.policy.prompts import ask
-from sleuth.progress import bar, say
 from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.training.corrupted_examples import SHARE, second_turn
 from sleuth.training.examples import read_examples
 from sleuth.training.memory import give_back
 from sleuth.training.packing import Group
+from sleuth.training.screen import progress
 from sleuth.training.session import Session
 from sleuth.training.sft import encode, train_sft
 from sleuth.training.step_log import StepLog
@@ -23,14 +23,15 @@ def warm_start(session: Session, log: StepLog) -> None:
     """Trains from where the session stands to the end of the stage."""
     config, total = session.config, session.sft_steps
     shown = examples(session, session.done * config.sft.batch_size)
-    with closing(shown), bar("warm start", total, session.done) as advance:
+    with closing(shown), progress("warm start", total, session.done) as screen:
 
         def on_step(step: int, metrics: dict[str, float], timings: dict[str, float]) -> None:
             log.metrics("sft", step, metrics)
             session.run.log_timings("sft", step, timings)
-            log.alarms("sft", step, metrics)
-            say(f"warm start {step}/{total}  loss {metrics['loss']:.3f}  {timings['train_s']:.1f} s")
-            advance(1)
+            log.alarms("sft", step, metrics, screen.alarm)
+            loss, train_s = metrics["loss"], timings["train_s"]
+            line = f"warm start {step}/{total}  loss {loss:.3f}  {train_s:.1f} s"
+            screen.step(line, {"loss": (loss, f"{loss:.3f} nats"), "step": (train_s, f"{train_s:.1f} s")})
             give_back()
 
         train_sft(

@@ -1,0 +1,134 @@
+// The list of runs: sorted, searched, updated as they are written; or as a tree of forks and stages.
+
+import { type Child, fill, h } from "../common/dom";
+import { duration, percent, visible } from "../common/text";
+import { address, note, state } from "./address";
+import { type Branch, type RunLine, type Runs, ask } from "./data";
+import { ago, badges, failure, field, poll, share, spark } from "./parts";
+
+type Column = { key: string; name: string; value: (run: RunLine) => number | string; cell: (run: RunLine) => Child | Child[]; number?: boolean };
+
+const COLUMNS: Column[] = [
+  { key: "run", name: "Run", value: (run) => run.run, cell: () => null },
+  { key: "state", name: "State", value: (run) => `${run.alarms ? 0 : 1}${run.state}`, cell: badges },
+  { key: "step", name: "Step", value: (run) => (run.steps ? (run.step ?? 0) / run.steps : 0), cell: progress, number: true },
+  { key: "solved", name: "Puzzles solved", value: (run) => run.solved?.mean ?? -1, cell: (run) => share(run.solved), number: true },
+  { key: "reward", name: "Reward", value: (run) => run.reward ?? -1, cell: (run) => (run.reward == null ? "–" : percent(run.reward)), number: true },
+  { key: "course", name: "Course", value: (run) => run.reward ?? -1, cell: (run) => spark(run.course) },
+  { key: "length", name: "Length, tokens", value: (run) => run.length ?? -1, cell: (run) => (run.length == null ? "–" : run.length.toFixed(0)), number: true },
+  { key: "seconds", name: "Time", value: (run) => run.seconds ?? 0, cell: (run) => (run.seconds ? duration(run.seconds) : "–"), number: true },
+  { key: "changed", name: "Changed", value: (run) => run.changed, cell: (run) => ago(run.changed), number: true },
+];
+
+function progress(run: RunLine): Child {
+  if (run.step === undefined) return "–";
+  return h("span", {}, `${run.step} / ${run.steps ?? "?"}`, h("span", { class: "range" }, run.phase === "sft" ? "warm start" : "GRPO"));
+}
+
+export function showList(root: HTMLElement): () => void {
+  const body = h("tbody"), head = h("tr"), foot = h("p", { class: "quiet" }), bar = h("div", { class: "selection", role: "status" });
+  let told: Runs | undefined, versions = "", stopped = false;
+  const search = field("Search runs", state().get("q") ?? "", (value) => { note({ q: value }); draw(); }, { placeholder: "name, task, model, state" });
+  const asTree = h("input", { type: "checkbox", checked: state().has("tree"), onchange: () => { note({ tree: asTree.checked ? "1" : null }); draw(); } });
+  const title = h("h1", {}, "Runs");
+  fill(root, title,
+    h("div", { class: "toolbar" }, search, h("label", { class: "check" }, asTree, " forks and stages as a tree")),
+    bar,
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of runs" },
+      h("table", { class: "runs" }, h("caption", { class: "hidden-label" }, "Runs with their state and figures"), h("thead", {}, head), body)),
+    foot);
+
+  const chosen = (): string[] => state().getAll("run");
+
+  function draw(): void {
+    if (!told) return;
+    const here = state(), by = here.get("sort") ?? "changed", up = here.get("order") === "up";
+    const column = COLUMNS.find((one) => one.key === by) ?? COLUMNS[0]!;
+    fill(head, h("th", { scope: "col" }, h("span", { class: "hidden-label" }, "Compare")), COLUMNS.map((one) => {
+      const on = one === column;
+      return h("th", { scope: "col", class: one.number ? "number" : "", "aria-sort": on ? (up ? "ascending" : "descending") : "none" },
+        h("a", { href: address("/", { sort: one.key, order: on && !up ? "up" : null }) }, one.name, on ? h("span", { "aria-hidden": "true" }, up ? " ↑" : " ↓") : null));
+    }));
+    const wanted = (here.get("q") ?? "").toLowerCase().split(/\s+/);
+    const branches = new Map(told.tree.map((one) => [one.run, one]));
+    let runs = told.runs.filter((run) => {
+      const text = [run.run, run.task, run.model, run.mode, run.state, run.alarms ? "alarm" : "", run.fault].join(" ").toLowerCase();
+      return wanted.every((word) => text.includes(word));
+    });
+    const sign = up ? 1 : -1;
+    runs.sort((one, other) => {
+      const a = column.value(one), b = column.value(other);
+      const order = typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
+      return sign * order || one.run.localeCompare(other.run, "en", { numeric: true });
+    });
+    const depths = new Map<string, number>();
+    if (here.has("tree")) runs = inTree(runs, branches, depths);
+    fill(body, runs.map((run) => line(run, depths.get(run.run) ?? 0, branches.get(run.run))));
+    fill(foot, runs.length === told.runs.length ? `${runs.length} runs` : `${runs.length} of ${told.runs.length} runs`);
+    if (!told.runs.length) fill(foot, "No run is here yet. Train one, and it appears.");
+    drawBar();
+  }
+
+  function drawBar(): void {
+    const runs = chosen();
+    fill(bar, runs.length ? [
+      h("a", { class: "button", href: address("/compare", { run: runs }, false) }, runs.length === 1 ? "Show 1 run" : `Compare ${runs.length} runs`), " ",
+      h("button", { type: "button", onclick: () => { note({ run: null }); draw(); } }, "Clear"),
+    ] : h("span", { class: "quiet" }, "Tick runs to lay their curves over one another and to compare their recipes."));
+  }
+
+  function line(run: RunLine, depth: number, branch: Branch | undefined): HTMLElement {
+    const tick = h("input", {
+      type: "checkbox", checked: chosen().includes(run.run), "aria-label": `Compare ${visible(run.run)}`,
+      onchange: () => {
+        const others = chosen().filter((name) => name !== run.run);
+        note({ run: tick.checked ? [...others, run.run] : others });
+        drawBar();
+      },
+    });
+    const about = run.fault ? h("span", { class: "range" }, visible(run.fault)) : h("span", { class: "range" }, visible(`${run.task} · ${run.mode}`), run.whole ? "" : " · reading its log …");
+    const from = depth && branch?.how ? h("span", { class: "range" }, "↳ ", visible(branch.how)) : branch?.outside ? h("span", { class: "range" }, "↳ from ", visible(branch.outside)) : null;
+    return h("tr", {}, h("td", {}, tick),
+      h("th", { scope: "row", class: `depth-${Math.min(depth, 6)}` }, h("a", { href: address("/run", { run: run.run }, false) }, visible(run.run === "." ? told?.root ?? "." : run.run)), about, from),
+      COLUMNS.slice(1).map((one) => h("td", { class: one.number ? "number" : "", "data-name": one.name }, one.cell(run))));
+  }
+
+  async function load(): Promise<void> {
+    do await read(); while (told?.runs.some((run) => !run.whole) && !stopped);
+  }
+
+  async function read(): Promise<void> {
+    const fresh = await ask<Runs>("runs");
+    const now = JSON.stringify(fresh.runs.map((run) => [run.run, run.version, run.alarms]));
+    told = fresh;
+    fill(title, `Runs in ${visible(fresh.root)}`);
+    if (now !== versions && !body.contains(document.activeElement)) {
+      versions = now;
+      draw();
+    }
+  }
+
+  load().catch((error: unknown) => fill(foot, failure(error)));
+  const stop = poll(2, load);
+  return () => {
+    stopped = true;
+    stop();
+  };
+}
+
+/** Runs with those that descend from one behind it, and how deep each stands. */
+function inTree(runs: RunLine[], branches: Map<string, Branch>, depths: Map<string, number>): RunLine[] {
+  const here = new Set(runs.map((run) => run.run)), sorted: RunLine[] = [];
+  const add = (run: RunLine, depth: number): void => {
+    if (depths.has(run.run)) return;
+    depths.set(run.run, depth);
+    sorted.push(run);
+    for (const child of runs) if (branches.get(child.run)?.parent === run.run) add(child, depth + 1);
+  };
+  for (const run of runs) {
+    const parent = branches.get(run.run)?.parent;
+    if (!parent || !here.has(parent)) add(run, 0);
+  }
+  for (const run of runs) add(run, 0); // those whose parents go in a circle
+  return sorted;
+}

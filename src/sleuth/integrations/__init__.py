@@ -1,1 +1,0 @@
-"""Engines and harnesses of others: the same puzzles and the same grades in their terms."""
