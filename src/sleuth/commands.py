@@ -236,6 +236,7 @@ def show_evaluation(
     from rich.table import Table
 
     from sleuth.evaluation.evaluate import evaluate_baselines
+    from sleuth.evaluation.selection import best_at, ks, majority_at, pass_at
     from sleuth.evaluation.summary import answering, summarise, turn_label
 
     results = evaluate_baselines(puzzles, seed)
@@ -251,6 +252,13 @@ def show_evaluation(
         programs = Table("answered", "solved, of those", "errors among them", title=f"{retries} retries at most")
         programs.add_row(_shown(answers.answered), _shown(answers.right), str(answers.errors))
         Console().print(programs)
+    if several := ks(1 + max(row.sample for row in rows)):
+        known = {puzzle.id: puzzle for puzzle in puzzles}
+        chosen = Table("samples", "pass@k", "majority@k", "best@k", title="puzzles solved, of several samples")
+        for k in several:
+            figures = (pass_at(rows, k), majority_at(rows, k, known), best_at(rows, k, mode))
+            chosen.add_row(str(k), *map(_shown, figures))
+        Console().print(chosen)
     if retries:
         turns = Table("turns", "of all completions")
         for figure, interval in summarise(rows, retries).turns.items():

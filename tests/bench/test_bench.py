@@ -13,7 +13,7 @@ import pytest
 
 from sleuth.bench.board import pareto
 from sleuth.bench.commands import facts_of
-from sleuth.bench.figures import figures, majority, paired
+from sleuth.bench.figures import figures, paired
 from sleuth.bench.journal import Journal
 from sleuth.bench.models import engine_policy, training_of
 from sleuth.bench.prices import Price, price_of, read_prices
@@ -25,6 +25,7 @@ from sleuth.datasets.files import write_puzzles
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError
 from sleuth.evaluation.evaluate import evaluate
+from sleuth.evaluation.selection import majority
 from sleuth.evaluation.summary import summarise
 from sleuth.policy.base import Fault, Request, Rollout, Sampling, StopReason
 from sleuth.policy.baselines import solver
@@ -223,7 +224,7 @@ def test_engine_and_command_agree(tmp_path: Path) -> None:
     mine = next(result for result in results.values() if result.model.kind == "engine")
     assert mine.complete and len(mine.rows) == 3 and mine.summary["spent"]["usd"] > 0
     loaded = load_model(str(model), _float32(), "cpu")
-    direct = evaluate(engine_policy(loaded), puzzles, "answer", Sampling(6))
+    direct = evaluate(engine_policy(loaded), puzzles, "answer", Sampling(6, temperature=0))
     from sleuth.policy.machine import fast_dtype
 
     if fast_dtype("cpu") == _float32():

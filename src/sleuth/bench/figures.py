@@ -4,23 +4,21 @@ Solved and the share of answers are of the puzzles themselves, by family and lev
 that could not be read and those that were cut off count as not solved, and are told apart. Faults of an interface are
 no completions: they count nowhere, and a level with a puzzle that has none is not complete. Every figure has its n.
 
-Pass@k is the unbiased estimate of [1] from all samples of a puzzle; majority@k is the vote of the first k, question by
-question, an earlier answer before a later one where votes are equal [2]; of puzzles whose questions have choices.
-
-[1] Chen et al. 2021, arXiv:2107.03374. [2] Wang et al. 2022, arXiv:2203.11171.
+Pass@k, majority@k and best@k are those of `sleuth.evaluation.selection`.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sleuth.bench.prices import Price
 from sleuth.bench.result import Row, Settings
 from sleuth.bench.suites import TWINS, Item, Suite
+from sleuth.evaluation.selection import best_at, ks, majority_at, pass_at
 from sleuth.evaluation.statistics import Interval, paired_difference, paired_p_value, share_interval
 from sleuth.evaluation.summary import UNREAD, summarise
 from sleuth.policy.prompts import ask
@@ -67,6 +65,7 @@ def figures(suite: Suite, settings: Settings, rows: Sequence[Row], price: Price 
     the caller's."""
     items = {item.puzzle.id: item for item in suite.items}
     base = [row for row in rows if items[row.puzzle_id].variant == "base"]
+    puzzles = {name: item.puzzle for name, item in items.items()}
     cells = {cell: _of_cell(suite.base, base, cell) for cell in dict.fromkeys(item.cell for item in suite.base)}
     families = {
         family: _of_cell(suite.base, base, family)
@@ -81,12 +80,14 @@ def figures(suite: Suite, settings: Settings, rows: Sequence[Row], price: Price 
         "twins": {variant: asdict(twins) for variant in TWINS if (twins := _twins(suite, rows, variant)) is not None},
         "answered": _interval({row.puzzle_id: [] for row in base}, base, lambda row: row.outcome in ANSWERED),
         "errors_of_answered": sum(not row.correct for row in answered),
-        "pass_at": {str(k): interval for k in _ks(settings.samples) if (interval := _pass_at(base, k))},
-        "majority_at": {str(k): interval for k in _ks(settings.samples) if (interval := _majority_at(base, k, items))},
+        "pass_at": _by_k(settings, lambda k: pass_at(base, k)),
+        "majority_at": _by_k(settings, lambda k: majority_at(base, k, puzzles)),
         "outcomes": {str(outcome): count for outcome, count in sorted(Counter(row.outcome for row in base).items())},
         "faults": dict(sorted(Counter(str(row.fault) for row in rows if row.fault is not None).items())),
         "spent": _spent(rows, price),
     }
+    if best := _by_k(settings, lambda k: best_at(base, k, settings.mode)):
+        found["best_at"] = best
     completed = [row for row in base if row.fault is None]
     if completed:
         said = summarise([_as_evaluation(row, items, settings) for row in completed], mode=settings.mode).as_json()
@@ -151,41 +152,10 @@ def _twins(suite: Suite, rows: Sequence[Row], variant: str) -> Twins | None:
     return paired({puzzle: solved[puzzle] for puzzle in of if puzzle in solved}, of)
 
 
-def _ks(samples: int) -> list[int]:
-    """1, 2, 4, … and the number of samples."""
-    return sorted({*(2**power for power in range(samples.bit_length())), samples}) if samples > 1 else []
-
-
-def _pass_at(rows: Sequence[Row], k: int) -> dict[str, Any] | None:
-    values = {
-        puzzle: [1 - math.comb(len(solved) - round(sum(solved)), k) / math.comb(len(solved), k)]
-        for puzzle, solved in solved_by_puzzle(rows).items()
-        if len(solved) >= k
-    }
-    return asdict(share_interval(values)) if values else None
-
-
-def _majority_at(rows: Sequence[Row], k: int, items: Mapping[str, Item]) -> dict[str, Any] | None:
-    samples: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=lambda row: row.key):
-        if row.fault is None:
-            samples.setdefault(row.puzzle_id, []).append(row)
-    values = {
-        puzzle: [float(majority([row.answers for row in some[:k]]) == items[puzzle].puzzle.answers)]
-        for puzzle, some in samples.items()
-        if len(some) >= k and all(question.choices for question in items[puzzle].puzzle.questions)
-    }
-    return asdict(share_interval(values)) if values else None
-
-
-def majority(votes: Sequence[Mapping[str, str | None]]) -> dict[str, str]:
-    """The most frequent answer to each question, the earliest of several; without questions that nobody answered."""
-    counts: dict[str, Counter[str]] = {}
-    for vote in votes:
-        for letter, answer in vote.items():
-            if answer is not None:
-                counts.setdefault(letter, Counter())[answer] += 1
-    return {letter: count.most_common(1)[0][0] for letter, count in counts.items()}  # equal ones come in their order
+def _by_k(settings: Settings, figure: Callable[[int], Interval | None]) -> dict[str, Any]:
+    """A figure of several samples, by their number."""
+    found = ((k, figure(k)) for k in ks(settings.samples))
+    return {str(k): asdict(interval) for k, interval in found if interval is not None}
 
 
 def _spent(rows: Sequence[Row], price: Price | None) -> dict[str, Any]:

@@ -78,6 +78,16 @@ def twins(results: Sequence[Result]) -> list[tuple[str, ...]]:
     return rows
 
 
+def several(results: Sequence[Result]) -> list[tuple[str, ...]]:
+    """A row for each result with more than one sample of a puzzle: what all of them come to, and one that is chosen."""
+    rows = []
+    for result in sorted(results, key=_by_solved):
+        if (k := str(result.settings.samples)) != "1":
+            figures = (result.summary.get(name, {}).get(k) for name in ("pass_at", "majority_at", "best_at"))
+            rows.append((f"{label(result)}, {k}", *map(_shown, figures)))
+    return rows
+
+
 def differences(results: Sequence[Result]) -> list[tuple[str, ...]]:
     """A row for each two results on one suite: second less first, on the puzzles that both have answered."""
     rows: list[tuple[str, ...]] = []
@@ -139,6 +149,9 @@ def sheets(results: Sequence[Result]) -> list[Sheet]:
     if any(result.summary["twins"] for result in results):
         headings = ("twins less puzzles", "other names", "other words", "red herrings")
         found.append(("Puzzles solved by twins", headings, twins(results)))
+    if rows := several(results):
+        headings = ("samples of a puzzle", "pass@k", "majority@k", "best@k")
+        found.append(("Puzzles solved, of several samples", headings, rows))
     if pairs := differences(results):
         found.append(("Differences, pair by pair", ("difference", "puzzles solved", "puzzles", "p"), pairs))
     return found

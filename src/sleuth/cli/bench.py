@@ -37,7 +37,7 @@ def bench(
     mode
         `answer`, `reason`, `program` or `python` (runs under bubblewrap). The baselines always answer directly.
     samples
-        Completions per puzzle; more than one gives pass@k and majority@k, and needs a temperature.
+        Completions per puzzle; more than one gives pass@k, majority@k and best@k, and needs a temperature.
     seed
         Seed of the sampling.
     prices

@@ -167,7 +167,7 @@ def eval_command(
         Mode `program`: show a long case in parts with at most this many clues each; the completions of all parts are
         the program. 0: show it whole.
     samples
-        Completions per puzzle.
+        Completions per puzzle; more than one gives pass@k, majority@k and best@k (the soundest of k).
     template_time
         The time (ISO 8601) that a chat template which writes the date is rendered with; by default the model's own,
         else the present one.
