@@ -73,6 +73,7 @@ export class Game {
     this.timer = window.setInterval(() => this.tick(), 1000);
     this.element.addEventListener("keydown", (event) => this.keys(event));
     this.choosePen("cycle");
+    this.prepare();
     this.refresh();
     if (this.solved) this.end("You solved this case before.");
   }
@@ -287,8 +288,7 @@ export class Game {
     const reason = this.prover.why(fact, known);
     const next = reason ? undefined : this.nextStep(this.played.steps ?? []);
     if (!reason && !next?.facts.some((one) => String(one) === String(fact))) {
-      this.say(NOT_PROVED);
-      if (!this.played.steps) void this.steps();
+      this.say(this.played.steps ? NOT_PROVED : `${NOT_PROVED} (The explanation is still being made; try again soon.)`);
       return false;
     }
     this.flash(reason?.clues ?? next?.clues ?? []);
@@ -331,11 +331,17 @@ export class Game {
     this.free = this.free || !proof || this.past.length > 0;
     if (proof && this.past.length === 0 && this.marks.facts().length === 0) this.free = false;
     this.choosePen("cycle");
+    this.prepare();
     this.say(proof ? "A mark now counts only if it follows from your marks, the rules and at most three clues." : "");
     this.refresh();
   }
 
   // Hints
+
+  /** In proof mode the explanation says what is accepted where three clues are not enough. */
+  private prepare(): void {
+    if (this.proof) this.steps().catch(() => undefined); // a hint says what is wrong
+  }
 
   private steps(): Promise<Step[]> {
     return stepsOf(this.key, this.played);

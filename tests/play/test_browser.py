@@ -172,6 +172,27 @@ def test_in_proof_mode_there_is_always_a_next_step(chromium: Any, url: str, fami
         assert "every mark proved" in page.locator(".verdict").inner_text()
 
 
+def test_the_explanation_counts_where_three_clues_prove_nothing(chromium: Any, url: str) -> None:
+    """Here the page's prover has lost all clauses, so nothing but the next step of the explanation is accepted."""
+    data, steps = dossier(case_of(*_parts(CASE))), steps_of(case_of(*_parts(CASE)))
+    blunt = json.dumps(data | {"logic": data["logic"] | {"clauses": []}})
+    context = chromium.new_context()
+    page = context.new_page()
+    page.route("**/api/case*", lambda route: route.fulfill(body=blunt, content_type="application/json"))
+    page.goto(f"{url}/#{CASE}")
+    ready(page)
+    with page.expect_response("**/api/steps*"):
+        page.get_by_label("Proof mode").check()
+    said = page.locator(".said")
+    late, first = steps[-1]["facts"][0], steps[0]["facts"][0]
+    for fact, mark, answer in ((late, "", "Not proved yet"), (first, "✓" if first[2] else "✗", steps[0]["text"])):
+        one = cell(page, data, fact)
+        one.focus()
+        page.keyboard.press("v" if fact[2] else "x")
+        assert one.inner_text() == mark and answer in said.inner_text()
+    context.close()
+
+
 def test_hints_say_where_then_what_then_mark(chromium: Any, url: str) -> None:
     data, steps = dossier(case_of(*_parts(CASE))), steps_of(case_of(*_parts(CASE)))
     with opened(chromium, f"{url}/#{CASE}") as page:

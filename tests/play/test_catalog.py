@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -20,6 +24,7 @@ from sleuth.play.export import export, page
 from sleuth.play.pages import introduction, spoken_of
 from sleuth.play.site import play_site
 from sleuth.puzzles.notebook import Table
+from tests.test_cli import sleuth
 from tests.web.servers import get, served
 
 TABLES = [Table("Where", ("Ann", "Ann Lee", "Rope"), ("Hall", "Music Hall"), (0, 1, 2))]
@@ -124,3 +129,33 @@ def test_an_export_takes_no_folder_of_others(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--count 0"):
         export(tmp_path / "new", offers("zebra", "1"), 1, 0)
     assert not (tmp_path / "new").exists() and sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["letter.txt"]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--browser", "--export", "game"], "take --browser or --export"),
+        (["--export", "game", "--file", "a.jsonl"], "--file is for the terminal"),
+        (["--run", "runs/demo"], "--run is for the browser"),
+        (["--browser", "--run", "nowhere"], "no run here"),
+        (["zebra", "--browser", "--level", "9"], "no level '9'"),
+        (["--export", "game", "--count", "0"], "--count 0"),
+    ],
+)
+def test_bad_input_gives_one_line(words: list[str], problem: str, tmp_path: Path) -> None:
+    done = sleuth("play", *words, cwd=tmp_path)
+    assert done.returncode == 2 and problem in done.stderr and done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_serves_until_it_is_interrupted() -> None:
+    command = [sys.executable, "-m", "sleuth", "play", "knights-and-knaves", "--level", "1", "--browser", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
+        assert found is not None
+        status, _, body = get(f"{found[0]}/api/catalog")
+        assert status == 200 and [one["family"] for one in json.loads(body)["families"]] == ["knights-and-knaves"]
+        assert "<script defer" in get(f"{found[0]}/")[2]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
