@@ -6,14 +6,26 @@ import type { Completion, Reason, Words } from "./data";
 
 export const SIGNS: Record<string, string> = { derived: "✓", lucky: "?", repeated: "↻", false: "✗", unread: "…", empty: "○", right: "✓", wrong: "✗" };
 
+const OTHER_SCRIPT = /[^\P{L}\p{Script=Latin}]+/u;
+
+/** A text with the letters of another script than Latin marked. */
+function switches(text: string): Child[] {
+  const parts = text.split(new RegExp(`(${OTHER_SCRIPT.source})`, "u"));
+  return parts.map((part, i) => (i % 2 ? h("span", { class: "script", title: "letters of another script than the puzzle's" }, part) : part));
+}
+
 /** The completion's text, cut at its parts; a part is a button if `choose` is given. */
 export function marked(one: Completion, words: Words, choose?: (start: number, end: number, verdict: string, button: HTMLElement) => void): HTMLElement {
   const children: Child[] = [];
   const characters = [...one.completion]; // places count characters, not halves of UTF-16
   let place = 0;
-  const text = (until: number): string => visible(characters.slice(place, until).join(""));
+  const plain = OTHER_SCRIPT.test(one.prompt);
+  const text = (until: number): Child[] => {
+    const shown = visible(characters.slice(place, until).join(""));
+    return plain ? [shown] : switches(shown);
+  };
   for (const [start, end, verdict] of [...one.parts].filter(sound).sort((a, b) => a[0] - b[0])) {
-    if (start > place) children.push(text(start));
+    if (start > place) children.push(...text(start));
     place = Math.max(place, start);
     if (end <= place || place >= characters.length) continue;
     const known = Object.hasOwn(SIGNS, verdict) ? verdict : "unread";
@@ -28,7 +40,7 @@ export function marked(one: Completion, words: Words, choose?: (start: number, e
     children.push(mark);
     place = end;
   }
-  children.push(text(characters.length));
+  children.push(...text(characters.length));
   return h("div", { class: "text" }, children, one.completion_left_out ? h("p", { class: "notice" }, `${one.completion_left_out.toLocaleString("en")} more characters are in the run's files.`) : null);
 }
 

@@ -179,6 +179,7 @@ def test_the_reading_room(page: Page, url: str, root: Path) -> None:
     page.keyboard.press("p")
     page.wait_for_url(first)
     expect(page.locator(".detail .text").first).to_contain_text("Ада виновна", timeout=WAIT_MS)
+    assert page.locator(".detail .script").all_inner_texts() == ["因此", "Ада", "виновна"]
     derived = page.locator(".detail [role=button].mark.derived").last
     derived.focus()
     page.keyboard.press("Enter")
