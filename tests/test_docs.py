@@ -33,7 +33,9 @@ DOCUMENTS = [
 
 RUN = frozenset({"audit", "book", "check", "explain", "grade", "import", "make", "merge", "retell", "show", "solve"})
 """Verbs that really run here."""
-PARSED = frozenset({"ask", "average", "bench", "demo", "distill", "estimate", "eval", "fork", "gallery", "leaderboard", "play"}) | {
+PARSED = frozenset(
+    {"ask", "average", "bench", "demo", "distill", "estimate", "eval", "fork", "gallery", "leaderboard", "play"}
+) | {
     "regrade",
     "report",
     "serve",

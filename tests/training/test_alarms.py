@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from sleuth.config import RunConfig
+from sleuth.config import ModelConfig, RunConfig
 from sleuth.runs.directory import Line
 from sleuth.training.alarms import alarms
 
@@ -70,6 +70,16 @@ def test_without_any_spread_the_entropy_of_all_completions_stands_for_that_of_th
 
 def test_an_alarm_comes_again_after_it_was_over() -> None:
     assert [step for step, _ in raised(course("mismatch", [0.03, 0.001, 0.03]))] == [1, 3]
+
+
+def test_float32_has_a_limit_of_its_own_for_the_mean_and_none_for_one_token() -> None:
+    config = RunConfig(model=ModelConfig(dtype="float32"))
+    # As in 60 steps of a nano model: 6e-7 on average, up to 4e-4 where a token of small probability was drawn.
+    calm = Line("grpo", 1, CALM | {"mismatch": 6e-7, "mismatch_max": 4e-4})
+    assert not alarms([calm], config)
+    apart = Line("grpo", 1, CALM | {"mismatch": 2e-5})
+    assert [alarm.name for alarm in alarms([apart], config)] == ["sampler and trainer differ"]
+    assert not alarms([apart], RunConfig())
 
 
 def test_reward_up_while_accuracy_falls() -> None:

@@ -101,9 +101,7 @@ def test_the_command(tmp_path: Path) -> None:
 
 def test_the_tables_of_the_document_follow_from_the_model() -> None:
     text = (Path(__file__).parents[2] / "docs" / "explanation" / "scale.md").read_text()
-    rows = [
-        [cell.strip() for cell in line[1:-1].split("|")] for line in text.splitlines() if line.startswith("| ")
-    ]
+    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in text.splitlines() if line.startswith("| ")]
     now = [row for row in rows if row[0] in ("14B", "32B") and len(row) == 12]
     assert len(now) == 10
     for model, gpus, engine, *figures in now:
