@@ -23,7 +23,7 @@ help:
 	@echo "make frontend  pages of the browser, from frontend/ into src/sleuth/web/static (needs npm)"
 	@echo "make reference  the pages of the site that follow from the program"
 	@echo "make bench  the benchmarks, into benchmarks/results"
-	@echo "make golden digests of the puzzles of new versions of families"
+	@echo "make golden digests of the puzzles of new versions of families and suites"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sleuth needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
@@ -75,6 +75,7 @@ bench: $(READY)
 
 golden: $(READY)
 	$(BIN)/python -m tests.contract.golden
+	$(BIN)/python -m tests.bench.golden
 
 clean:
 	rm -rf $(VENV) build dist site .cache src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -42,3 +42,9 @@ def test_view(tmp_path: Path) -> None:
     done = run("view.py", "--quick", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "on 2 runs of 1,000 rollouts" in (tmp_path / "view.md").read_text()
+
+
+def test_million(tmp_path: Path) -> None:
+    done = run("million.py", "--quick", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "| round-table 1 | 40 |" in (tmp_path / "million.md").read_text()

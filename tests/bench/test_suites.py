@@ -13,7 +13,7 @@ from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Not
-from sleuth.puzzles.herrings import HERRINGS, MOST, with_herrings
+from sleuth.puzzles.herrings import HERRINGS, MOST, NoHerringError, with_herrings
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.retell import right_choices
@@ -36,11 +36,32 @@ CHEAP = [(plan, cell) for plan, cell in golden.all_cells() if cell.small >= 8]
 )
 def test_a_frozen_suite_never_changes(plan: Plan, cell: Cell) -> None:
     """To the byte, twins and all."""
-    assert golden.digest(plan, cell) == golden.stored()[golden.name_of(plan, cell)]
+    assert golden.digest(plan, cell, "small") == golden.stored()[golden.name_of(plan, cell, "small")]
+
+
+@pytest.mark.parametrize("family", ["temporal-clue@1", "zebra@1"])
+def test_the_full_size_never_changes(family: str) -> None:
+    """Of the levels that take two seconds; `python -m tests.bench.golden --size full` checks all."""
+    [(plan, cell)] = [(plan, cell) for plan, cell in CHEAP if (cell.family, cell.level) == (family, "1")]
+    assert golden.digest(plan, cell, "full") == golden.stored()[golden.name_of(plan, cell, "full")]
 
 
 def test_every_level_has_a_digest() -> None:
-    assert set(golden.stored()) == {golden.name_of(plan, cell) for plan, cell in golden.all_cells()}
+    names = {golden.name_of(plan, cell, size) for plan, cell in golden.all_cells() for size in golden.SIZES}
+    assert set(golden.stored()) == names
+
+
+def test_a_puzzle_that_no_herring_is_found_for_has_no_such_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of level 3 in the full size: the first draw of its key is the one that the suite has."""
+    with pytest.raises(NoHerringError):
+        with_herrings(PuzzleSpec("temporal-clue@1", "3", "test", PLAN.seed, 160).make(34).puzzle)
+
+    def none(puzzle: Puzzle) -> Puzzle:
+        raise NoHerringError(puzzle.id)
+
+    monkeypatch.setattr("sleuth.bench.suites.with_herrings", none)
+    items = list(make_items(PLAN, [Cell("zebra@1", "1", 4, 4)], "small", 1))
+    assert [item.variant for item in items] == ["base", "names", "base", "words", "base", "base"]
 
 
 def test_twins_are_of_a_quarter_each() -> None:
