@@ -9,6 +9,7 @@ READY := $(VENV)/.ready
 
 # Tasks of another library: three of its dependencies are built from source, one with a C compiler.
 GYM := $(VENV)/.gym
+INSPECT := $(VENV)/.inspect
 DOCS := $(VENV)/.docs
 # TypeScript and its bundler: for who changes frontend/; the built files are in the repository.
 MODULES := frontend/node_modules
@@ -41,7 +42,12 @@ $(GYM): $(READY)
 		|| echo "reasoning-gym could not be installed: its tests are skipped"
 	@touch $@
 
-test: $(READY) $(GYM)
+# Another library's tasks and providers, with some sixty packages that nothing else needs.
+$(INSPECT): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[inspect]'
+	@touch $@
+
+test: $(READY) $(GYM) $(INSPECT)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 check: $(READY)

@@ -30,6 +30,14 @@ def test_rollout(tmp_path: Path) -> None:
     assert "| no refill, no drops |" in table.read_text()
 
 
+@pytest.mark.parametrize("name", ["answers", "regrade"])
+def test_speed_of_grading(name: str, tmp_path: Path) -> None:
+    done = run(f"{name}.py", "--quick", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    [table] = tmp_path.glob("*.md")
+    assert "completions" in table.read_text(encoding="utf-8")
+
+
 def test_translate_reads_the_stages_and_refuses_a_folder_without_models(tmp_path: Path) -> None:
     solution = {"A": "Ada Quick", "B": "Pier", "C": "Boat House", "D": "Boat House"}
     (tmp_path / "val.json").write_text(json.dumps([{"prompt": SMALL, "solution": solution}]))

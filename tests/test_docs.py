@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import inspect
 import io
+import itertools
 import json
 import re
 import shlex
@@ -121,6 +123,10 @@ def test_commands_exist(document: Path) -> None:
             case ["make", target, *_]:
                 makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
                 assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), words
+            case ["inspect", "eval", task, *rest]:
+                check_task(task, rest)
+            case ["inspect", "view", *_]:
+                pass
             case ["python", "-m", "pytest", *rest]:
                 assert all((ROOT / path).exists() for path in rest if not path.startswith("-")), words
             case ["python", script, *rest]:
@@ -144,6 +150,17 @@ def check_arguments(arguments: list[str]) -> None:
         parse_config(with_overrides(RunConfig().model_dump(mode="json"), overrides), " ".join(arguments))
     if arguments[0] == "study":
         read_study(ROOT / given["file"])
+
+
+def check_task(name: str, arguments: list[str]) -> None:
+    """A task of ours in Inspect, and its arguments (`-T name=value`), where Inspect is installed."""
+    if importlib.util.find_spec("inspect_ai") is None:
+        return
+    from sleuth.bench import inspect as ours
+
+    given = [word.partition("=")[0] for flag, word in itertools.pairwise(arguments) if flag == "-T"]
+    task = getattr(ours, name.removeprefix("sleuth/"))
+    assert name.startswith("sleuth/") and set(given) <= set(inspect.signature(task).parameters), name
 
 
 @pytest.mark.parametrize("document", CHEAP, ids=name_of)

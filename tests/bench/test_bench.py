@@ -29,7 +29,7 @@ from sleuth.evaluation.selection import majority
 from sleuth.evaluation.summary import summarise
 from sleuth.policy.base import Fault, Request, Rollout, Sampling, StopReason
 from sleuth.policy.baselines import solver
-from sleuth.policy.models import load_model
+from sleuth.policy.models import SHIPPED_FOLDER, load_model
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.score import Outcome
 from tests.test_cli import sleuth
@@ -362,6 +362,14 @@ def test_rows_know_no_other_keys() -> None:
 
 def test_training_of_a_folder_of_no_run(tmp_path: Path) -> None:
     assert training_of(tmp_path) is None
+    (tmp_path / "training.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match="not what a training was"):
+        training_of(tmp_path)
+
+
+def test_the_shipped_model_says_how_it_was_trained() -> None:
+    found = training_of(SHIPPED_FOLDER / "nano-detective")
+    assert found is not None and found.sources == ("temporal-clue@1/1",) and found.seconds > 600
 
 
 def test_solver_solves_every_twin(suite: Suite, tmp_path: Path) -> None:

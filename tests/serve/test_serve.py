@@ -35,12 +35,12 @@ MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "conten
 class Server:
     """A server, its address, and the process."""
 
-    def __init__(self, folder: Path, *options: str, key: str = "", name: str = "tiny") -> None:
+    def __init__(self, folder: Path, *options: str, key: str = "", name: str = "tiny", prompt: int = 400) -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"} | ({"SLEUTH_API_KEY": key} if key else {})
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "sleuth", "serve", str(folder), "--name", name, "--port", "0"),
-                *("--max-new-tokens", str(NEW), "--max-prompt-tokens", "400", *options),
+                *("--max-new-tokens", str(NEW), "--max-prompt-tokens", str(prompt), *options),
             ],
             stderr=subprocess.PIPE,
             text=True,

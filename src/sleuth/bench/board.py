@@ -6,6 +6,7 @@ its content security policy.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,13 +82,23 @@ def charts(results: Sequence[Result]) -> list[Chart]:
     if priced:
         costs = [(result, result.summary["spent"]["usd_each"]) for result in priced]
         line = pareto([(cost, _solved(result)) for result, cost in costs])
-        caption = "The line joins the models that no other beats in both (Pareto)."
-        made.append(Chart("Puzzles solved against cost", caption, scatter(_points(costs), "dollars each", line)))
+        caption = "Dashed: the models that no other beats in both (Pareto). Solid: the efforts of one model."
+        drawn = scatter(_points(costs), "dollars each", line, efforts(costs))
+        made.append(Chart("Puzzles solved against cost", caption, drawn))
     caption = "A model far to the right of its height answers parts of puzzles, and misses the whole."
     made.append(Chart("Puzzles solved against answers right", caption, scatter(_points(shares), "answers right")))
     caption = "Tokens of a completion, mean; the baselines have none."
     made.append(Chart("Puzzles solved against length", caption, scatter(_points(lengths), "tokens")))
     return made
+
+
+def efforts(costs: Sequence[tuple[Result, float]]) -> list[list[tuple[float, float]]]:
+    """(Cost, solved) of the rows of one model that differ in effort or in tokens of thinking, cheapest first."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for result, cost in costs:
+        settings = result.settings.model_dump(mode="json", exclude={"effort", "thinking_tokens", "max_new_tokens"})
+        lines.setdefault(json.dumps([result.model.name, settings]), []).append((cost, _solved(result)))
+    return [sorted(line) for line in lines.values() if len(line) > 1]
 
 
 def _points(values: Sequence[tuple[Result, float]]) -> list[Point]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 import re
@@ -11,10 +12,17 @@ from pathlib import Path
 
 from sleuth.bench.figures import figures
 from sleuth.bench.journal import Journal
-from sleuth.bench.models import BASELINES, contestant
+from sleuth.bench.models import (
+    BASELINES,
+    Interface,
+    behind_interface,
+    check_engine,
+    check_interface,
+    contestant,
+)
 from sleuth.bench.prices import Prices, price_of
 from sleuth.bench.regrade import Regraded, problems, regrade, suite_of
-from sleuth.bench.result import Result, Settings, SuiteFacts, read_result, write_result
+from sleuth.bench.result import ModelFacts, Result, Settings, SuiteFacts, read_result, write_result
 from sleuth.bench.run import Budget, run, sampling_of
 from sleuth.bench.shards import folder_of, part_of, write_bench_shard
 from sleuth.bench.suites import CANARY, PLANS, Suite, load_suite
@@ -37,6 +45,7 @@ def bench_models(
     settings: Settings,
     budget: Budget,
     prices: Prices | None,
+    interface: Interface,
     device: str,
     out: Path,
     workers: int,
@@ -55,10 +64,15 @@ def bench_models(
     check_constrain(settings.mode, settings.constrain)
     sampling_of(settings)
     check_folder(out)
-    if budget.usd is not None:
-        for model in models:
-            if model not in BASELINES and price_of(prices, model) is None:
-                raise UserError(f"--max-cost needs the price of {model}: add it to the price file (--prices FILE)")
+    for model in models:
+        if model in BASELINES:
+            continue
+        if behind_interface(model):
+            check_interface(settings)
+        else:
+            check_engine(model, settings)
+        if budget.usd is not None and price_of(prices, model) is None:
+            raise UserError(f"--max-cost needs the price of {model}: add it to the price file (--prices FILE)")
     if suite_name in PLANS:
         say(f"making {suite_name}")
     suite = load_suite(suite_name, size, workers)
@@ -73,13 +87,12 @@ def bench_models(
     results = []
     for model in models:
         try:
-            results.append(_bench(model, suite, settings, budget, prices, device, folder))
+            results.append(_bench(model, suite, settings, budget, prices, interface, device, folder))
         except KeyboardInterrupt:
             say(f"\nstopped; the same command goes on where {model} was interrupted")
             raise
         if shard is not None:
-            name = f"{file_name(model)}-{settings.mode}"
-            write_bench_shard(out, name, suite, facts_of(whole), results[-1], shard)
+            write_bench_shard(out, file_name(model, settings), suite, facts_of(whole), results[-1], shard)
     if shard is None:
         show(results)
 
@@ -144,12 +157,19 @@ def _regraded(result: Result, suite: Suite) -> Regraded:
 
 
 def _bench(
-    model: str, suite: Suite, settings: Settings, budget: Budget, prices: Prices | None, device: str, out: Path
+    model: str,
+    suite: Suite,
+    settings: Settings,
+    budget: Budget,
+    prices: Prices | None,
+    interface: Interface,
+    device: str,
+    out: Path,
 ) -> Result:
-    if model in BASELINES:  # they answer directly, whatever the mode of the models beside them
-        settings = settings.model_copy(update={"mode": "answer", "constrain": False})
-    puzzles = [item.puzzle for item in suite.items]
-    path = out / f"{file_name(model)}-{settings.mode}.json"
+    if model in BASELINES:  # they answer directly, whatever the settings of the models beside them
+        plain = {"mode": "answer", "constrain": False, "effort": None, "thinking_tokens": None}
+        settings = settings.model_copy(update=plain)
+    path = out / f"{file_name(model, settings)}.json"
     price = price_of(prices, model)
     header = {
         "suite": facts_of(suite).model_dump(mode="json"),
@@ -157,21 +177,28 @@ def _bench(
         **settings.model_dump(mode="json"),
     }
     journal = Journal(path.with_suffix(".journal.jsonl"), header)
-    asked = contestant(model, puzzles, settings.seed, device)
+    if behind_interface(model):
+        from sleuth.bench.inspect.run import run_interface
+
+        facts = ModelFacts(name=model, kind="interface")
+        ask = functools.partial(run_interface, model, interface=interface, logs=out / "logs")
+    else:
+        asked = contestant(model, [item.puzzle for item in suite.items], settings.seed, device)
+        facts, ask = asked.facts, functools.partial(run, asked.policy)
     done = sum(row.fault is None for row in journal.rows.values())
-    with bar(f"asking {model}", len(puzzles) * settings.samples, done) as advance:
-        stopped = run(asked.policy, suite, settings, journal, budget, price, advance)
+    with bar(f"asking {model}", len(suite.items) * settings.samples, done) as advance:
+        stopped = ask(suite, settings, journal, budget, price, advance)
     order = {item.puzzle.id: place for place, item in enumerate(suite.items)}
     rows = tuple(sorted(journal.rows.values(), key=lambda row: (order[row.puzzle_id], row.sample)))
     result = Result(
         canary=CANARY,
         suite=facts_of(suite),
-        model=asked.facts,
+        model=facts,
         settings=settings,
         price=price,
         sleuth=importlib.metadata.version("sleuth"),
         date=datetime.now(UTC).date(),
-        complete=not stopped and all(row.fault is None for row in rows),
+        complete=all(journal.answered(item.puzzle.id, settings.samples) for item in suite.items),
         stopped=stopped,
         summary=figures(suite, settings, rows, price),
         rows=rows,
@@ -186,6 +213,11 @@ def facts_of(suite: Suite) -> SuiteFacts:
     return SuiteFacts(id=suite.id, size=suite.size, hash=suite.hash, items=len(suite.items))
 
 
-def file_name(model: str) -> str:
-    """A model's name as part of a file's."""
-    return re.sub(r"[^\w.]+", "-", model).strip("-.") or "model"
+def file_name(model: str, settings: Settings) -> str:
+    """What a result's file is called: model, mode, and what else makes a row of its own."""
+    parts = [re.sub(r"[^\w.]+", "-", model).strip("-.") or "model", settings.mode]
+    if settings.effort is not None:
+        parts.append(settings.effort)
+    if settings.thinking_tokens is not None:
+        parts.append(f"thinking-{settings.thinking_tokens}")
+    return "-".join(parts)

@@ -162,11 +162,13 @@ def _spent(rows: Sequence[Row], price: Price | None) -> dict[str, Any]:
     """Tokens, seconds and dollars of everything that was asked, twins too; per puzzle solved where any is."""
     prompt, new = sum(row.prompt_tokens for row in rows), sum(row.new_tokens for row in rows)
     completions, solved = sum(row.fault is None for row in rows), sum(row.correct for row in rows)
+    counted = [row.reasoning_tokens for row in rows if row.reasoning_tokens is not None]
     usd = None if price is None else price.usd(prompt, new)
     return {
         "completions": completions,
         "prompt_tokens": prompt,
         "new_tokens": new,
+        "reasoning_tokens": sum(counted) if counted else None,
         "seconds": math.fsum(row.seconds for row in rows),
         "usd": usd,
         "usd_each": usd / completions if usd is not None and completions else None,

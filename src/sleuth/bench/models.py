@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sleuth.bench.result import ModelFacts, Training
+from pydantic import ValidationError
+
+from sleuth.bench.result import ModelFacts, Settings, Training
 from sleuth.bench.run import WithinContext
 from sleuth.errors import UserError
+from sleuth.files import read_text
 from sleuth.policy.base import Policy
 from sleuth.policy.baselines import guessing, solver
 from sleuth.puzzles.puzzle import Puzzle
@@ -22,6 +25,76 @@ if TYPE_CHECKING:
     from sleuth.policy.models import Loaded
 
 BASELINES = ("guessing", "solver")
+PROVIDERS = frozenset(
+    (
+        "anthropic",
+        "azureai",
+        "bedrock",
+        "cloudflare",
+        "deepseek",
+        "fireworks",
+        "google",
+        "grok",
+        "groq",
+        "hf-inference-providers",
+        "litellm-proxy",
+        "llama-cpp-python",
+        "meta",
+        "mistral",
+        "moonshot",
+        "ollama",
+        "openai",
+        "openai-api",
+        "openrouter",
+        "perplexity",
+        "sagemaker",
+        "sambanova",
+        "sglang",
+        "sleuth",
+        "together",
+        "vllm",
+    )
+)
+"""First parts of the names of models that are asked through Inspect, as Inspect has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """How a model behind an interface is asked."""
+
+    retries: int = 3
+    """After a request that failed in a way that may pass."""
+    timeout_s: int = 300
+    """Longest wait for one reply."""
+    connections: int = 16
+    """Requests under way at once."""
+
+    def __post_init__(self) -> None:
+        """Raises `UserError` for what cannot be."""
+        if self.retries < 0 or self.timeout_s < 1 or self.connections < 1:
+            raise UserError("--max-retries is 0 or more, --timeout and --connections are 1 or more")
+
+
+def behind_interface(name: str) -> bool:
+    """Whether a name is one of Inspect's (`openai/gpt-5`), and not the folder of a model."""
+    provider, slash, model = name.partition("/")
+    return bool(slash and model) and provider in PROVIDERS and not Path(name).is_dir()
+
+
+def check_interface(settings: Settings) -> None:
+    """Raises `UserError` where the extra `inspect` is missing, and for settings that no interface takes."""
+    if importlib.util.find_spec("inspect_ai") is None:
+        raise UserError("models behind an interface need the extra 'inspect': pip install 'sleuth[inspect]'")
+    if settings.constrain or settings.until != "end":
+        raise UserError("--constrain and --until are for models that Sleuth runs itself")
+    if settings.thinking_tokens is not None and settings.thinking_tokens < 0:
+        raise UserError(f"--thinking-tokens {settings.thinking_tokens}: 0 or more")
+
+
+def check_engine(name: str, settings: Settings) -> None:
+    """Raises `UserError` for settings that only models behind an interface take."""
+    if settings.effort is not None or settings.thinking_tokens is not None:
+        raise UserError(f"{name}: --effort and --thinking-tokens are for models behind an interface, such as openai/…")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +121,9 @@ def contestant(name: str, puzzles: Sequence[Puzzle], seed: int, device: str) -> 
 
     chosen = choose_device(device)
     loaded = load_model(name, fast_dtype(chosen), chosen)
-    facts = ModelFacts(name=name, kind="engine", quantisation=loaded.quantisation, training=training_of(Path(name)))
+    facts = ModelFacts(
+        name=name, kind="engine", quantisation=loaded.quantisation, training=training_of(Path(loaded.source))
+    )
     return Contestant(facts, engine_policy(loaded))
 
 
@@ -63,7 +138,14 @@ def engine_policy(loaded: Loaded) -> Policy:
 
 
 def training_of(folder: Path) -> Training | None:
-    """What a run says of the model in it (`RUN/model`, `RUN/checkpoints/…`); None for a folder of no run."""
+    """What a model's folder says of its training (`training.json`), or the run that it is in (`RUN/model`,
+    `RUN/checkpoints/…`); None where neither does. Raises `UserError` for a damaged file."""
+    card = folder / "training.json"
+    if card.is_file():
+        try:
+            return Training.model_validate_json(read_text(card))
+        except ValidationError as error:
+            raise UserError(f"{card}: not what a training was ({error.errors()[0]['msg']})") from None
     for run_folder in folder.absolute().parents[:2]:
         if (run_folder / "config.json").is_file() and (run_folder / "metrics.jsonl").is_file():
             from sleuth.runs.directory import RunDirectory

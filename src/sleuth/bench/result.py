@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sleuth.bench.prices import DatedPrice
-from sleuth.config import Mode, Until
+from sleuth.config import Effort, Mode, Until
 from sleuth.errors import UserError
 from sleuth.files import atomic_write, read_text
 from sleuth.policy.base import Fault, StopReason
@@ -55,8 +55,9 @@ class ModelFacts(Stored):
 
     name: str
     """As it was asked for."""
-    kind: Literal["baseline", "engine"]
-    """`baseline`: no model (`guessing`, `solver`); `engine`: a model that Sleuth's own engine ran."""
+    kind: Literal["baseline", "engine", "interface"]
+    """`baseline`: no model (`guessing`, `solver`); `engine`: a model that Sleuth's own engine ran; `interface`: one
+    that was asked over an interface, through Inspect."""
     quantisation: str = ""
     """What rounding the weights went through, such as `Q4_1`."""
     training: Training | None = None
@@ -76,6 +77,10 @@ class Settings(Stored):
     max_new_tokens: int
     until: Until
     constrain: bool
+    effort: Effort | None = None
+    """Of reasoning, as the interface was asked for; None: its default."""
+    thinking_tokens: int | None = None
+    """Most tokens of reasoning, as the interface was asked for; None: its default."""
 
 
 class Row(Stored):
@@ -99,8 +104,11 @@ class Row(Stored):
     """(start, end, verdict) of lines and sentences."""
     prompt_tokens: int
     new_tokens: int
+    """All that were written, reasoning included."""
+    reasoning_tokens: int | None = None
+    """Of them, those of reasoning that is not part of the completion, where an interface counts them."""
     seconds: float
-    """Its share of the time that its batch took."""
+    """Its share of the time that its batch took; over an interface, the time of its request."""
 
     @property
     def key(self) -> tuple[str, int]:

@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from sleuth.bench.figures import paired, solved_by_puzzle
 from sleuth.bench.result import Result
+from sleuth.puzzles.score import ANSWERED
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 Sheet = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 """Title, headings, rows."""
+REASONING = {
+    "sentences_true": "sentences true",
+    "sentences_derived": "derived",
+    "nothing_false": "nothing false",
+    "language": "in the prompt's script",
+}
+"""Figures of reasoning, and their headings."""
 
 
 def overview(results: Sequence[Result]) -> Sheet:
@@ -22,51 +30,96 @@ def overview(results: Sequence[Result]) -> Sheet:
     suite = results[0].suite
     rows: list[tuple[str, ...]] = []
     for result in sorted(results, key=_by_solved):
-        every, perfect = result.summary["all"], result.summary["perfect"]
+        every = result.summary["all"]
         rows.append(
             (
                 label(result),
                 f"{(every['solved'] or {'n': 0})['n']} of {every['puzzles']}",
                 _shown(every["solved"]),
                 _shown(every["share"]),
-                f"{perfect['levels']} of {perfect['of']}",
             )
         )
-    headings = ("model", "puzzles", "solved", "answers right", "levels at 100 %")
-    return f"{suite.id} {suite.size}".strip(), headings, rows
+    return f"{suite.id} {suite.size}".strip(), ("model", "puzzles", "solved", "answers right"), rows
 
 
-def spent(results: Sequence[Result]) -> Sheet:
-    """Completions that came to nothing, tokens and dollars; twins count in the last three."""
+def trusted(results: Sequence[Result]) -> Sheet:
+    """How far results can be relied on: the levels without a miss and, for what abstains, misses among the answered."""
     rows: list[tuple[str, ...]] = []
     for result in sorted(results, key=_by_solved):
-        every, cost = result.summary["all"], result.summary["spent"]
-        tokens = (cost["prompt_tokens"] + cost["new_tokens"]) / max(1, cost["completions"])
+        perfect, answered = result.summary["perfect"], result.summary["answered"]
+        count = sum(result.summary["outcomes"].get(str(outcome), 0) for outcome in ANSWERED)
         rows.append(
             (
                 label(result),
-                str(every["completions"]),
-                str(every["format_failures"]),
-                str(every["truncated"]),
-                str(sum(result.summary["faults"].values())),
-                f"{tokens:.0f}" if tokens else "-",
+                f"{perfect['levels']} of {perfect['of']}",
+                "-" if perfect["lowest_bound"] is None else f"{perfect['lowest_bound']:.1%}",
+                _with_n(answered),
+                f"{result.summary['errors_of_answered']} of {count}",
+            )
+        )
+    headings = ("model", "levels at 100 %", "each at least", "answered", "of them missed")
+    return "100 % or not to be trusted", headings, rows
+
+
+def endings(results: Sequence[Result]) -> Sheet:
+    """Completions, twins left out, and those that came to nothing; requests that failed, of twins too."""
+    rows: list[tuple[str, ...]] = []
+    for result in sorted(results, key=_by_solved):
+        every = result.summary["all"]
+        faults = sum(result.summary["faults"].values())
+        counts = (every["completions"], every["format_failures"], every["truncated"], faults)
+        rows.append((label(result), *map(str, counts)))
+    return "How completions ended", ("model", "completions", "unreadable", "cut off", "faults"), rows
+
+
+def spent(results: Sequence[Result]) -> Sheet:
+    """Tokens, seconds and dollars of a completion, and dollars of a puzzle solved; twins count, too."""
+    rows: list[tuple[str, ...]] = []
+    for result in sorted(results, key=_by_solved):
+        cost = result.summary["spent"]
+        count = max(1, cost["completions"])
+        reasoning = cost.get("reasoning_tokens")
+        answer = cost["new_tokens"] - (reasoning or 0)
+        tokens = (cost["prompt_tokens"], reasoning, answer)
+        rows.append(
+            (
+                label(result),
+                str(cost["completions"]),
+                *("-" if not some else f"{some / count:.0f}" for some in tokens),
+                f"{cost['seconds'] / count:.3g}",
                 *("-" if cost[key] is None else f"{cost[key]:.5f}" for key in ("usd_each", "usd_solved")),
             )
         )
-    headings = ("model", "completions", "unreadable", "cut off", "faults", "tokens each", "$ each", "$ solved")
-    return "What it took", headings, rows
+    headings = ("model", "n", "prompt", "reasoning", "answer", "seconds", "$ each", "$ solved")
+    return "Tokens, seconds and dollars of a completion", headings, rows
 
 
-def by_level(results: Sequence[Result]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Headings, and a row for each level: its puzzles, and how many each result solves."""
+def reasoning(results: Sequence[Result]) -> Sheet | None:
+    """What is known of sentences and of language, of results in mode `reason`; None without any."""
+    rows: list[tuple[str, ...]] = []
+    for result in sorted(results, key=_by_solved):
+        if result.settings.mode == "reason" and "soundness" in result.summary:
+            said = result.summary["soundness"] | result.summary["legibility"]
+            rows.append((label(result), *(_with_n(said.get(name)) for name in REASONING)))
+    return ("Reasoning", ("model", *REASONING.values()), rows) if rows else None
+
+
+def by_level(results: Sequence[Result]) -> Sheet:
+    """A row for each family and, below it, each of its levels: how many of the puzzles each result solves."""
     ordered = sorted(results, key=_by_solved)
-    cells: dict[str, None] = {}
+    families: dict[str, dict[str, None]] = {}
     for result in ordered:
-        cells |= dict.fromkeys(result.summary["levels"])
-    rows = [
-        (cell, *(_with_n(result.summary["levels"].get(cell, {}).get("solved")) for result in ordered)) for cell in cells
-    ]
-    return ("level", *map(label, ordered)), rows
+        for cell in result.summary["levels"]:
+            families.setdefault(cell.rpartition("/")[0], {})[cell] = None
+    rows: list[tuple[str, ...]] = []
+    for family, cells in families.items():
+        rows.append(
+            (family, *(_with_n(result.summary["families"].get(family, {}).get("solved")) for result in ordered))
+        )
+        for cell in cells:
+            found = (_with_n(result.summary["levels"].get(cell, {}).get("solved")) for result in ordered)
+            rows.append((f"  level {cell.rpartition('/')[2]}", *found))
+    return "Puzzles solved, by family and level", ("level", *map(label, ordered)), rows
 
 
 def twins(results: Sequence[Result]) -> list[tuple[str, ...]]:
@@ -113,11 +166,14 @@ def differences(results: Sequence[Result]) -> list[tuple[str, ...]]:
 def label(result: Result) -> str:
     """How a result is named in a table."""
     rounded = f" ({result.model.quantisation})" if result.model.quantisation else ""
-    return (
-        f"{result.model.name}{rounded}"
-        if result.model.kind == "baseline"
-        else f"{result.model.name}{rounded}, {result.settings.mode}"
-    )
+    if result.model.kind == "baseline":
+        return f"{result.model.name}{rounded}"
+    parts = [f"{result.model.name}{rounded}", result.settings.mode]
+    if result.settings.effort is not None:
+        parts.append(f"effort {result.settings.effort}")
+    if result.settings.thinking_tokens is not None:
+        parts.append(f"at most {result.settings.thinking_tokens} tokens of thinking")
+    return ", ".join(parts)
 
 
 def remarks(results: Sequence[Result]) -> list[str]:
@@ -145,7 +201,9 @@ def remarks(results: Sequence[Result]) -> list[str]:
 
 def sheets(results: Sequence[Result]) -> list[Sheet]:
     """All tables."""
-    found = [overview(results), spent(results), ("Puzzles solved, by level", *by_level(results))]
+    found = [overview(results), trusted(results), endings(results), spent(results), by_level(results)]
+    if (sheet := reasoning(results)) is not None:
+        found.append(sheet)
     if any(result.summary["twins"] for result in results):
         headings = ("twins less puzzles", "other names", "other words", "red herrings")
         found.append(("Puzzles solved by twins", headings, twins(results)))

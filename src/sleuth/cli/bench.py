@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sleuth.cli.app import GREEDY, SamplingOptions, app
-from sleuth.config import Mode, SuiteSize
+from sleuth.cli.app import GREEDY, SamplingOptions, Whole, app
+from sleuth.config import Effort, Mode, SuiteSize
 
 
 @app.command
@@ -19,6 +19,11 @@ def bench(
     prices: Path | None = None,
     max_cost: float | None = None,
     max_tokens: int | None = None,
+    effort: Effort | None = None,
+    thinking_tokens: Whole | None = None,
+    max_retries: Whole = 3,
+    timeout: Whole = 300,
+    connections: Whole = 16,
     drawing: SamplingOptions = GREEDY,
     workers: int = 0,
     out: Path = Path("bench"),
@@ -29,7 +34,8 @@ def bench(
     Parameters
     ----------
     models
-        `guessing`, `solver`, `smollm2-135m`, Hugging Face ids, local folders, or runs' `model` folders.
+        `guessing`, `solver`, `smollm2-135m`, Hugging Face ids, local folders, runs' `model` folders, or models behind
+        an interface by their name in Inspect: `openai/gpt-5`, `openai-api/NAME/MODEL` (extra `inspect`).
     suite
         `sleuth-bench@1`, or a file of puzzles.
     size
@@ -43,9 +49,19 @@ def bench(
     prices
         File of prices (TOML), for figures in dollars.
     max_cost
-        Dollars after which no further batch is asked.
+        Dollars after which nothing more is asked.
     max_tokens
-        Tokens, of prompts and completions, after which no further batch is asked.
+        Tokens, of prompts and completions, after which nothing more is asked.
+    effort
+        Reasoning effort, for models behind an interface that have one; a row of its own.
+    thinking_tokens
+        Most tokens of reasoning, for models behind an interface that have such a bound; a row of its own.
+    max_retries
+        How often a request to an interface is repeated after a failure that may pass.
+    timeout
+        Longest wait for one reply of an interface, in seconds.
+    connections
+        Requests to an interface that are under way at once.
     workers
         Number of processes that make the suite; 0: one per core.
     out
@@ -54,6 +70,7 @@ def bench(
         Ask only part 3 of 100 with `3/100`, for `sleuth merge`. Budgets are a shard's.
     """
     from sleuth.bench.commands import bench_models
+    from sleuth.bench.models import Interface
     from sleuth.bench.prices import read_prices
     from sleuth.bench.result import Settings
     from sleuth.bench.run import Budget
@@ -70,9 +87,13 @@ def bench(
         max_new_tokens=drawing.max_new_tokens,
         until=drawing.until,
         constrain=drawing.constrain,
+        effort=effort,
+        thinking_tokens=thinking_tokens,
     )
+    interface = Interface(max_retries, timeout, connections)
     found = None if prices is None else read_prices(prices)
-    bench_models(models, suite, size, settings, Budget(max_tokens, max_cost), found, drawing.device, out, workers, part)
+    budget = Budget(max_tokens, max_cost)
+    bench_models(models, suite, size, settings, budget, found, interface, drawing.device, out, workers, part)
 
 
 @app.command

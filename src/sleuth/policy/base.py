@@ -57,6 +57,8 @@ class Fault(StrEnum):
     """The provider's filter, not the model, declined to answer."""
     WRONG_KEY = "wrong key"
     """Not authorised (status 401 or 403)."""
+    BAD_REQUEST = "bad request"
+    """The interface does not take the request (another status between 400 and 499)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,19 +154,29 @@ class Point:
     high: float
 
 
-def scatter(points: Sequence[Point], x_title: str, line: Sequence[tuple[float, float]] = ()) -> str:
-    """Named points with intervals, and a line through some (x, y)."""
+def scatter(
+    points: Sequence[Point],
+    x_title: str,
+    line: Sequence[tuple[float, float]] = (),
+    joined: Sequence[Sequence[tuple[float, float]]] = (),
+) -> str:
+    """Named points with intervals, a dashed line through some (x, y), and solid ones through points that belong
+    together."""
     values = [{"name": p.name, "x": p.x, "y": p.y, "low": p.low, "high": p.high} for p in points]
     data = alt.Chart(alt.Data(values=values))
     x = alt.X("x:Q", title=x_title, scale=alt.Scale(zero=True, nice=True))
     y = alt.Y("y:Q", title=None, axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1]))
     colour = alt.value("var(--first)")
     layers: list[alt.Chart] = []
+    lines: list[tuple[Sequence[tuple[float, float]], dict[str, list[int]]]] = [
+        (some, {}) for some in joined if len(some) > 1
+    ]
     if len(line) > 1:
-        joined = alt.Chart(alt.Data(values=[{"x": at, "y": height} for at, height in line]))
-        layers.append(
-            joined.mark_line(strokeWidth=1.5, strokeDash=[4, 4]).encode(x=x, y=y, color=alt.value("var(--second)"))
-        )
+        lines.append((line, {"strokeDash": [4, 4]}))
+    for some, style in lines:
+        data_of_line = alt.Chart(alt.Data(values=[{"x": at, "y": height} for at, height in some]))
+        drawn = colour if not style else alt.value("var(--second)")
+        layers.append(data_of_line.mark_line(strokeWidth=1.5, **style).encode(x=x, y=y, color=drawn))
     layers.append(data.mark_rule(strokeWidth=1.5, opacity=0.5).encode(x=x, y="low:Q", y2="high:Q", color=colour))
     layers.append(data.mark_point(filled=True, size=60).encode(x=x, y=y, color=colour))
     labels = data.mark_text(align="left", dx=7, dy=-7, fontSize=11)

@@ -23,7 +23,7 @@ from sleuth.errors import UserError
 from sleuth.policy.base import Rollout
 from sleuth.serve.address import LOOPBACK
 from sleuth.serve.protocol import Answers, ChatRequest, event, fault, finish_reason, read_chat_request
-from sleuth.serve.scheduler import Busy, Job, Scheduler
+from sleuth.serve.scheduler import Busy, Job, Scheduler, TooLong
 from sleuth.serve.text import TextStream
 
 LARGEST_BODY_BYTES = 10_000_000
@@ -105,6 +105,8 @@ class _Server:
                 message = f"the model {asked.model!r} is not here; this server has {self._name!r}"
                 raise _Refused(404, message, code="model_not_found")
             job, events, answers = await self._submit(asked)
+        except TooLong as error:
+            return self._counted(_Refused(400, str(error), code="context_length_exceeded").response)
         except UserError as error:
             refused = _Refused(503 if self._scheduler.fault else 400, str(error))
             return self._counted(refused.response)

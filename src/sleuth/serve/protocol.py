@@ -101,7 +101,7 @@ class ChatRequest(BaseModel):
         return Sampling(
             max_new_tokens=self.new_tokens(most),
             temperature=temperature,
-            seed=(secrets.randbits(63) if self.seed is None else self.seed,),
+            seed=seed_of(self.seed),
             top_k=0 if greedy else max(0, self.top_k or 0),
             top_p=1.0 if greedy or self.top_p is None else self.top_p,
             stop=(self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ()),
@@ -112,15 +112,26 @@ class ChatRequest(BaseModel):
 
         Raises `UserError` for conversations of another form.
         """
-        texts = [(("system" if one.role == "developer" else one.role), one.text) for one in self.messages]
-        system = texts.pop(0)[1] if texts[0][0] == "system" else ""
-        roles = [role for role, _ in texts]
-        if roles != ["user", "assistant"] * (len(roles) // 2) + ["user"]:
-            raise UserError(
-                "messages: an optional system message, then user and assistant by turns, a user message last"
-            )
-        turns = tuple(Turn(answer, said) for (_, answer), (_, said) in zip(texts[1::2], texts[2::2], strict=True))
-        return Request(key="chat", system=system, user=texts[0][1], turns=turns)
+        return conversation([(("system" if one.role == "developer" else one.role), one.text) for one in self.messages])
+
+
+def conversation(texts: list[tuple[str, str]]) -> Request:
+    """Messages, as role and text, in the form that the engine's templates take.
+
+    Raises `UserError` for conversations of another form.
+    """
+    system = texts[0][1] if texts and texts[0][0] == "system" else ""
+    turns = texts[1:] if texts and texts[0][0] == "system" else texts
+    roles = [role for role, _ in turns]
+    if roles != ["user", "assistant"] * (len(roles) // 2) + ["user"]:
+        raise UserError("messages: an optional system message, then user and assistant by turns, a user message last")
+    later = tuple(Turn(answer, said) for (_, answer), (_, said) in zip(turns[1::2], turns[2::2], strict=True))
+    return Request(key="chat", system=system, user=turns[0][1], turns=later)
+
+
+def seed_of(seed: int | None) -> tuple[int, ...]:
+    """The seed of a request's draws; without one another each time."""
+    return (secrets.randbits(63) if seed is None else seed,)
 
 
 def read_chat_request(body: bytes) -> ChatRequest:

@@ -28,6 +28,10 @@ class Busy(Exception):  # noqa: N818 - a state of the server, not a fault
     """As many completions wait as may."""
 
 
+class TooLong(UserError):  # noqa: N818 - a state of the request, as Busy is one of the server
+    """A prompt that, with the new tokens asked for, has no room."""
+
+
 @dataclass(eq=False, slots=True)
 class Job:
     """A request that is being answered."""
@@ -89,14 +93,14 @@ class Scheduler:
         return sum(job.group.samples - job.group.begun for job in (*self._active, *self._new))
 
     def encode(self, request: Request, new: int) -> list[int]:
-        """The request's prompt as tokens. Raises `UserError` where it and so many new tokens have no room."""
+        """The request's prompt as tokens. Raises `TooLong` where it and so many new tokens have no room."""
         tokens = prompt_tokens(self.loaded.tokenizer, request)
         if not tokens:
             raise UserError("the prompt is empty")
         if len(tokens) > self.longest_prompt:
-            raise UserError(f"the prompt has {len(tokens)} tokens; this server takes at most {self.longest_prompt}")
+            raise TooLong(f"the prompt has {len(tokens)} tokens; at most {self.longest_prompt} have room")
         if len(tokens) + new > self.context:
-            raise UserError(
+            raise TooLong(
                 f"a prompt of {len(tokens)} tokens and {new} new ones exceed the model's context of {self.context}; "
                 "ask for fewer new tokens"
             )
