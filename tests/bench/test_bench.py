@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sleuth.bench.board import pareto
+from sleuth.bench.board import efforts, pareto
 from sleuth.bench.commands import facts_of
 from sleuth.bench.figures import figures, paired
 from sleuth.bench.journal import Journal
@@ -20,7 +20,7 @@ from sleuth.bench.prices import Price, price_of, read_prices
 from sleuth.bench.result import ModelFacts, Result, Row, Settings, read_result
 from sleuth.bench.run import Budget, run
 from sleuth.bench.suites import Cell, Item, Plan, Suite, load_suite, make_items
-from sleuth.bench.tables import as_markdown
+from sleuth.bench.tables import as_markdown, by_level, endings, label, reasoning, spent, trusted
 from sleuth.datasets.files import write_puzzles
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError
@@ -315,6 +315,44 @@ def test_the_page_escapes_what_models_wrote(tmp_path: Path) -> None:
     assert "default-src 'none'" in text and text.count("<svg") == 3 and "http-equiv" in text
     assert puzzles[0].clues[0] in text, "an example shows its puzzle"
     assert not re.search(r"(?:src|href)=", text), "nothing is loaded from elsewhere"
+
+
+def result_of(suite: Suite, rows: tuple[Row, ...], name: str = "m", price: Price | None = None, **more: Any) -> Result:
+    settings = SETTINGS.model_copy(update=more)
+    return Result(
+        canary="",
+        suite=facts_of(suite),
+        model=ModelFacts(name=name, kind="interface"),
+        settings=settings,
+        sleuth="0",
+        date=date(2026, 11, 29),
+        complete=True,
+        summary=figures(suite, settings, rows, price),
+        rows=rows,
+    )
+
+
+def test_tables_say_what_can_be_trusted_and_what_it_took(suite: Suite, tmp_path: Path) -> None:
+    """Of 8 puzzles 6 are solved, one is wrong, one unread: 7 answer, one of them misses; zebra has no miss."""
+    spoiled = {7: "no", 9: "A. nobody"}  # of knights and knaves; the first is not read
+    journal, _ = asked(suite, Scripted(suite, lambda number, sample: spoiled.get(number)), tmp_path / "a.jsonl")
+    rows = tuple(row.model_copy(update={"reasoning_tokens": 3, "seconds": 2.0}) for row in journal.rows.values())
+    shown = result_of(suite, rows, effort="high", price=Price(prompt_usd=1e6, completion_usd=1e6))
+    assert label(shown) == "m, answer, effort high"
+    assert trusted([shown])[2] == [("m, answer, effort high", "1 of 2", "51.0%", "88% of 8 (≥ 53%)", "1 of 7")]
+    assert endings([shown])[2] == [("m, answer, effort high", "8", "1", "0", "0")]
+    assert spent([shown])[2] == [("m, answer, effort high", "14", "10", "3", "2", "2", "15.00000", "17.50000")]
+    levels = {row[0].strip(): row[1] for row in by_level([shown])[2]}
+    assert levels["zebra@1"] == "100% of 4 (≥ 51%)" and levels["knights-and-knaves@1"] == "50% of 4 (≥ 15%)"
+    assert reasoning([shown]) is None
+
+
+def test_efforts_of_one_model_are_one_line(suite: Suite, tmp_path: Path) -> None:
+    journal, _ = asked(suite, Scripted(suite), tmp_path / "a.jsonl")
+    rows = tuple(journal.rows.values())
+    low, high = result_of(suite, rows, effort="low"), result_of(suite, rows, effort="high", max_new_tokens=99)
+    other, program = result_of(suite, rows, "n", effort="low"), result_of(suite, rows, mode="program")
+    assert efforts([(high, 2.0), (other, 3.0), (low, 1.0), (program, 4.0)]) == [[(1.0, 1.0), (2.0, 1.0)]]
 
 
 def test_pareto_by_hand() -> None:

@@ -63,7 +63,7 @@ class SleuthAPI(ModelAPI):
 
     def connection_key(self) -> str:
         """Every model has a decoder of its own."""
-        return self.model_name
+        return str(self.model_name)
 
     async def aclose(self) -> None:
         """Stops decoding."""
