@@ -342,7 +342,7 @@ def test_tables_say_what_can_be_trusted_and_what_it_took(suite: Suite, tmp_path:
     assert trusted([shown])[2] == [("m, answer, effort high", "1 of 2", "51.0%", "88% of 8 (≥ 53%)", "1 of 7")]
     assert endings([shown])[2] == [("m, answer, effort high", "8", "1", "0", "0")]
     assert spent([shown])[2] == [("m, answer, effort high", "14", "10", "3", "2", "2", "15.00000", "17.50000")]
-    levels = {row[0].strip(): row[1] for row in by_level([shown])[2]}
+    levels = {row[0]: row[1] for row in by_level([shown])[2]}
     assert levels["zebra@1"] == "100% of 4 (≥ 51%)" and levels["knights-and-knaves@1"] == "50% of 4 (≥ 15%)"
     assert reasoning([shown]) is None
 

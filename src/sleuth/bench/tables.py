@@ -118,7 +118,7 @@ def by_level(results: Sequence[Result]) -> Sheet:
         )
         for cell in cells:
             found = (_with_n(result.summary["levels"].get(cell, {}).get("solved")) for result in ordered)
-            rows.append((f"  level {cell.rpartition('/')[2]}", *found))
+            rows.append((cell, *found))
     return "Puzzles solved, by family and level", ("level", *map(label, ordered)), rows
 
 
