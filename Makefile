@@ -10,6 +10,8 @@ READY := $(VENV)/.ready
 # Tasks of another library: three of its dependencies are built from source, one with a C compiler.
 GYM := $(VENV)/.gym
 INSPECT := $(VENV)/.inspect
+# Another engine for GRPO.
+TRL := $(VENV)/.trl
 DOCS := $(VENV)/.docs
 # TypeScript and its bundler: for who changes frontend/; the built files are in the repository.
 MODULES := frontend/node_modules
@@ -47,7 +49,11 @@ $(INSPECT): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[inspect]'
 	@touch $@
 
-test: $(READY) $(GYM) $(INSPECT)
+$(TRL): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trl]'
+	@touch $@
+
+test: $(READY) $(GYM) $(INSPECT) $(TRL)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 check: $(READY)

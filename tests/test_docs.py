@@ -36,7 +36,20 @@ DOCUMENTS = [
 RUN = frozenset({"audit", "book", "check", "explain", "grade", "import", "make", "merge", "retell", "show", "solve"})
 """Verbs that really run here."""
 PARSED = frozenset(
-    {"ask", "average", "bench", "demo", "distill", "estimate", "eval", "fork", "gallery", "leaderboard", "play"}
+    {
+        "ask",
+        "average",
+        "bench",
+        "demo",
+        "distill",
+        "estimate",
+        "eval",
+        "export",
+        "fork",
+        "gallery",
+        "leaderboard",
+        "play",
+    }
 ) | {
     "regrade",
     "report",
@@ -146,6 +159,8 @@ def check_arguments(arguments: list[str]) -> None:
     if arguments[0] == "train" and recipe is not None:
         read = read_pipeline if has_stages(ROOT / recipe) else load_recipe
         read(ROOT / recipe, overrides)
+    elif arguments[0] == "export":
+        load_recipe(ROOT / recipe, {"engine.kind": "trl"} | overrides)
     elif overrides:
         parse_config(with_overrides(RunConfig().model_dump(mode="json"), overrides), " ".join(arguments))
     if arguments[0] == "study":

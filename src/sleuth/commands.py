@@ -103,6 +103,14 @@ def fork_run(parent: Path, step: str, path: Path, overrides: Mapping[str, str]) 
     resume_run(path)
 
 
+def export_to_trl(config: RunConfig, folder: Path) -> None:
+    """Writes what TRL needs to run a recipe's GRPO."""
+    from sleuth.integrations.trl.export import export_trl
+
+    export_trl(config, folder)
+    say(f"for TRL: {folder}; {folder / 'README.md'} says how to run it")
+
+
 def average_models(models: Sequence[str], out: Path) -> None:
     """Writes the mean of models."""
     _need_extra()

@@ -185,6 +185,9 @@ class GrpoConfig(Section):
     """Steps over which the learning rate rises from 0."""
     deviation: bool = True
     """Divide a group's advantages by the standard deviation of its rewards."""
+    sample_deviation: bool = False
+    """With `deviation`: that of a sample (its sum of squares is divided by `samples` - 1), as TRL does, not the
+    population's (divided by `samples`)."""
     leave_one_out: bool = False
     """Compare a completion with the mean of the other completions of its group, not of all."""
     loss: Loss = "clip"
@@ -360,6 +363,22 @@ class CheckpointConfig(Section):
     `strict`. With a minus (`-length_tokens`), keep the one with the lowest."""
 
 
+class EngineConfig(Section):
+    """What runs GRPO. The warm start and the evaluations are always Sleuth's own."""
+
+    kind: Literal["sleuth", "trl"] = "sleuth"
+    """`sleuth`: Sleuth, in one process. `trl`: TRL's `GRPOTrainer` (extra `trl`), in several processes or on several
+    graphics cards. On the command line `--engine` is short for it."""
+    processes: int = Field(1, ge=1)
+    """With `trl`: processes, each with an equal part of the batch; on graphics cards one for each."""
+    batch_size: int = Field(0, ge=0)
+    """With `trl`: completions in one forward and backward pass of a process; 0: the most up to 8 that divide its part
+    of an update evenly. It changes the result only by rounding."""
+    vllm_server: str = ""
+    """With `trl` on graphics cards: the address of a running `trl vllm-serve`, such as `http://node1:8000`. Empty: vLLM
+    shares the cards with the training."""
+
+
 class MirrorConfig(Section):
     """Where else metrics are shown."""
 
@@ -390,6 +409,7 @@ class RunConfig(Section):
     optimizer: OptimizerConfig = OptimizerConfig()
     eval: EvalConfig = EvalConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
+    engine: EngineConfig = EngineConfig()
     mirror: MirrorConfig = MirrorConfig()
 
     @property
@@ -424,6 +444,11 @@ class RunConfig(Section):
             )
         if grpo.loss == "reinforce" and grpo.updates_per_batch > 1:
             raise ValueError("grpo.loss reinforce has no ratio; set grpo.updates_per_batch to 1 or take another loss")
+        if grpo.sample_deviation and not grpo.deviation:
+            raise ValueError("grpo.sample_deviation says which deviation is divided by, and grpo.deviation is false")
+        for key in ("processes", "batch_size", "vllm_server") if self.engine.kind == "sleuth" else ():
+            if getattr(self.engine, key) != getattr(EngineConfig(), key):
+                raise ValueError(f"engine.{key} is for engine.kind trl; set --engine trl or leave it out")
         if grpo.updates_per_batch > grpo.puzzles_per_step:
             raise ValueError("grpo.updates_per_batch is above grpo.puzzles_per_step; a batch has no so many parts")
         if grpo.kl_estimator == "k1" and grpo.kl_in == "loss":

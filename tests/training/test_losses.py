@@ -25,6 +25,13 @@ def test_advantages_of_two_groups() -> None:
     assert abs(advantages_BG[1, 0] - math.sqrt(3)) < 1e-3
 
 
+def test_deviation_of_a_sample_divides_by_one_fewer() -> None:
+    """As in TRL: of 1, 0, 0, 1 the squares add up to 1, so the deviation is the root of a third."""
+    advantages_BG = group_advantages(torch.tensor([[1.0, 0, 0, 1]]), sample_deviation=True)
+    half = 0.5 / (math.sqrt(1 / 3) + EPSILON)
+    torch.testing.assert_close(advantages_BG, torch.tensor([[half, -half, -half, half]]))
+
+
 def test_equal_rewards_give_exact_zeros() -> None:
     # 0.1 is no binary fraction: its mean over 7 is rounded, and a deviation of 1e-9 must not become an advantage.
     advantages_BG = group_advantages(torch.tensor([[0.1] * 7, [0.0] * 7]))

@@ -25,6 +25,8 @@ def train(
     resume: Path | None = None,
     stage: str | None = None,
     device: str | None = None,
+    engine: str | None = None,
+    processes: str | None = None,
 ) -> None:
     """Train a model: warm start, GRPO (Group Relative Policy Optimization), evaluations, report.
 
@@ -42,17 +44,23 @@ def train(
         Of a recipe with stages: stop after this one. Only the stages it needs are run.
     device
         Short for `--model.device`.
+    engine
+        Short for `--engine.kind`: `trl` lets TRL run GRPO.
+    processes
+        Short for `--engine.processes`.
     """
     from sleuth.commands import resume_run, run_pipeline, start_run
 
+    short = {"model.device": device, "engine.kind": engine, "engine.processes": processes}
+    given = {key: value for key, value in short.items() if value is not None}
     if resume is not None:
-        if recipe is not None or key_values or out is not None or stage is not None or device is not None:
+        if recipe is not None or key_values or out is not None or stage is not None or given:
             raise UserError("--resume takes the run's own settings; leave out everything else")
         resume_run(resume)
         return
     if recipe is None:
         raise UserError("name a recipe, e.g. sleuth train recipes/demo.toml, or a run to resume: --resume RUN")
-    overrides = parse_overrides(key_values) | ({} if device is None else {"model.device": device})
+    overrides = parse_overrides(key_values) | given
     if has_stages(recipe):
         run_pipeline(recipe, overrides, out, stage)
         return

@@ -75,7 +75,7 @@ def load_model(name: str, dtype: torch.dtype, device: str) -> Loaded:
 
     Raises `UserError`, one line, when it cannot be found, holds no weights in a safe format, or is damaged.
     """
-    folder = _folder_of(name)
+    folder = folder_of(name)
     files = _check(folder)
     with _reading(folder):
         if files.gguf:
@@ -93,7 +93,7 @@ def load_model(name: str, dtype: torch.dtype, device: str) -> Loaded:
 def load_shape(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
     """A model without its weights, on the meta device, and its tokenizer. Raises `UserError` as `load_model` does, but
     not for what is wrong within a file of weights."""
-    folder = _folder_of(name)
+    folder = folder_of(name)
     files = _check(folder)
     source = {"gguf_file": files.gguf.name} if files.gguf else {}
     with _reading(folder):
@@ -135,7 +135,8 @@ class _Files:
     gguf: Path | None
 
 
-def _folder_of(name: str) -> Path:
+def folder_of(name: str) -> Path:
+    """Where a model of that name is; one of Hugging Face is fetched. Raises `UserError` where it cannot be found."""
     if name == SMOLLM2:
         return _smollm2()
     if name in SHIPPED:

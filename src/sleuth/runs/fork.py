@@ -49,11 +49,20 @@ def origin(parent: RunDirectory, step: str, config: RunConfig) -> Path:
     Raises `UserError` for a step that is not kept or is behind the run's end, and settings that need what the parent
     has not.
     """
+    if parent.config.engine.kind == "trl":
+        raise UserError(
+            f"{parent.path} was trained on TRL, whose checkpoints are not Sleuth's; train a new run with --model.name "
+            f"{parent.path / 'model'}"
+        )
     source = _checkpoint(parent, step)
     number, warm, grpo = step_of(source), config.sft.steps, config.grpo.steps
     if number > warm + grpo:
         raise UserError(
             f"--step {step} is step {number}, of {warm + grpo} in all; set --grpo.steps to {number - warm} or more"
+        )
+    if number > warm and config.engine.kind == "trl":
+        raise UserError(
+            f"--step {step}: TRL cannot go on within GRPO; take a step up to {warm}, or --engine.kind sleuth"
         )
     if number > warm and (config.needs_reference or config.eval.reference) and not (parent.path / REFERENCE).is_dir():
         raise UserError(

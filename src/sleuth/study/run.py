@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from sleuth.config import GrpoConfig, RewardConfig, RunConfig
+from sleuth.config import EngineConfig, GrpoConfig, RewardConfig, RunConfig
 from sleuth.errors import UserError
 from sleuth.files import check_folder
 from sleuth.progress import say
@@ -83,7 +83,7 @@ def _made(config: RunConfig, path: Path, warm: RunDirectory | None = None) -> Ru
 
 def warm_start(config: RunConfig) -> RunConfig:
     """The warm start of a run, as a run of its own: what comes after it makes no difference to it."""
-    plain = {"name": "warm", "grpo": GrpoConfig(steps=0), "reward": RewardConfig()}
+    plain = {"name": "warm", "grpo": GrpoConfig(steps=0), "reward": RewardConfig(), "engine": EngineConfig()}
     return config.model_copy(update={**plain, "eval": config.eval.model_copy(update={"every": 0})})
 
 

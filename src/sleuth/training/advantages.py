@@ -36,12 +36,14 @@ def part_advantages(values_GK: Sequence[Sequence[float]], deviation: bool = True
     return [[value / scale for value in centred_K] for centred_K in centred_GK]
 
 
-def group_advantages(rewards_BG: Tensor, deviation: bool = True, leave_one_out: bool = False) -> Tensor:
+def group_advantages(
+    rewards_BG: Tensor, deviation: bool = True, leave_one_out: bool = False, sample_deviation: bool = False
+) -> Tensor:
     """Advantages (B × G, float32), divided by the standard deviation or not (Dr. GRPO: Liu et al. 2025,
     arXiv:2503.20783), over the mean of all or of the others (RLOO: Ahmadian et al. 2024, arXiv:2402.14740).
 
-    The standard deviation is the population's (divided by G, not by G − 1). A group of equal rewards gets exact zeros:
-    it says nothing about which completion is better.
+    The standard deviation is the population's (divided by G) or, with `sample_deviation`, a sample's (divided by G − 1,
+    as in TRL). A group of equal rewards gets exact zeros: it says nothing about which completion is better.
     """
     rewards_BG = rewards_BG.float()
     spread_B = rewards_BG.amax(1) > rewards_BG.amin(1)
@@ -49,5 +51,5 @@ def group_advantages(rewards_BG: Tensor, deviation: bool = True, leave_one_out: 
     if leave_one_out:  # r − (sum − r) / (G − 1) = (r − mean) · G / (G − 1)
         advantages_BG *= rewards_BG.shape[1] / (rewards_BG.shape[1] - 1)
     if deviation:
-        advantages_BG /= rewards_BG.std(1, correction=0, keepdim=True) + EPSILON
+        advantages_BG /= rewards_BG.std(1, correction=int(sample_deviation), keepdim=True) + EPSILON
     return advantages_BG * spread_B[:, None]

@@ -7,12 +7,15 @@ and the solver's message was the next turn.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from sleuth.config import Mode
 from sleuth.policy.base import Request, Rollout
-from sleuth.policy.conversations import Conversation, Grader
+from sleuth.policy.conversations import Conversation, Grader, grader
+from sleuth.policy.prompts import ask
 from sleuth.puzzles.puzzle import Puzzle
 
 
@@ -24,6 +27,17 @@ class Task:
     request: Request
     """Its key names the draws: two tasks of a step have different ones, though they may be of one puzzle."""
     grade: Grader
+
+
+def tasks(puzzles: Iterable[Puzzle], mode: Mode) -> Iterator[Task]:
+    """What a step asks. A fixed set may hold fewer puzzles than that: asked twice, one has other draws."""
+    times = Counter[str]()
+    for puzzle in puzzles:
+        request = ask(puzzle, mode)
+        if times[puzzle.id]:
+            request = replace(request, key=f"{puzzle.id}#{times[puzzle.id]}")
+        times[puzzle.id] += 1
+        yield Task(puzzle, request, grader(puzzle, mode))
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,16 +82,32 @@ class Curriculum:
 
     def asked(self, step: int) -> Iterator[Puzzle]:
         """The puzzles of a GRPO step: those that it asks at first, then those that may fill the places of others."""
+        if self._puzzles.fixed:
+            every, before = self._fixed_set(), self._config.sft.examples
+            yield from (every[(number - before) % len(every)] for number in self._numbers(step))
+        else:
+            yield from (order.make(index).puzzle for order, index in self._slots(step))
+
+    def asked_by_all(self) -> Iterator[Puzzle]:
+        """The puzzles of all GRPO steps in order, made by several processes; not for a curriculum by success, in which
+        they depend on how the steps go."""
+        assert not self._by_success
+        steps = range(1, self._config.grpo.steps + 1)
+        if self._puzzles.fixed:
+            yield from (puzzle for step in steps for puzzle in self.asked(step))
+        else:
+            yield from make_slots([slot for step in steps for slot in self._slots(step)], different=False)
+
+    def _numbers(self, step: int) -> range:
+        """The numbers of a GRPO step's puzzles."""
         grpo = self._config.grpo
         first = self._config.sft.examples + (step - 1) * (grpo.puzzles_per_step + grpo.refill)
-        in_use = self._active if self._by_success else self._in_use((step - 1) / grpo.steps, range(len(self._sources)))
-        for number in range(first, first + grpo.puzzles_per_step + grpo.refill):
-            if self._puzzles.fixed:
-                every = self._fixed_set()
-                yield every[(number - self._config.sft.examples) % len(every)]
-            else:
-                order, index = self._slot(number, in_use)
-                yield order.make(index).puzzle
+        return range(first, first + grpo.puzzles_per_step + grpo.refill)
+
+    def _slots(self, step: int) -> list[Slot]:
+        steps = self._config.grpo.steps
+        in_use = self._active if self._by_success else self._in_use((step - 1) / steps, range(len(self._sources)))
+        return [self._slot(number, in_use) for number in self._numbers(step)]
 
     def learn(self, outcomes: Sequence[tuple[Puzzle, bool]]) -> dict[str, float]:
         """Takes in how a step went, (puzzle, solved) of every completion, and says where the curriculum stands as

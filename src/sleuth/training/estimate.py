@@ -66,6 +66,8 @@ def estimate(config: RunConfig, parameters: int, lengths: Lengths, rate: float, 
         f"expected time: about {clock(cost.total_s)}, by the machine's rate now; disk: at most about "
         f"{cost.disk_bytes / GB:.1f} GB"
     )
+    if config.engine.kind == "trl":
+        lines.append("these are times of Sleuth's own engine on this machine; TRL's are not estimated")
     if free < cost.disk_bytes:
         lines.append(short_of_disk(free))
     return lines + [f"unusual: {remark}" for remark in unusual(config, parameters)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import torch
 
 from sleuth.config import RunConfig
-from sleuth.errors import UserError
+from sleuth.engines import check_trl
+from sleuth.errors import UserError, installing
 from sleuth.files import free_disk_bytes
 from sleuth.policy import nano
 from sleuth.policy.chat import fix_time, longest_said
@@ -114,7 +116,12 @@ def _checked(config: RunConfig) -> RunConfig:
         if config.sampling.constrain and config.mode not in get_task(source.family).grammar_modes:
             raise UserError(f"sampling.constrain: {source.family} has no grammar to hold answers to; leave it out")
     check_mirrors(config)
-    return settled(config)
+    config = settled(config)
+    if config.engine.kind == "trl":
+        check_trl(config)
+        if importlib.util.find_spec("trl") is None:
+            raise UserError(f"engine.kind trl needs the extra 'trl' (trl is missing): {installing('trl')}")
+    return config
 
 
 def _outlined(config: RunConfig, path: Path, model: Any, tokenizer: Any) -> RunConfig:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from sleuth.evaluation.summary import summarise
 from sleuth.policy.base import Rollout
-from sleuth.policy.conversations import grader
-from sleuth.policy.prompts import ask
-from sleuth.runs.directory import REFERENCE
+from sleuth.runs.directory import REFERENCE, RunDirectory
 from sleuth.runs.rows import RolloutRow, rollout_row
 from sleuth.training import checkpoints
-from sleuth.training.batch import ScoredGroup, Task
+from sleuth.training.batch import ScoredGroup, tasks
 from sleuth.training.evaluations import Evaluations
 from sleuth.training.grpo import Learner, Step, train_grpo
 from sleuth.training.likelihood import Likelihood
@@ -24,6 +20,11 @@ from sleuth.training.screen import Progress, Sample, progress
 from sleuth.training.session import Session
 from sleuth.training.step_log import StepLog
 from sleuth.training.token_ends import token_ends
+
+
+def steps_made(run: RunDirectory) -> int:
+    """None, since the session knows its own checkpoints (`sleuth.training.run.Engine`)."""
+    return 0
 
 
 def reinforce(session: Session, log: StepLog, evaluations: Evaluations) -> None:
@@ -38,43 +39,38 @@ def reinforce(session: Session, log: StepLog, evaluations: Evaluations) -> None:
     learner = Learner(session.likelihood(session.model), session.policy, session.optimizer, _reference(session), ends)
     done = session.done - session.sft_steps
     with progress("GRPO", total, done) as screen:
-        recorder = _Recorder(session, log, evaluations, screen)
-        train_grpo(learner, lambda step: tasks(session, step), session.config, recorder, done)
+        recorder = Recorder(session, log, evaluations, screen)
+        mode = session.config.mode
+        train_grpo(learner, lambda step: tasks(session.curriculum.asked(step), mode), session.config, recorder, done)
     session.done = session.sft_steps + total
 
 
-def tasks(session: Session, step: int) -> Iterator[Task]:
-    """What a step asks. A fixed set may hold fewer puzzles than that: asked twice, one has other draws."""
-    mode, times = session.config.mode, Counter[str]()
-    for puzzle in session.curriculum.asked(step):
-        request = ask(puzzle, mode)
-        if times[puzzle.id]:
-            request = replace(request, key=f"{puzzle.id}#{times[puzzle.id]}")
-        times[puzzle.id] += 1
-        yield Task(puzzle, request, grader(puzzle, mode))
+def store_reference(session: Session) -> None:
+    """Keeps the model as it is before GRPO, where training or an evaluation needs it."""
+    config = session.config
+    if session.before_grpo and (config.needs_reference or config.eval.reference):
+        checkpoints.export_as_is(session.run.path / REFERENCE, session.model, session.tokenizer)
 
 
 def _reference(session: Session) -> Likelihood | None:
     """The model as it was before GRPO, where training needs it in every step."""
-    config = session.config
-    if session.before_grpo and (config.needs_reference or config.eval.reference):
-        checkpoints.export_as_is(session.run.path / REFERENCE, session.model, session.tokenizer)
-    if not config.needs_reference:
+    store_reference(session)
+    if not session.config.needs_reference:
         return None
     return session.likelihood(frozen_copy(session.model)) if session.before_grpo else session.stored_reference()
 
 
-class _Recorder:
+class Recorder:
     """Stores what a step came to (`sleuth.training.grpo.Recorder`)."""
 
     def __init__(self, session: Session, log: StepLog, evaluations: Evaluations, screen: Progress) -> None:
         self._session, self._log, self._evaluations, self._screen = session, log, evaluations, screen
-        self._groups: Sequence[ScoredGroup] = ()
+        self.groups: Sequence[ScoredGroup] = ()
         """Of the newest step."""
 
     def log(self, step: Step) -> None:
         session, number, total = self._session, step.number, self._session.config.grpo.steps
-        self._groups = step.groups
+        self.groups = step.groups
         rows = _rows(session, step)
         session.run.write_rollouts("grpo", number, rows)
         summary = summarise(rows, session.config.grpo.retries, session.config.mode)
@@ -100,7 +96,7 @@ class _Recorder:
 
     def evaluate(self, step: int) -> None:
         session = self._session
-        self._log.metrics("eval", step, self._evaluations.during(step, self._groups))
+        self._log.metrics("eval", step, self._evaluations.during(step, self.groups))
         if step and session.run.best_step() == session.sft_steps + step:
             self.save(step)
         give_back()

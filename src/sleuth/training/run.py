@@ -6,8 +6,10 @@ it had not been. Puzzles of training are dealt out by `sleuth.training.curriculu
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, cast
 
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
@@ -17,13 +19,26 @@ from sleuth.runs.settings import change
 from sleuth.training import checkpoints
 from sleuth.training.evaluations import Evaluations
 from sleuth.training.lowrank import write_adapter
-from sleuth.training.reinforce import reinforce
 from sleuth.training.session import Session
 from sleuth.training.step_log import StepLog
 from sleuth.training.warm_start import warm_start
 
 ADAPTER = "adapter"
 """Folder of what LoRA trained."""
+ENGINES = {"sleuth": "sleuth.training.reinforce", "trl": "sleuth.integrations.trl.stage"}
+"""What runs GRPO (`engine.kind`), to the module that does: it is imported where it is used."""
+
+
+class Engine(Protocol):
+    """A module of `ENGINES`."""
+
+    def steps_made(self, run: RunDirectory) -> int:
+        """GRPO steps of which the engine keeps checkpoints in a form of its own."""
+        ...
+
+    def reinforce(self, session: Session, log: StepLog, evaluations: Evaluations) -> None:
+        """Trains from where the session stands to the end of GRPO."""
+        ...
 
 
 def train(run: RunDirectory) -> None:
@@ -32,9 +47,10 @@ def train(run: RunDirectory) -> None:
     Raises `UserError` for a run that another process is training, a model that can't be loaded or a full disk.
     """
     with run.held():
-        session = Session(run)
+        engine = cast(Engine, importlib.import_module(ENGINES[run.config.engine.kind]))
+        session = Session(run, engine.steps_made(run))
         try:
-            _stages(session)
+            _stages(session, engine)
         finally:
             session.mirrors.close()
 
@@ -52,7 +68,7 @@ def train_to_end(config: RunConfig, path: Path, begin: Callable[[], RunDirectory
     return run
 
 
-def _stages(session: Session) -> None:
+def _stages(session: Session, engine: Engine) -> None:
     _say_what_is_trained(session)
     sft, grpo = session.sft_steps, session.config.grpo.steps
     log, evaluations = StepLog(session), Evaluations(session)
@@ -64,7 +80,7 @@ def _stages(session: Session) -> None:
     if sft and grpo:
         evaluations.stage("after-sft", sft)
     if grpo:
-        reinforce(session, log, evaluations)
+        engine.reinforce(session, log, evaluations)
     evaluations.stage("after-grpo" if grpo else "after-sft", sft + grpo)
     if adapters := session.optimizer.adapters:
         write_adapter(session.run.path / ADAPTER, adapters, session.config.weights, session.config.model.name)

@@ -64,7 +64,8 @@ def score_groups(
                 reward -= in_reward * found["kl"]
             found_G.append(found)
             rewards_G.append(reward)
-        whole = group_advantages(torch.tensor([rewards_G]), grpo.deviation, grpo.leave_one_out)[0].tolist()
+        rewards_1G = torch.tensor([rewards_G])
+        whole = group_advantages(rewards_1G, grpo.deviation, grpo.leave_one_out, grpo.sample_deviation)[0].tolist()
         by_token = token_advantages(conversations, whole, config, ends)
         if grpo.min_deviation > 0 and statistics.pstdev(rewards_G) <= grpo.min_deviation:
             whole, by_token = [0.0] * len(whole), [[0.0] * len(one) for one in by_token]

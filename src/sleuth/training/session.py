@@ -39,7 +39,8 @@ def dress(tokenizer: Any, config: RunConfig) -> None:
 class Session:
     """Opens a run at its last checkpoint, and forgets what was logged behind that."""
 
-    def __init__(self, run: RunDirectory) -> None:
+    def __init__(self, run: RunDirectory, made: int = 0) -> None:
+        """made: GRPO steps that another engine has made, and keeps its own checkpoints of."""
         self.run, self.config = run, run.config
         self.loaded = load(run.config, str(run.path / INITIAL) if run.config.model.kind == "nano" else None)
         self.model, self.tokenizer = self.loaded.model, self.loaded.tokenizer
@@ -48,7 +49,7 @@ class Session:
         self.mirrors = Mirrors(run.config, run.path)
         self.sft_steps = self.config.sft.steps
         state: dict[str, Any] | None = checkpoints.load_latest(run.checkpoints, self.optimizer)
-        self.done = int(state["step"]) if state else 0
+        self.done = self.sft_steps + made if made else int(state["step"]) if state else 0
         """Optimizer steps behind the weights: warm start first, then GRPO."""
         self.curriculum = Curriculum(self.config, state["curriculum"] if state else None)
         if self.done <= self.sft_steps:
