@@ -6,7 +6,7 @@ import { type Contents, caseOf, contents, numberOf } from "./cases";
 import { Game } from "./game";
 
 const FAMILY = "temporal-clue";
-const LEVEL = "1";
+const LEVEL = "2"; // as in the terminal
 const MOST_NUMBER = 100_000;
 
 let game: Game | undefined;

@@ -141,7 +141,7 @@ def test_an_accusation_is_judged_and_can_be_shared(chromium: Any, url: str) -> N
         assert page.locator(".board").get_attribute("alt") == data["solved"]["text"]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ("temporal-clue", "zebra", "kinship"))
 def test_in_proof_mode_there_is_always_a_next_step(chromium: Any, url: str, family: str) -> None:
     """Every fact of the explanation is accepted in its turn, and what has no reason is refused."""
     key = (family, "1", 739950)
