@@ -125,7 +125,7 @@ def test_shards_cover_every_puzzle_once() -> None:
 
 def test_records_come_in_order(tmp_path: Path) -> None:
     job = read_job([write(tmp_path / f"{index}.shard", index) for index in (2, 3, 1)])
-    assert list(job.records()) == [[1, 0], [1, 1], [2, 2], [2, 3], [3, 4], [3, 5], [3, 6]]
+    assert list(job.read(list)) == [[1, 0], [1, 1], [2, 2], [2, 3], [3, 4], [3, 5], [3, 6]]
 
 
 def test_shards_that_do_not_fit_are_refused(tmp_path: Path) -> None:
@@ -145,6 +145,19 @@ def test_shards_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     third.write_bytes(third.read_bytes()[:-20])
     with pytest.raises(UserError, match=r"3\.shard: not a shard"):
         read_job([first, second, third])
+
+
+def test_records_of_strangers_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole files by their metadata, but with records that no verb wrote, and files of another version."""
+    shards = [write(tmp_path / f"{index}.shard", index, verb="audit") for index in (1, 2, 3)]
+    done = sleuth("merge", *shards)
+    assert done.returncode == 2 and "has a record that is no result of audit" in done.stderr, done.stderr
+    assert done.stderr.count("\n") == 1
+    done = sleuth("merge", *(write(tmp_path / f"x{index}.shard", index, verb="dance") for index in (1, 2, 3)))
+    assert done.returncode == 2 and "no verb that is merged: 'dance'" in done.stderr
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "99")
+    with pytest.raises(UserError, match=r"1\.shard is of Sleuth .*, and this is 99"):
+        read_job(shards)
 
 
 @pytest.mark.parametrize("text", ["", "3", "0/3", "4/3", "-1/3", "1/x", "1/2/3", "²/3"])

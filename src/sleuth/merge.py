@@ -32,6 +32,8 @@ def merge(paths: Sequence[Path], out: Path | None, workers: int = 0) -> int:
     found an unsound puzzle. Raises `UserError` for files that are not all shards of one job, and before any work where
     `out` could not be written."""
     job = read_job(paths)
+    if job.header.verb not in MERGERS:
+        raise UserError(f"{paths[0]}: no verb that is merged: {job.header.verb!r}")
     code = MERGERS[job.header.verb](job, out, workers)
     say(f"{job.header.total} puzzles of {job.header.shard.of} shards" + (f": {out}" if out is not None else ""))
     return code
@@ -48,6 +50,10 @@ def make_shard(order: PuzzleSpec, shard: Shard, path: Path, workers: int) -> int
 
 def _plain(made: Made) -> dict[str, Any]:
     return {"puzzle": made.puzzle.model_dump(mode="json"), "digest": made.digest, "attempt": made.attempt}
+
+
+def _made(record: dict[str, Any]) -> Made:
+    return Made(Puzzle.model_validate(record["puzzle"]), record["digest"], record["attempt"])
 
 
 def audit_shard(file: Path, minimal: bool, shard: Shard, path: Path, workers: int) -> None:
@@ -80,8 +86,7 @@ def _make(job: Job, out: Path | None, workers: int) -> int:
     again = 0
 
     def draws() -> Iterator[Made]:
-        for record in track(job.records(), "merging", order.count):
-            yield Made(Puzzle.model_validate(record["puzzle"]), record["digest"], record["attempt"])
+        yield from track(job.read(_made), "merging", order.count)
 
     def puzzles() -> Iterator[Puzzle]:
         nonlocal again
@@ -100,7 +105,7 @@ def _make(job: Job, out: Path | None, workers: int) -> int:
 
 def _audit(job: Job, out: Path | None, workers: int) -> int:
     _not_needed(out, "audit")
-    return report(map(Finding.of, job.records()))
+    return report(job.read(Finding.of))
 
 
 def report(findings: Iterator[Finding]) -> int:
@@ -115,7 +120,7 @@ def report(findings: Iterator[Finding]) -> int:
 
 
 def _explain(job: Job, out: Path | None, workers: int) -> int:
-    write_lines(_needed(out, "explanations .jsonl"), job.records())
+    write_lines(_needed(out, "explanations .jsonl"), job.read(dict))
     return 0
 
 
@@ -133,9 +138,8 @@ def _eval(job: Job, out: Path | None, workers: int) -> int:
 
     if out is not None:
         check_output(out, ".parquet")
-    found = list(job.records())
-    puzzles = [Puzzle.model_validate(record["puzzle"]) for record in found]
-    rows = [row for record in found for row in rows_of(record)]
+    found = list(job.read(lambda record: (Puzzle.model_validate(record["puzzle"]), rows_of(record))))
+    puzzles, rows = [puzzle for puzzle, _ in found], [row for _, some in found for row in some]
     said = job.header.job
     show_evaluation(puzzles, said["label"], rows, said["mode"], said["retries"], said["sampling"]["seed"][0])
     if out is not None:

@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sleuth.errors import UserError
 from sleuth.files import atomic_open, check_output, read_data
 
+Record = TypeVar("Record")
 SUFFIX = ".shard"
 ABOUT = "sleuth.shard"
 """Key of a file's metadata."""
@@ -74,14 +75,26 @@ class Job:
     """Of the first."""
     paths: tuple[Path, ...]
 
-    def records(self) -> Iterator[Any]:
-        """The records of all puzzles, in order, read as they are needed."""
+    def read(self, convert: Callable[[Any], Record]) -> Iterator[Record]:
+        """What is made of the record of each puzzle, in order, as it is needed. Raises `UserError` for a file that is
+        damaged."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         for path in self.paths:
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(GROUP_ROWS):
-                    yield from map(json.loads, batch.column(0).to_pylist())
+            try:
+                with pq.ParquetFile(path) as file:
+                    for batch in file.iter_batches(GROUP_ROWS):
+                        for text in batch.column(0).to_pylist():
+                            yield self._converted(path, text, convert)
+            except (pa.ArrowException, OSError) as error:
+                raise UserError(f"{path}: damaged, make it again ({str(error).splitlines()[0]})") from None
+
+    def _converted(self, path: Path, text: str, convert: Callable[[Any], Record]) -> Record:
+        try:
+            return convert(json.loads(text))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise UserError(f"{path}: has a record that is no result of {self.header.verb}; make it again") from None
 
 
 def check_shard_output(path: Path) -> None:
@@ -132,6 +145,8 @@ def read_job(paths: Sequence[Path]) -> Job:
         found[shard.index] = path
     assert first is not None
     about = first[1]
+    if about["sleuth"] != (version := importlib.metadata.version("sleuth")):
+        raise UserError(f"{first[0]} is of Sleuth {about['sleuth']}, and this is {version}; merge with that version")
     of = about["shards"]
     if missing := [str(index) for index in range(1, of + 1) if index not in found]:
         more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""

@@ -55,10 +55,8 @@ def merge_result(job: Job, out: Path) -> Result:
     """Writes the result of all shards into a folder. Raises `UserError` for shards of another suite than they say."""
     check_folder(out)
     said = job.header.job
-    items, rows = [], []
-    for record in job.records():
-        items.append(Item(Puzzle.model_validate(record["puzzle"]), record["variant"], record["of"]))
-        rows += [Row.model_validate(row) for row in record["rows"]]
+    found = list(job.read(_read))
+    items, rows = [item for item, _ in found], [row for _, some in found for row in some]
     facts = SuiteFacts.model_validate(said["suite"])
     suite = Suite(facts.id, facts.size, tuple(items))
     if suite.hash != facts.hash:
@@ -81,6 +79,11 @@ def merge_result(job: Job, out: Path) -> Result:
         out.mkdir(parents=True, exist_ok=True)
     write_result(out / f"{said['name']}.json", result)
     return result
+
+
+def _read(record: dict[str, Any]) -> tuple[Item, list[Row]]:
+    item = Item(Puzzle.model_validate(record["puzzle"]), record["variant"], record["of"])
+    return item, [Row.model_validate(row) for row in record["rows"]]
 
 
 def _records(suite: Suite, result: Result) -> Iterator[Mapping[str, Any]]:
