@@ -4,8 +4,9 @@
 
 Makes 50 runs of 100,000 rollouts each (400 steps of 250), starts `sleuth view` on them as a process of its own, and
 asks what its pages ask. The rollouts of one run are made once; the other runs hold links to the same files, which the
-server reads as files of their own. Times are of the whole request, in milliseconds; of filters and sorts the first time
-that each is asked. `--quick` makes 2 runs of 1,000 rollouts.
+server reads as files of their own. Times are of the whole request, in milliseconds, and beside them the processor time
+that the server took, which says more on a busy machine; of filters and sorts the first time that each is asked.
+`--quick` makes 2 runs of 1,000 rollouts.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +35,8 @@ from sleuth.runs.rows import RolloutRow, to_parquet
 
 WORDS = ("Ella", "was", "not", "in", "the", "Gallery", "so", "Grace", "committed", "murder", "Hall", "Weight")
 VERDICTS = ("derived", "lucky", "repeated", "false", "unread")
+OPENED = 8
+"""Runs whose completions are read: more than the server keeps."""
 QUESTIONS = {
     "newest first": "",
     "filter: outcome": "&outcome=correct",
@@ -114,12 +118,31 @@ class Server:
         assert found, said
         self.url = found[0]
 
-    def ask(self, path: str) -> tuple[float, dict[str, object]]:
-        """Milliseconds until the whole answer was here, and the answer."""
-        started_s = time.perf_counter()
+    def ask(self, path: str) -> dict[str, Any]:
+        """The answer, if it is data."""
         with urllib.request.urlopen(self.url + path, timeout=600) as answer:
             body = answer.read()
-        return 1000 * (time.perf_counter() - started_s), json.loads(body) if body.startswith(b"{") else {}
+        return json.loads(body) if body.startswith(b"{") else {}
+
+    def time(self, *paths: str) -> tuple[str, str]:
+        """How long it takes until the last of these answers is here, and the server's processor time meanwhile."""
+        started_s, before_s = time.perf_counter(), self.processor_s()
+        for path in paths:
+            self.ask(path)
+        passed_s = time.perf_counter() - started_s
+        return f"{1000 * passed_s:.0f} ms", f"{1000 * (self.processor_s() - before_s):.0f} ms"
+
+    def read_all(self, run: str) -> None:
+        """Asks until all completions of a run are read."""
+        while True:
+            told = self.ask(f"/api/completions?run={run}")
+            if told["indexed"] == told["files"]:
+                return
+
+    def processor_s(self) -> float:
+        """Processor time of the process so far; Linux counts in hundredths of a second."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def peak_mb(self) -> float:
         """Most memory that the process had so far."""
@@ -131,32 +154,27 @@ class Server:
         self.process.wait(30)
 
 
-def measured(server: Server, runs: int) -> list[tuple[str, str]]:
-    """What was asked, and how long it took."""
-    rows = []
-    page_ms = sum(server.ask(path)[0] for path in ("/", "/static/main.js", "/static/main.css"))
-    list_ms, listed = server.ask("/api/runs")
-    assert len(listed["runs"]) == runs  # type: ignore[arg-type]
-    rows.append(("first content: page, script, style and the list of all runs", page_ms + list_ms))
-    rows.append(("the list again", server.ask("/api/runs")[0]))
-    first_ms, told = server.ask("/api/completions?run=run-00")
-    rows.append(("reading room, first completions of a run not opened before", first_ms))
-    started_s = time.perf_counter()
-    while told["indexed"] != told["files"]:
-        _, told = server.ask("/api/completions?run=run-00")
-    rows.append(("… until all its completions can be found", 1000 * (time.perf_counter() - started_s)))
-    for name, question in QUESTIONS.items():
-        rows.append((name, server.ask(f"/api/completions?run=run-00{question}")[0]))
-    file = told["rows"][0]["file"]  # type: ignore[index]
-    rows.append(("one completion", server.ask(f"/api/completion?run=run-00&file={file}&row=3")[0]))
-    for number in range(runs):
-        while True:
-            _, told = server.ask(f"/api/completions?run=run-{number:02}")
-            if told["indexed"] == told["files"]:
-                break
-    written = [(name, f"{ms:.0f} ms") for name, ms in rows]
-    written.append(("most memory, after the completions of every run were opened", f"{server.peak_mb():.0f} MB"))
-    return written
+def measured(server: Server, runs: int) -> list[tuple[str, str, str]]:
+    """What was asked, how long it took, and the processor time of that."""
+    page = ("/", "/static/main.js", "/static/main.css")
+    rows = [("first content: page, script, style and the list of all runs", *server.time(*page, "/api/runs"))]
+    while not all(run["whole"] for run in server.ask("/api/runs")["runs"]):
+        pass
+    rows.append(("the list again", *server.time("/api/runs")))
+    first = "/api/completions?run=run-00"
+    rows.append(("reading room, first completions of a run not opened before", *server.time(first)))
+    started_s, before_s = time.perf_counter(), server.processor_s()
+    server.read_all("run-00")
+    passed_s, worked_s = time.perf_counter() - started_s, server.processor_s() - before_s
+    rows.append(("… until all its completions can be found", f"{1000 * passed_s:.0f} ms", f"{1000 * worked_s:.0f} ms"))
+    rows += [(name, *server.time(f"{first}{question}")) for name, question in QUESTIONS.items()]
+    file = server.ask(first)["rows"][0]["file"]
+    rows.append(("one completion", *server.time(f"/api/completion?run=run-00&file={file}&row=3")))
+    opened = min(runs, OPENED)
+    for number in range(opened):
+        server.read_all(f"run-{number:02}")
+    rows.append((f"most memory, after the completions of {opened} runs were read", f"{server.peak_mb():.0f} MB", ""))
+    return rows
 
 
 def main() -> None:
@@ -173,7 +191,7 @@ def main() -> None:
         finally:
             server.stop()
     title = f"`sleuth view` on {runs} runs of {steps * rollouts:,} rollouts, {machine()}"
-    write_table("view", title, ("what", "time"), rows, options.out)
+    write_table("view", title, ("what", "time", "processor time"), rows, options.out)
 
 
 if __name__ == "__main__":
