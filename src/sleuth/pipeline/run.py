@@ -19,7 +19,7 @@ from sleuth.pipeline.read import Pipeline, Stage
 from sleuth.progress import clock, say
 from sleuth.report.page import write_report
 from sleuth.runs.directory import MODEL, WEIGHTS, RunDirectory, step_of
-from sleuth.runs.settings import change
+from sleuth.runs.settings import change, pinned, versions_of
 from sleuth.training.average import average
 from sleuth.training.estimate import short_of_disk
 from sleuth.training.memory import GB
@@ -43,6 +43,7 @@ def run(pipeline: Pipeline, folder: Path, until: str | None = None) -> Path:
     records = _records(folder)
     for stage in stages:
         _check(stage, folder, records)
+    versions = _versions(pipeline, folder)
     missing = [stage for stage in stages if not _finished(stage, folder)]
     for line in outlook(pipeline, missing, folder):
         say(line)
@@ -53,7 +54,7 @@ def run(pipeline: Pipeline, folder: Path, until: str | None = None) -> Path:
                 folder.mkdir(parents=True, exist_ok=True)
             atomic_write(folder / RECORDS, (json.dumps(records, indent=2) + "\n").encode())
             say(f"{pipeline.name}: stage {stage.name}")
-            _make(stage, folder)
+            _make(stage, folder, versions)
         write_overview(pipeline, folder)
     if stages[-1] is pipeline.last:
         _link(folder, stages[-1])
@@ -109,14 +110,23 @@ def _begins_with(stage: Stage, root: Stage, pipeline: Pipeline) -> bool:
     return stage is root
 
 
-def _make(stage: Stage, folder: Path) -> None:
+def _versions(pipeline: Pipeline, folder: Path) -> dict[str, str]:
+    """The versions of families that the stages so far have pinned, which the others take as well."""
+    found: dict[str, str] = {}
+    for stage in pipeline.stages.values():
+        if stage.config is not None and (folder / stage.name / "config.json").exists():
+            found |= versions_of(RunDirectory.open(folder / stage.name).config, stage.config)
+    return found
+
+
+def _make(stage: Stage, folder: Path, versions: Mapping[str, str]) -> None:
     path = folder / stage.name
     if stage.config is None:
         with writing(path):
             path.mkdir(exist_ok=True)
         average([str(folder / source / MODEL) for source in stage.sources], path / MODEL)
         return
-    config = stage.config_in(folder)
+    config = pinned(stage.config_in(folder), versions)
     write_report(train_to_end(config, path, lambda: start(config, path)))
 
 

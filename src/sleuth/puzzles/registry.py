@@ -2,8 +2,9 @@
 
     sleuth.register("seating@1", "my_package.seating:Seating")
 
-An id is `name@version`; several versions of a name stand side by side. A stored puzzle picks its own, a plain name
-means the newest. Another package brings tasks by entry points of the group `sleuth.families`, named by the id:
+An id is `name@version`; several versions of a name stand side by side. A stored puzzle picks its own. A plain name
+means the newest, but for the names in `MEANT`. Another package brings tasks by entry points of the group
+`sleuth.families`, named by the id:
 
     [project.entry-points."sleuth.families"]
     "seating@1" = "my_package.seating:Seating"
@@ -35,7 +36,10 @@ BUILT_IN = {
     "timetable@1": "sleuth.puzzles.families.timetable:Timetable",
     "temporal-clue@1": "sleuth.puzzles.temporal_clue:TemporalClue",
     "zebra@1": "sleuth.puzzles.zebra:Zebra",
+    "zebra@2": "sleuth.puzzles.families.zebra:Zebra",
 }
+MEANT = {"zebra": "zebra@1"}
+"""Names that mean an older version, because the newest one differs from it in how hard its puzzles are."""
 LIBRARIES = {"reasoning-gym/": "sleuth.gym.task:gym_task"}
 """Prefix of names to the function that gives the tasks of another library, whose names and versions are its own, by
 name or id."""
@@ -113,7 +117,7 @@ def family_ids() -> list[str]:
 
 
 def get_task(name: str) -> Task:
-    """A task by name (`zebra`: its newest version) or id (`zebra@1`).
+    """A task by name (`timetable`: its newest version, or what `MEANT` says) or id (`timetable@1`).
 
     Raises `UserError` with the nearest name for one that is not known, and for one that does not load.
     """
@@ -165,7 +169,7 @@ def _id_of(name: str) -> str:
     if version and name not in ids:
         have = " and ".join(repr(id) for id in sorted(ids, key=_version))
         raise UserError(f"{name!r}: this Sleuth has {have}{_unusable(plain)}")
-    return name if version else max(ids, key=_version)
+    return name if version else MEANT.get(name, max(ids, key=_version))
 
 
 def _load(id: str) -> Entry:

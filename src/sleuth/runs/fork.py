@@ -16,6 +16,7 @@ from sleuth.errors import UserError
 from sleuth.files import atomic_write
 from sleuth.recipes import parse_config, with_overrides
 from sleuth.runs.directory import INITIAL, REFERENCE, RunDirectory, step_of
+from sleuth.runs.settings import aligned
 
 PARENT = "parent.json"
 COPIED = (REFERENCE, INITIAL)
@@ -101,6 +102,7 @@ def branch(
 
 def _same_suite(one: RunConfig, other: RunConfig) -> bool:
     """Whether evaluations of the one are what the other would make."""
+    one, other = aligned(one, other)
     return _asked(one) == _asked(other)
 
 

@@ -1,14 +1,19 @@
-"""Which settings make a difference to a run's results: comparing two configurations, and a digest of one."""
+"""Which settings make a difference to a run's results: comparing two configurations, and a digest of one.
+
+A recipe may name a family without its version (`zebra`). A run pins it when it starts (`zebra@1`), so that a later
+version does not change the run when it resumes. The runs of one study or pipeline pin the same versions.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
 from sleuth.config import RunConfig
+from sleuth.puzzles.registry import get_task
 from sleuth.recipes import keys
 
 INDIFFERENT = (
@@ -18,8 +23,38 @@ INDIFFERENT = (
 """Keys, or beginnings of keys, that a run's start fills in, or that make no difference to its results."""
 
 
+def pinned(config: RunConfig, versions: Mapping[str, str] | None = None) -> RunConfig:
+    """The configuration with the id of every family. A name without a version means what `versions` (name to id) says,
+    and otherwise what the registry does. Raises `UserError` for a family that does not exist."""
+    known = dict(versions or {})
+    for source in config.puzzles.sources:
+        if "@" not in source.family and source.family not in known:
+            known[source.family] = get_task(source.family).id
+    return _with_versions(config, known)
+
+
+def versions_of(found: RunConfig, wanted: RunConfig) -> dict[str, str]:
+    """What a run has pinned: each family that `wanted` names without a version, to its id in `found`."""
+    pairs = zip(found.puzzles.sources, wanted.puzzles.sources, strict=False)
+    return {theirs.family: ours.family for ours, theirs in pairs if ours.family.startswith(f"{theirs.family}@")}
+
+
+def aligned(one: RunConfig, other: RunConfig) -> tuple[RunConfig, RunConfig]:
+    """Both, and where one of them names a family without a version and the other has one, both have it."""
+    return _with_versions(one, versions_of(other, one)), _with_versions(other, versions_of(one, other))
+
+
+def _with_versions(config: RunConfig, versions: Mapping[str, str]) -> RunConfig:
+    puzzles = config.puzzles
+    mixture = tuple(one.model_copy(update={"family": versions.get(one.family, one.family)}) for one in puzzles.mixture)
+    family = puzzles.family if mixture else versions.get(puzzles.family, puzzles.family)
+    return config.model_copy(update={"puzzles": puzzles.model_copy(update={"family": family, "mixture": mixture})})
+
+
 def differing(one: RunConfig, other: RunConfig) -> str:
-    """The first key that sets two runs apart, or an empty text."""
+    """The first key that sets two runs apart, or an empty text. A family without a version agrees with each of its
+    versions."""
+    one, other = aligned(one, other)
     return next((name for name in _names() if attrgetter(name)(one) != attrgetter(name)(other)), "")
 
 

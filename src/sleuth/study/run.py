@@ -16,6 +16,7 @@ from sleuth.errors import UserError
 from sleuth.files import check_folder
 from sleuth.progress import say
 from sleuth.runs.directory import RunDirectory
+from sleuth.runs.settings import pinned, versions_of
 from sleuth.study.read import Study
 from sleuth.study.table import write_table
 from sleuth.training.preflight import start, start_from
@@ -50,8 +51,9 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
         f"{len(study.arms)} arms, {len(study.seeds)} seeds, {count} puzzles each: a difference of {least:.1%} would be "
         "detected with 80 % power, counting only chance in the puzzles"
     )
+    versions = _versions(study, folder)
     for seed in only or study.seeds:
-        configs = {arm: of_seed[seed] for arm, of_seed in study.arms.items()}
+        configs = {arm: pinned(of_seed[seed], versions) for arm, of_seed in study.arms.items()}
         for arm, config in configs.items():
             path, shared = folder / f"{arm}-{seed}", _sharing(configs, arm)
             warm = None
@@ -68,6 +70,17 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
         return None
     runs = {arm: [RunDirectory.open(path) for path in of_arm] for arm, of_arm in paths.items()}
     return write_table(study, runs, results, least)
+
+
+def _versions(study: Study, folder: Path) -> dict[str, str]:
+    """The versions of families that the study's runs so far have pinned, which the others take as well."""
+    found: dict[str, str] = {}
+    for arm, of_seed in study.arms.items():
+        for seed, config in of_seed.items():
+            path = folder / f"{arm}-{seed}"
+            if (path / "config.json").exists():
+                found |= versions_of(RunDirectory.open(path).config, config)
+    return found
 
 
 def _made(config: RunConfig, path: Path, warm: RunDirectory | None = None) -> RunDirectory:

@@ -24,6 +24,7 @@ from sleuth.puzzles.registry import get_task
 from sleuth.runs.directory import INITIAL, RunDirectory
 from sleuth.runs.fork import branch, origin
 from sleuth.runs.mirrors import check_mirrors
+from sleuth.runs.settings import pinned
 from sleuth.training import checkpoints
 from sleuth.training.curriculum import spec_of
 from sleuth.training.estimate import Cost, estimate, expected, measured_rate
@@ -109,7 +110,8 @@ def _dtype(config: RunConfig) -> torch.dtype:
 
 
 def _checked(config: RunConfig) -> RunConfig:
-    """The configuration, settled, after all that can be said without a model."""
+    """The configuration, pinned and settled, after all that can be said without a model."""
+    config = pinned(config)
     for source in config.puzzles.sources:
         spec_of(source, "train", config.puzzles.seed, 1).check()
         get_task(source.family).check_mode(config.mode)

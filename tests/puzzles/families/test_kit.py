@@ -15,6 +15,7 @@ from sleuth.kit import (
     Case,
     DeclaredFamily,
     Level,
+    Look,
     Number,
     Sort,
     Theme,
@@ -26,6 +27,7 @@ from sleuth.kit import (
     numbered,
     relation,
     rule,
+    which,
 )
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import Not, holds, worlds
@@ -34,7 +36,7 @@ from sleuth.puzzles.kit.sampler import sample_world
 from sleuth.puzzles.registry import get_family, register, unregister
 from sleuth.puzzles.statements import Ref, Statement
 
-DECLARED = ("kinship", "knights-and-knaves", "round-table", "timetable")
+DECLARED = ("kinship", "knights-and-knaves", "round-table", "timetable", "zebra@2")
 person = Sort("person", "People")
 place = Sort("place", "Places", "place {}", names=numbered(6), size=lambda size: size["person"])
 stands = Unknown("place", person, place, one_each=True)
@@ -106,6 +108,101 @@ def test_what_cannot_work_is_refused_when_it_is_declared(changes: dict[str, Any]
     with pytest.raises(UserError, match=message.replace("(", r"\(")) as refusal:
         queue(**changes)
     assert "\n" not in str(refusal.value)
+
+
+team = Sort("team", "Teams")
+COLOURS = {"Cap": Look("the one with the {} cap"), "Shirt": Look("the one with the {} shirt")}
+member = Sort("member", "Members", looks=COLOURS, lists=team, size=lambda size: 2 * size["team"])
+spot = Sort("spot", "Spots", "spot {}", names=numbered(2))
+is_in = Unknown("spot", member, spot, one_each=True)
+IN = fact(is_in, "in", ("{0} is in {1}", "{0} is not in {1}"), questions="where is {0}")
+CAPS = {"Cap": ("red", "blue"), "Shirt": ("black", "white")}
+LISTS: dict[str, Any] = {
+    "sorts": (spot, team, member),
+    "unknowns": (is_in,),
+    "kinds": (IN,),
+    "levels": {"1": Level({"spot": 2, "team": 2}, {"not_in": 1.0})},
+    "themes": (
+        Theme("One", "It was a day like any other.", CAPS),
+        Theme("Two", "It was a night like any other.", CAPS),
+    ),
+}
+
+
+def _same(**more: Any) -> Any:
+    return relation("same", (member, member), lambda w, a, b: w.spot[a] == w.spot[b], "{0} is {1}", **more)
+
+
+def _with(sort: Sort, **more: Any) -> dict[str, Any]:
+    """The declaration with another sort of members."""
+    unknown = Unknown("spot", sort, spot, one_each=True)
+    return {"sorts": (spot, team, sort), "unknowns": (unknown,), "kinds": (fact(unknown, "in", ("{0}: {1}", "{0}; {1}"),
+            questions="where is {0}"),)} | more  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (_with(Sort("member", "M", looks={**COLOURS, "Hat": Look("{}", {"has": "{}"})}, lists=team,
+                    size=member.size)), "its looks 'Hat' and 'Cap' differ in forms"),
+        (_with(Sort("member", "M", looks=COLOURS, lists=person, size=member.size)), "declare person"),
+        ({"sorts": (spot, member, team)}, "declare team, which is its lists, before it"),
+        ({"unknowns": (Unknown("spot", member, spot),)}, "has one unknown, which is one-each"),
+        ({"kinds": (fact(is_in, "in", ("{0}: {1}", "{0}; {1}"), questions="who is in {1}"),)}, "several answers"),
+        ({"kinds": (IN, relation("on", (spot, spot), lambda w, a, b: True, "{0} on {1}", across=(0, 1)))}, "across"),
+        ({"kinds": (IN, _same(questions="which {team:colour} has {0}"))}, "no look has the form 'team_colour'"),
+        ({"kinds": (IN, which("what", member, (member,), lambda w, a, b: True, "what is {0} of {2}"))}, "last slot"),
+        ({"levels": {"1": Level({"spot": 2, "team": 3}, {"not_in": 1.0})}}, "fewer than 3 lists of member"),
+        ({"themes": (Theme("One", "It was a day like any other.", {**CAPS, "Cap": ("red", "black")}),
+                     LISTS["themes"][1])}, "name 'black' is declared twice"),
+    ],
+)  # fmt: skip
+def test_lists_that_cannot_work_are_refused(changes: dict[str, Any], message: str) -> None:
+    queue(**LISTS)
+    with pytest.raises(UserError, match=message) as refusal:
+        queue(**{**LISTS, **changes})
+    assert "\n" not in str(refusal.value)
+
+
+def test_only_lists_are_asked_for_one_of() -> None:
+    with pytest.raises(UserError, match="person has no lists"):
+        which("what", person, (place,), lambda w, a, b: True, "who is in {1}")
+
+
+def test_lists_keep_apart_what_is_one_each_and_what_a_relation_speaks_across() -> None:
+    family = get_family("zebra@2")
+    for index in range(6):
+        page = family.read_page(make_puzzle("zebra@2", "2", "train", 1, index).puzzle.prompt)
+        theory = family.theory(page.case)
+        said = [one for clue in page.clues for one in (clue, *clue.args) if isinstance(one, Statement)]
+        pairs = [[theory.list_of(ref) for ref in one.args] for one in said if one.kind in ("same", "apart")]
+        assert pairs and all(a != b for a, b in pairs)
+        for question in page.questions:
+            if question.kind == "what":
+                lists = {theory.list_of(ref) for ref in family.choices(page.case, question)}
+                assert lists == {question.args[0].index} != {theory.list_of(question.args[1])}
+
+
+def test_what_a_clue_states_is_not_asked_in_other_words() -> None:
+    family = get_family("zebra@2")
+    theory = family.theory(family.sample_case("1", Random(1))[0])
+    ada, tea, first = Ref("value", 0), Ref("value", 3), Ref("house", 0)
+    name, drink = Ref("attribute", 0), Ref("attribute", 1)
+    assert set(family.stated(theory, Statement("same", (ada, tea)))) == {
+        Statement("same", (ada, tea)),
+        Statement("what", (drink, ada, tea)),
+        Statement("what", (name, tea, ada)),
+    }
+    assert set(family.stated(theory, Statement("at", (ada, first)))) == {
+        Statement("at", (ada, first)),
+        Statement("who", (name, first, ada)),
+    }
+    assert family.stated(theory, Statement("before", (ada, tea)))[1:] == ()
+    middle = Statement("between", (Ref("value", 4), ada, tea))
+    assert set(family.stated(theory, middle)[1:]) == {
+        Statement("at", (Ref("value", 4), Ref("house", 1))),
+        Statement("who", (drink, Ref("house", 1), Ref("value", 4))),
+    }
 
 
 def test_who_has_it_is_no_question_where_several_may() -> None:

@@ -5,6 +5,7 @@ A world is told as a person would note it: who sits where, who is what. Nothing 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -54,6 +55,47 @@ def table_truth(statement: Statement, note: Note) -> bool:
         case "sooner", (a, b, c):
             return walk(a).index(b) < walk(a).index(c)
     return joined(statement, lambda part: table_truth(part, note))
+
+
+def row_truth(statement: Statement, note: Note) -> bool:
+    """Zebra. `note["row"]`: from left to right, the entries (numbers) that belong to the person in each place."""
+    row = note["row"]
+
+    def person(entry: int) -> int:
+        """Whose entry it is, counted from the left."""
+        return next(place for place, entries in enumerate(row) if entry in entries)
+
+    args = [arg if isinstance(arg, Statement) else arg.index for arg in statement.args if arg is not None]
+    match statement.kind, args:
+        case "at", (entry, place):
+            return entry in row[place]
+        case "not_at", (entry, place):
+            return entry not in row[place]
+        case "same", (a, b):
+            return any({a, b} <= entries for entries in row)
+        case "apart", (a, b):
+            return not any({a, b} <= entries for entries in row)
+        case "next", (a, b):
+            return any(
+                (a in left and b in right) or (b in left and a in right) for left, right in itertools.pairwise(row)
+            )
+        case "left_of", (a, b):
+            return any(a in left and b in right for left, right in itertools.pairwise(row))
+        case "before", (a, b):
+            return any(a in left and b in right for at, left in enumerate(row) for right in row[at + 1 :])
+        case "between", (a, b, c):
+            return any(
+                a in middle and ((b in left and c in right) or (c in left and b in right))
+                for left, middle, right in zip(row, row[1:], row[2:], strict=False)
+            )
+        case "gap", (number, a, b):
+            first, last = sorted((person(a), person(b)))
+            return len(row[first + 1 : last]) == number and first != last
+        case "who", (_, place, entry):
+            return entry in row[place]
+        case "what", (_, owner, entry):
+            return person(owner) == person(entry)
+    return joined(statement, lambda part: row_truth(part, note))
 
 
 def island_truth(statement: Statement, note: Note) -> bool:

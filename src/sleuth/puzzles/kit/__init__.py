@@ -26,6 +26,7 @@ grading and grammars. docs/how-to/write-a-family.md goes through an example.
 from sleuth.puzzles.kit.declaration import (
     Case,
     Level,
+    Look,
     Number,
     Rule,
     Sort,
@@ -37,7 +38,7 @@ from sleuth.puzzles.kit.declaration import (
     words,
 )
 from sleuth.puzzles.kit.family import DeclaredFamily, declare
-from sleuth.puzzles.kit.kinds import StatementKind, connectives, custom, fact, relation
+from sleuth.puzzles.kit.kinds import StatementKind, connectives, custom, fact, relation, which
 from sleuth.puzzles.kit.theory import KitTheory, View
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "DeclaredFamily",
     "KitTheory",
     "Level",
+    "Look",
     "Number",
     "Rule",
     "Sort",
@@ -60,5 +62,6 @@ __all__ = [
     "numbered",
     "relation",
     "rule",
+    "which",
     "words",
 ]

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sleuth.errors import UserError, nearest
-from sleuth.puzzles.kit.declaration import NUMBERS, Sort, check_distinct
-from sleuth.puzzles.kit.kinds import STYLES, StatementKind, gaps
+from sleuth.puzzles.kit.declaration import NUMBERS, Level, Sort, Theme, check_distinct
+from sleuth.puzzles.kit.kinds import STYLES, StatementKind, gaps, typed
 from sleuth.puzzles.page_reader import is_prose
 from sleuth.puzzles.prose import compile_template
 
@@ -25,6 +25,8 @@ def holes(kind: StatementKind) -> tuple[int, ...]:
         missing = sorted(set(range(len(kind.slots))) - set(gaps(question)))
         if len(missing) != 1:
             raise UserError(f"kind {kind.name}: the question {question!r} must leave out one slot, not {len(missing)}")
+        if kind.asked_only and missing[0] != len(kind.slots) - 1:
+            raise UserError(f"kind {kind.name}: the question {question!r} must leave out the last slot")
         found.append(missing[0])
     return tuple(dict.fromkeys(found))
 
@@ -44,6 +46,7 @@ def check(name: str, made: Declaration, kinds: Sequence[StatementKind]) -> None:
                 raise UserError(f"unknown {unknown.name}: sort {sort.name!r} is not among the sorts")
         if not any(kind.unknown == unknown.name and kind.denial for kind in made.kinds.values()):
             raise UserError(f"unknown {unknown.name} has no fact, so nobody could say what it is")
+    _check_sorts(made)
     _check_kinds(made, set(sorts))
     check_groups({kind.name: kind.slots for kind in made.kinds.values()}, made.groups)
     _check_levels(made)
@@ -55,39 +58,101 @@ def check(name: str, made: Declaration, kinds: Sequence[StatementKind]) -> None:
     if len(setting.themes) < 2:
         raise UserError("a family needs two themes at least, so that a case can be told under other names")
     for theme in setting.themes:
-        for sort in setting.sorts:
-            if sort.listed and len(theme.names.get(sort.name, ())) < _largest(made, sort):
-                raise UserError(f"theme {theme.title!r}: fewer than {_largest(made, sort)} names of sort {sort.name}")
+        _check_theme(made, theme)
 
 
-def _largest(made: Declaration, sort: Sort) -> int:
-    return max(level.span(sort.name)[1] for level in made.levels.values())
+def _check_theme(made: Declaration, theme: Theme) -> None:
+    """Raises `UserError` for a theme that has too few names or labels, or those of lists twice."""
+    largest = {
+        sort.name: max(_sizes(made, level, 1)[sort.name] for level in made.levels.values())
+        for sort in made.setting.sorts
+    }
+    for sort in made.setting.sorts:
+        if sort.lists is not None:
+            labels = [label for label in theme.names if label in sort.looks]
+            if len(labels) < largest[sort.lists.name]:
+                raise UserError(f"theme {theme.title!r}: fewer than {largest[sort.lists.name]} lists of {sort.name}")
+            length = max(
+                _sizes(made, level, 1)[sort.name] // _sizes(made, level, 1)[sort.lists.name]
+                for level in made.levels.values()
+            )
+            for label in labels:
+                if len(theme.names[label]) < length:
+                    raise UserError(f"theme {theme.title!r}: fewer than {length} names in the list {label}")
+            check_distinct(f"theme {theme.title!r}: name", (name for label in labels for name in theme.names[label]))
+        elif (
+            sort.listed
+            and made.setting.made_of(sort) is None
+            and len(theme.names.get(sort.name, ())) < largest[sort.name]
+        ):
+            raise UserError(f"theme {theme.title!r}: fewer than {largest[sort.name]} names of sort {sort.name}")
+        if sort.looks and sort.lists is None and theme.looks.get(sort.name) not in sort.looks:
+            raise UserError(f"theme {theme.title!r}: sort {sort.name} looks like one of {', '.join(sort.looks)}")
+
+
+def _sizes(made: Declaration, level: Level, end: int) -> dict[str, int]:
+    """The lowest (`end` 0) or highest (1) sizes of a level."""
+    return made.setting.derived({sort: level.span(sort)[end] for sort in level.sizes})
+
+
+def _check_sorts(made: Declaration) -> None:
+    """Raises `UserError` for looks that do not match, and lists that cannot be told apart or asked for."""
+    for place, sort in enumerate(made.setting.sorts):
+        for label, look in sort.looks.items():
+            first = next(iter(sort.looks.values()))
+            if {(form, "{}" in text) for form, text in look.forms.items()} != {
+                (form, "{}" in text) for form, text in first.forms.items()
+            }:
+                raise UserError(f"sort {sort.name}: its looks {label!r} and {next(iter(sort.looks))!r} differ in forms")
+        if sort.lists is None:
+            continue
+        if sort.lists not in made.setting.sorts[:place] or not sort.lists.listed or not sort.looks:
+            raise UserError(
+                f"sort {sort.name}: declare {sort.lists.name}, which is its lists, before it, and its looks"
+            )
+        if [unknown.one_each for unknown in made.unknowns if unknown.of == sort] != [True]:
+            raise UserError(f"sort {sort.name}: a sort of lists has one unknown, which is one-each")
 
 
 def _check_kinds(made: Declaration, sorts: set[str]) -> None:
     known = {*sorts, *made.groups}
     forms = {sort: {sort} for sort in sorts}
+    alone: set[str] = set()
     for one in made.sorts:
         extra = one.forms if isinstance(one, Sort) else ("one", "many")
         forms[one.name] |= {f"{one.name}_{form}" for form in extra}
+        look = next(iter(one.looks.values()), None) if isinstance(one, Sort) else None
+        for form, text in look.forms.items() if look and isinstance(one, Sort) else ():
+            if "{}" in text:
+                forms[one.name].add(f"{one.name}_{form}")
+            elif isinstance(one, Sort) and one.lists is not None:
+                forms[one.lists.name].add(f"{one.lists.name}_{form}")
+            else:
+                alone.add(f"{one.name}_{form}")
     for kind in made.kinds.values():
         for slot in kind.slots:
             if slot not in known:
                 raise UserError(f"kind {kind.name}: no sort or group {slot!r}; {nearest(slot, sorted(known))}")
         if kind.denial and kind.questions:
             unknown = next(one for one in made.unknowns if one.name == kind.unknown)
-            if 0 in holes(kind) and not unknown.one_each:
+            if 0 in holes(kind) and (not unknown.one_each or unknown.of.lists):
                 raise UserError(
                     f"kind {kind.name}: “who has it?” may have several answers, as {unknown.name} is not one-each"
                 )
-        for style in STYLES:
-            for template in kind.templates[style]:
-                parts = [part for part in compile_template(template) if not isinstance(part, str)]
-                if {part.slot for part in parts} != set(range(len(kind.slots))):
-                    raise UserError(f"kind {kind.name}: {template!r} must word each slot of {', '.join(kind.slots)}")
-                for part in parts:
-                    if part.type not in forms.get(kind.slots[part.slot], {kind.slots[part.slot]}):
-                        raise UserError(f"kind {kind.name}: {template!r} has a form that its sort does not have")
+        for place in kind.across:
+            if not any(isinstance(one, Sort) and one.lists and one.name == kind.slots[place] for one in made.sorts):
+                raise UserError(f"kind {kind.name}: across: slot {place} is of no sort that consists of lists")
+        asked = [typed(question, kind.slots) for question in kind.questions]
+        for template in (*(one for style in STYLES for one in kind.templates[style]), *asked):
+            gapped = [part for part in compile_template(template) if not isinstance(part, str)]
+            if unworded := [part.type for part in gapped if part.slot < 0 and part.type not in alone]:
+                raise UserError(f"kind {kind.name}: {template!r}: no look has the form {unworded[0]!r}")
+            parts = [part for part in gapped if part.slot >= 0]
+            if template not in asked and {part.slot for part in parts} != set(range(len(kind.slots))):
+                raise UserError(f"kind {kind.name}: {template!r} must word each slot of {', '.join(kind.slots)}")
+            for part in parts:
+                if part.type not in forms.get(kind.slots[part.slot], {kind.slots[part.slot]}):
+                    raise UserError(f"kind {kind.name}: {template!r} has a form that its sort does not have")
     for kind_name in made.mirror:
         if kind_name not in made.kinds:
             raise UserError(f"mirror: no kind {kind_name!r}; {nearest(kind_name, list(made.kinds))}")
@@ -126,14 +191,15 @@ def _check_levels(made: Declaration) -> None:
         if not spec.kinds or min(spec.kinds.values()) <= 0:
             raise UserError(f"level {level}: needs statement kinds with weights above 0")
         for end in (0, 1):
-            sizes = made.setting.derived({sort: spec.span(sort)[end] for sort in spec.sizes})
+            sizes = _sizes(made, spec, end)
             for sort in made.setting.sorts:
                 if sort.names and sizes[sort.name] > len(sort.names):
                     raise UserError(
                         f"level {level}: {sizes[sort.name]} of sort {sort.name}, but {len(sort.names)} names"
                     )
             for unknown in made.unknowns:
-                if unknown.one_each and sizes[unknown.of.name] > sizes[unknown.values.name]:
+                lists = sizes[unknown.of.lists.name] if unknown.of.lists else 1
+                if unknown.one_each and sizes[unknown.of.name] > lists * sizes[unknown.values.name]:
                     raise UserError(
                         f"level {level}: {unknown.name} can't be one-each with so few of {unknown.values.name}"
                     )

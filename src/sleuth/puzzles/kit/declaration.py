@@ -25,8 +25,22 @@ MOST_ENTITIES = 26
 
 
 @dataclass(frozen=True)
+class Look:
+    """How a sort is worded in some themes. A form with `{}` words an entity; one without words the sort itself, or the
+    list that the entity is in."""
+
+    text: str = "{}"
+    forms: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Sort:
-    """A set of entities, renamable unless `names` gives what they are always called."""
+    """A set of entities, renamable unless `names` gives what they are always called.
+
+    Where themes speak of a sort in different words (huts, boats), `looks` gives these by label, and a theme names one.
+    A sort may consist of *lists* (drinks, pets) of equally many entities: `lists` is the sort whose entities the lists
+    are. Then `looks` has a look for each label that a list can have, and a theme gives names by these labels.
+    """
 
     name: str
     """How slots of statement kinds refer to it."""
@@ -46,6 +60,10 @@ class Sort:
     """Whether the pool has names of people for it."""
     forms: Mapping[str, str] = field(default_factory=dict)
     """Further wordings, for gaps `{0:form}`."""
+    looks: Mapping[str, Look] = field(default_factory=dict)
+    """In place of `label`, `text` and `forms`: by label."""
+    lists: Sort | None = None
+    """Each of its entities is a list of this sort."""
 
     def entities(self, sizes: Sizes) -> list[Ref]:
         """All of them in a case of these sizes."""
@@ -83,7 +101,7 @@ class Unknown:
     of: Sort
     values: Sort
     one_each: bool = False
-    """Whether no two have the same value."""
+    """Whether no two (of a list, if the sort consists of lists) have the same value."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +152,9 @@ class Theme:
     title: str
     story: str
     names: Mapping[str, Sequence[str]]
+    """By sort; of lists, by label. The first list is in every case."""
+    looks: Mapping[str, str] = field(default_factory=dict)
+    """Sort to its label here, where it has looks."""
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -148,6 +169,8 @@ class Case:
     names: tuple[tuple[str, ...], ...]
     title: str = ""
     story: str = ""
+    labels: tuple[str, ...] = ()
+    """Labels of the sorts in the page's words, if any has looks."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -163,6 +186,27 @@ class Setting:
     rules: str
     """The rules in words: a paragraph that pages of this family alone have."""
     themes: tuple[Theme, ...] = field(default=())
+
+    def made_of(self, sort: Sort) -> Sort | None:
+        """The sort whose lists the entities of a sort are, if it has such entities."""
+        return next((other for other in self.sorts if other.lists is not None and other.lists.name == sort.name), None)
+
+    def names_of(self, case: Case) -> dict[str, tuple[str, ...]]:
+        """Names by sort."""
+        return {sort.name: names for sort, names in zip(self.sorts, case.names, strict=True)}
+
+    def listed(self, case: Case) -> list[tuple[str, Sort, tuple[str, ...]]]:
+        """The lists of a case's page: label, sort, names."""
+        found: list[tuple[str, Sort, tuple[str, ...]]] = []
+        names = self.names_of(case)
+        for place, sort in enumerate(self.sorts):
+            if sort.lists is not None:
+                labels, length = names[sort.lists.name], len(names[sort.name]) // len(names[sort.lists.name])
+                for number, label in enumerate(labels):
+                    found.append((label, sort, names[sort.name][number * length : (number + 1) * length]))
+            elif self.made_of(sort) is None:
+                found.append((case.labels[place] if sort.looks else sort.label, sort, names[sort.name]))
+        return found
 
     def sizes(self, shape: Sequence[int]) -> dict[str, int]:
         """Sizes by sort."""
@@ -181,7 +225,8 @@ class Setting:
         sizes = self.sizes(case.shape)
         check_names(name for names in case.names for name in names)
         for sort, names in zip(self.sorts, case.names, strict=True):
-            if not 1 <= len(names) <= MOST_ENTITIES:
+            listed = sizes[sort.lists.name] if sort.lists else 1
+            if not 1 <= len(names) // max(listed, 1) <= MOST_ENTITIES:
                 raise UserError(f"{sort.label}: 1 to {MOST_ENTITIES} names, not {len(names)}")
             if sort.names and names != sort.names[: len(names)]:
                 raise UserError(f"{sort.label}: {', '.join(sort.names[: len(names)])}, not {', '.join(names)}")

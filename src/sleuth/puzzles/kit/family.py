@@ -10,15 +10,13 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from sleuth.config import Names
-from sleuth.logic.cnf import WorldSolver
-from sleuth.logic.formulas import Not, World
+from sleuth.logic.formulas import World
 from sleuth.puzzles import names as pool
 from sleuth.puzzles.canonical import canonical_form
 from sleuth.puzzles.family import ClueSampler, Family, Kind, PageText, Style
 from sleuth.puzzles.formal import FormalLexicon
-from sleuth.puzzles.kit import checks, page, sampler
+from sleuth.puzzles.kit import checks, naming, page, sampler
 from sleuth.puzzles.kit.declaration import (
-    NUMBERS,
     Case,
     Level,
     Number,
@@ -29,15 +27,18 @@ from sleuth.puzzles.kit.declaration import (
     Unknown,
 )
 from sleuth.puzzles.kit.kinds import STYLES, StatementKind, every, typed
+from sleuth.puzzles.kit.stated import StatedFacts
 from sleuth.puzzles.kit.theory import KitTheory
 from sleuth.puzzles.notebook import Table
 from sleuth.puzzles.page_reader import CLUES, QUESTIONS, clue_lines, read_clues, read_questions, refuse_hidden
 from sleuth.puzzles.picture import DrawnTable
-from sleuth.puzzles.prose import Lexicon
+from sleuth.puzzles.prose import Grammar, Lexicon
 from sleuth.puzzles.statements import Argument, Ref, Statement
 
 RING = "ring"
 """The relation of a place to the next one round, for canonical forms."""
+LIST = "list"
+"""The relation of a list to an entity in it, for canonical forms."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +66,13 @@ class DeclaredFamily(Family[Case, KitTheory]):
 
     def __init__(self) -> None:
         self._theories: dict[tuple[int, ...], KitTheory] = {}
+        self._facts: dict[KitTheory, StatedFacts] = {}
 
     def sample_case(self, level: str, rng: Random) -> tuple[Case, World]:
         setting, spans = self.declaration.setting, self.declaration.levels[level]
         sizes = setting.derived({sort: rng.randint(*spans.span(sort)) for sort in spans.sizes})
-        case = self._named(rng.choice(setting.themes), tuple(sizes.values()), rng)
+        case = naming.named(setting, rng.choice(setting.themes), tuple(sizes.values()), rng)
         return case, sampler.sample_world(self.theory(case), rng)
-
-    def _named(self, theme: Theme, shape: Sequence[int], rng: Random) -> Case:
-        names = tuple(
-            tuple(rng.sample(theme.names[sort.name], size)) if sort.listed else sort.names[:size]
-            for sort, size in zip(self.declaration.setting.sorts, shape, strict=True)
-        )
-        return Case(names, theme.title, theme.story)
 
     def names(self) -> Collection[str]:
         setting = self.declaration.setting
@@ -87,26 +82,10 @@ class DeclaredFamily(Family[Case, KitTheory]):
         return {*people, *(name for names in given for name in names)}
 
     def rename_case(self, case: Case, rng: Random) -> Case:
-        given = {name for names in case.names for name in names}
-        themes = self.declaration.setting.themes
-        others = [
-            theme for theme in themes if given.isdisjoint(name for names in theme.names.values() for name in names)
-        ]
-        return self._named(rng.choice(others or themes), case.shape, rng)
+        return naming.renamed(self.declaration.setting, case, rng)
 
     def dressed(self, case: Case, style: str, names: Names, rng: Random) -> Case:
-        """With names of people, and of all themes; or with half the words of these made up."""
-        if names == "themed":
-            return case
-        setting, taken, found = self.declaration.setting, set[str](), []
-        for sort, given in zip(setting.sorts, case.names, strict=True):
-            new = list(given)
-            if sort.listed:
-                known = sorted({name for theme in setting.themes for name in theme.names[sort.name]})
-                new = pool.people(len(given), rng) if sort.people else rng.sample(known, len(given))
-                new = pool.coined(new, taken, rng) if names == "coined" else new
-            found.append(tuple(new))
-        return Case(tuple(found), case.title, case.story)
+        return naming.dressed(self.declaration.setting, case, names, rng)
 
     def theory(self, case: Case) -> KitTheory:
         theory = self._theories.get(case.shape)
@@ -132,7 +111,7 @@ class DeclaredFamily(Family[Case, KitTheory]):
     def _askable(self, theory: KitTheory) -> Iterator[Statement]:
         """Every question of a shape."""
         for kind, holes in self.declaration.holes.items():
-            slots = self.kinds[kind].slots
+            slots = self.declaration.kinds[kind].slots
             for hole in holes:
                 for refs in theory.tuples([slot for place, slot in enumerate(slots) if place != hole]):
                     args: list[Argument] = list(refs)
@@ -141,37 +120,22 @@ class DeclaredFamily(Family[Case, KitTheory]):
 
     def stated(self, theory: KitTheory, statement: Statement) -> Sequence[Statement]:
         """The answers to questions that follow from the clue and the rules alone, as the solver says."""
-        if statement not in theory.entailed:
-            theory.entailed[statement] = (statement, *self._entailed(theory, statement))
-        return theory.entailed[statement]
-
-    def _entailed(self, theory: KitTheory, clue: Statement) -> list[Statement]:
-        cnf = theory.cnf.copy()
-        cnf.add(theory.formula(clue))
-        with WorldSolver(cnf) as solver:
-            if (world := solver.solve()) is None:
-                return []
-            view = theory.view(world)
-            left = [
-                fact
-                for fact in dict.fromkeys(
-                    question.fill(ref) for question in self._askable(theory) for ref in self._fillings(theory, question)
-                )
-                if theory.true(fact.kind, fact.args, view)
-            ]
-            entailed = []
-            while left:
-                fact = left.pop()
-                world = solver.solve([solver.add_optional(Not(theory.formula(fact)))])
-                if world is None:
-                    entailed.append(fact)
-                else:
-                    view = theory.view(world)
-                    left = [other for other in left if theory.true(other.kind, other.args, view)]
-        return entailed
+        facts = self._facts.get(theory)
+        if facts is None:
+            found = (
+                question.fill(ref) for question in self._askable(theory) for ref in self._fillings(theory, question)
+            )
+            facts = self._facts[theory] = StatedFacts(theory, tuple(dict.fromkeys(found)))
+        return facts.of(statement)
 
     def _fillings(self, theory: KitTheory, question: Statement) -> Sequence[Ref]:
-        return theory.entities[self.kinds[question.kind].slots[question.hole()]]
+        kind = self.declaration.kinds[question.kind]
+        entities = theory.entities[kind.slots[question.hole()]]
+        if not kind.asked_only:
+            return entities
+        chosen = question.args[0]
+        assert isinstance(chosen, Ref)
+        return [ref for ref in entities if theory.list_of(ref) == chosen.index and ref not in question.args]
 
     def questions(
         self, case: Case, theory: KitTheory, world: World, taken: frozenset[Statement], level: str, rng: Random
@@ -190,7 +154,9 @@ class DeclaredFamily(Family[Case, KitTheory]):
             true = [fact for fact in facts if theory.true(fact.kind, fact.args, view)]
             if len(true) == 1 and said.isdisjoint(self.orders(true[0])):
                 asked.append(question)
-                said.update(self.orders(true[0]))
+                # A question that joins entities may come to what another kind of question asks.
+                joins = any(kind.asked_only for kind in self.declaration.kinds.values())
+                said.update(self.stated(theory, true[0]) if joins else self.orders(true[0]))
         return asked
 
     def choices(self, case: Case, question: Statement) -> Sequence[Ref]:
@@ -206,19 +172,12 @@ class DeclaredFamily(Family[Case, KitTheory]):
         return str(ref.index)
 
     def lexicon(self, case: Case) -> Lexicon:
-        theory = self.theory(case)
-        found: dict[str, list[tuple[Argument, tuple[str, ...]]]] = {}
-        for sort in self.declaration.sorts:
-            refs = theory.entities[sort.name]
-            if isinstance(sort, Number):
-                found[sort.name] = [(ref, (NUMBERS[ref.index],)) for ref in refs]
-                found[f"{sort.name}_one"] = [entry for entry in found[sort.name] if entry[0] == Ref(sort.name, 1)]
-                found[f"{sort.name}_many"] = [entry for entry in found[sort.name] if entry[0] != Ref(sort.name, 1)]
-            else:
-                forms = {sort.name: sort.text, **{f"{sort.name}_{form}": text for form, text in sort.forms.items()}}
-                for gap, text in forms.items():
-                    found[gap] = [(ref, (text.format(self._name(case, ref)),)) for ref in refs]
-        return found
+        numbers = [sort for sort in self.declaration.sorts if isinstance(sort, Number)]
+        return naming.lexicon(self.declaration.setting, self.theory(case), case, numbers)
+
+    def question_grammar(self, case: Case, style: str = "") -> Grammar:
+        arity = {kind.name: len(kind.slots) for kind in self.declaration.kinds.values()}
+        return Grammar(self.lexicon(case), self.groups, self.question_templates, arity)
 
     def formal_lexicon(self, case: Case) -> FormalLexicon:
         entities = self.theory(case).entities
@@ -236,11 +195,17 @@ class DeclaredFamily(Family[Case, KitTheory]):
     def relations(self, case: Case) -> Sequence[Statement]:
         entities = self.theory(case).entities
         rings = [entities[sort.name] for sort in self.declaration.setting.sorts if sort.ring]
-        return [
+        found = [
             Statement(RING, (place, following))
             for places in rings
             for place, following in zip(places, [*places[1:], places[0]], strict=True)
         ]
+        for sort in self.declaration.setting.sorts:
+            if sort.lists is not None:
+                lists = entities[sort.lists.name]
+                theory = self.theory(case)
+                found += [Statement(LIST, (lists[theory.list_of(ref)], ref)) for ref in entities[sort.name]]
+        return found
 
     def canonical_form(self, case: Case, clues: Sequence[Statement]) -> str:
         form = super().canonical_form(case, clues)
@@ -328,6 +293,7 @@ def declare(
         {kind.name: holes for kind in known.values() if (holes := checks.holes(kind))},
     )
     checks.check(name, made, kinds)
+    told = [kind for kind in known.values() if not kind.asked_only]
     attributes = {
         "__doc__": f"The family `{name}`.",
         "name": name,
@@ -335,9 +301,9 @@ def declare(
         "declaration": made,
         "levels": {level: _described(places, spec) for level, spec in levels.items()},
         "wordings": tuple(map(Style, STYLES)),
-        "kinds": {kind.name: Kind(kind.slots, kind.direct, kind.symmetric) for kind in known.values()},
+        "kinds": {kind.name: Kind(kind.slots, kind.direct, kind.symmetric) for kind in told},
         "groups": groups,
-        "templates": {style: {kind.name: kind.templates[style] for kind in known.values()} for style in STYLES},
+        "templates": {style: {kind.name: kind.templates[style] for kind in told} for style in STYLES},
         "question_templates": {
             style: {
                 kind.name: tuple(typed(question, kind.slots) for question in kind.questions)
@@ -346,8 +312,10 @@ def declare(
             }
             for style in STYLES
         },
-        "denials": {kind.name: kind.denial.name for kind in known.values() if kind.denial},
-        "rare": frozenset(known).difference(*(level.kinds for level in levels.values()), *groups.values()),
+        "denials": {kind.name: kind.denial.name for kind in told if kind.denial},
+        "rare": frozenset(kind.name for kind in told).difference(
+            *(level.kinds for level in levels.values()), *groups.values()
+        ),
         # Where other processes find the class, as for collections.namedtuple.
         "__module__": sys._getframe(1).f_globals.get("__name__", "__main__"),
     }

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sleuth.errors import UserError
 from sleuth.logic.formulas import And, Count, Formula, Iff, Not, implies, xor
 from sleuth.puzzles.kit.declaration import Fits, Number, Sort, Unknown
 
@@ -19,6 +20,8 @@ Words = str | tuple[str, ...]
 Slot = Sort | Number | str
 """A sort, numbers, or the name of a group of statement kinds."""
 _GAP = re.compile(r"\{(\d+)(?::(\w+))?\}")
+_NOUN = re.compile(r"\{([a-z]\w*):(\w+)\}")
+"""A form of a sort itself."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,10 @@ class StatementKind:
     """Each leaves out one slot."""
     direct: float = 0.0
     symmetric: tuple[int, ...] | None = None
+    across: tuple[int, ...] = ()
+    """Slots whose entities are of different lists in clues."""
+    asked_only: bool = False
+    """Whether only questions are of this kind. The first slot names the list that the last one is of."""
     unknown: str = ""
     """Of a fact and of its denial."""
     denial: StatementKind | None = None
@@ -129,7 +136,7 @@ def typed(template: str, slots: Sequence[str]) -> str:
         slot, form = int(found[1]), found[2]
         return f"{{{slot}:{slots[slot]}{f'_{form}' if form else ''}}}"
 
-    return _GAP.sub(gap, template)
+    return _NOUN.sub(r"{-:\1_\2}", _GAP.sub(gap, template))
 
 
 def _tuple(words: Words) -> tuple[str, ...]:
@@ -194,11 +201,13 @@ def relation(
     witness: Words | None = None,
     *,
     symmetric: tuple[int, ...] | None = None,
+    across: tuple[int, ...] = (),
     questions: Words = (),
     direct: float = 0.0,
 ) -> StatementKind:
     """Whatever a function tells of a world's values and some entities; the formula, the quick test of truth and the
-    sampler follow from it. `symmetric` names slots whose arguments may change places."""
+    sampler follow from it. `symmetric` names slots whose arguments may change places, `across` slots that clues fill
+    from different lists of a sort."""
     names = _names(slots)
     return StatementKind(
         name,
@@ -206,8 +215,25 @@ def relation(
         _templates(names, plain, terse, witness),
         fits=fits,
         symmetric=symmetric,
+        across=across,
         questions=_tuple(questions),
         direct=direct,
+    )
+
+
+def which(name: str, sort: Sort, slots: Sequence[Sort | Number], fits: Fits, questions: Words) -> StatementKind:
+    """A question that joins entities: which one of a list of `sort` fits these others? No clue is of this kind. In the
+    templates `{0}` is the list and `{1}` … are the others; `fits` is given the others and the one that is asked for."""
+    if sort.lists is None:
+        raise UserError(f"kind {name}: {sort.name} has no lists to ask for one of")
+    names = _names([sort.lists, *slots, sort])
+    return StatementKind(
+        name,
+        names,
+        dict.fromkeys(STYLES, ()),
+        fits=lambda w, _, *entities: fits(w, *entities),
+        questions=_tuple(questions),
+        asked_only=True,
     )
 
 

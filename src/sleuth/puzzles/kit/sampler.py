@@ -27,7 +27,8 @@ def sample_world(theory: KitTheory, rng: Random) -> World:
         for unknown in theory.unknowns:
             entities, values = theory.size[unknown.of.name], range(theory.size[unknown.values.name])
             if unknown.one_each:
-                world += rng.sample(values, entities)
+                for _ in range(entities // theory.length(unknown.of.name)):
+                    world += rng.sample(values, theory.length(unknown.of.name))
             else:
                 world += [rng.choice(values) for _ in range(entities)]
         view = theory.view(tuple(world))
@@ -128,15 +129,14 @@ class ClueSampler:
         if not free:
             return Statement(kind, tuple(args)) if self._clue(kind, args) else None
         last = free.pop()
-        if not self._fill(args, slots, free):
+        if not self._fill(kind, args, free):
             return None
         good = []
-        for ref in self.theory.entities[slots[last]]:
-            if ref not in args:
-                args[last] = ref
-                if self._clue(kind, args):
-                    good.append(ref)
-                args[last] = None
+        for ref in self._open(kind, args, last):
+            args[last] = ref
+            if self._clue(kind, args):
+                good.append(ref)
+        args[last] = None
         if not good:
             return None
         args[last] = self._pick(good)
@@ -162,10 +162,21 @@ class ClueSampler:
                 free.remove(place)
                 return
 
-    def _fill(self, args: list[Argument], slots: Sequence[str], free: Sequence[int]) -> bool:
-        """Fills these places at random, with no entity twice."""
+    def _open(self, kind: str, args: Sequence[Argument], place: int) -> list[Ref]:
+        """What can fill a place beside the other arguments: no entity twice, and none of a list that is taken where
+        the kind speaks across lists."""
+        spec = self.theory.kinds[kind]
+        options = [ref for ref in self.theory.entities[spec.slots[place]] if ref not in args]
+        if place in spec.across:
+            others = [args[other] for other in spec.across if other != place]
+            taken = {self.theory.list_of(ref) for ref in others if isinstance(ref, Ref)}
+            options = [ref for ref in options if self.theory.list_of(ref) not in taken]
+        return options
+
+    def _fill(self, kind: str, args: list[Argument], free: Sequence[int]) -> bool:
+        """Fills these places at random."""
         for place in free:
-            options = [ref for ref in self.theory.entities[slots[place]] if ref not in args]
+            options = self._open(kind, args, place)
             if not options:
                 return False
             args[place] = self._pick(options)
@@ -187,10 +198,10 @@ class ClueSampler:
         free = self._shuffled(free)
         if focused:
             self._bind(args, slots, free)
-        if not free or not self._fill(args, slots, free[:-1]):
+        if not free or not self._fill(kind, args, free[:-1]):
             return Statement(kind, tuple(args))
         last, wanted = free[-1], self.rng.random() < 0.5
-        options = [ref for ref in self.theory.entities[slots[last]] if ref not in args]
+        options = self._open(kind, args, last)
         fitting = []
         for ref in options:
             args[last] = ref
@@ -220,6 +231,8 @@ class ClueSampler:
                 found = list(self.theory.entities[slot])
             self.rng.shuffle(found)
             options.append(found)
+        across = self.theory.kinds[kind].across
         for args in itertools.product(*options):
-            if len(set(args)) == len(args):
+            lists = [self.theory.list_of(ref) for place in across if isinstance(ref := args[place], Ref)]
+            if len(set(args)) == len(args) and len(set(lists)) == len(lists):
                 yield Statement(kind, args)

@@ -106,6 +106,11 @@ class KitTheory(Theory):
         self.size, self.kinds, self.unknowns, self._rules = sizes, kinds, unknowns, rules
         self.entities = {sort.name: sort.entities(sizes) for sort in sorts}
         """All that can fill a slot, by its sort."""
+        self._lengths = {
+            sort.name: sizes[sort.name] // sizes[sort.lists.name] if sort.lists else sizes[sort.name]
+            for sort in sorts
+            if isinstance(sort, Sort)
+        }
         self.space = space(
             (f"{unknown.name}[{entity}]", sizes[unknown.values.name])
             for unknown in unknowns
@@ -121,8 +126,14 @@ class KitTheory(Theory):
             variables = self.space[slice(*self._spans[unknown.name])]
             setattr(self, unknown.name, [[Is(one, value) for value in range(one.size)] for one in variables])
         self._formulas: dict[Statement, Formula] = {}
-        self.entailed: dict[Statement, Sequence[Statement]] = {}
-        """What statements were found to entail."""
+
+    def length(self, sort: str) -> int:
+        """Entities in a list of a sort: all of them where it has no lists."""
+        return self._lengths[sort]
+
+    def list_of(self, ref: Ref) -> int:
+        """The number of the list that an entity is in."""
+        return ref.index // self._lengths[ref.sort]
 
     def view(self, world: World) -> View:
         """A world for functions."""
@@ -156,13 +167,16 @@ class KitTheory(Theory):
         return groups
 
     def _one_each(self, unknown: Unknown) -> list[Formula]:
-        """No two share a value, and as far as there are enough of them, each value is somebody's."""
+        """No two of a list share a value, and as far as there are enough of them, each value is somebody's."""
         found: list[Formula] = []
-        atoms: list[list[Is]] = getattr(self, unknown.name)
-        for here in zip(*atoms, strict=True):
-            if len(here) == len(atoms[0]):
-                found.append(Or(here))
-            found += [Or((Not(one), Not(other))) for one, other in itertools.combinations(here, 2)]
+        every: list[list[Is]] = getattr(self, unknown.name)
+        length = self.length(unknown.of.name)
+        for first in range(0, len(every), length):
+            atoms = every[first : first + length]
+            for here in zip(*atoms, strict=True):
+                if len(here) == len(atoms[0]):
+                    found.append(Or(here))
+                found += [Or((Not(one), Not(other))) for one, other in itertools.combinations(here, 2)]
         return found
 
     def obeys(self, view: View) -> bool:
