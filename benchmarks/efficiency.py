@@ -1,6 +1,6 @@
 """How much of the processor's matrix rate the engine uses, and how its cost grows.
 
-    python benchmarks/efficiency.py [--repeats 3] [--out benchmarks/results]
+    python benchmarks/efficiency.py [--repeats 3] [--quick] [--out benchmarks/results]
 
 SmolLM2-135M-Instruct (weights from a Q4_1 file) in this processor's fast number format, prompts of about 200 random
 tokens. *Arithmetic* counts the products with weights and those of attention, forward once and backward twice, each
@@ -24,7 +24,7 @@ from typing import Any
 import altair as alt
 import torch
 
-from common import machine, write_table
+from common import QUICK, QUICK_MODEL, machine, write_table
 from sleuth.config import OptimizerConfig
 from sleuth.policy import architecture
 from sleuth.policy.architecture import Architecture
@@ -37,8 +37,27 @@ from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.optimizer import MasterOptimizer
 from sleuth.training.packing import Group, micro_batches, pack
 
-PROMPT, SAMPLES, NEW, PROMPTS = 200, 8, 64, 4
-GROUP = 64
+PROMPT, NEW = 200, 64
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much work is measured."""
+
+    prompts: int = 4
+    samples: int = 8
+    prompt: int = PROMPT
+    new: int = NEW
+    group: int = 64
+    """Completions decoded side by side."""
+    tokens: tuple[int, int] = (1000, 9000)
+    """Lowest token and one past the highest, of random ones."""
+    memory: tuple[int, int] = (8, 25)
+    """Prompts and samples of the step whose memory is measured."""
+
+
+FULL = Sizes()
+SMALL = Sizes(1, 2, 24, 4, 4, (10, 500), (1, 2))
 PACKED_TOKENS = 16_000
 HEAD_ROWS = 512
 """Rows of logits that are timed at once."""
@@ -63,15 +82,13 @@ def products(described: Architecture) -> tuple[list[Product], Product]:
     return [Product(n, k, layers) for n, k in shapes], Product(described.embedding.shape[0], hidden, 1)
 
 
-def random_tokens(count: int, seed: int) -> list[int]:
-    return torch.randint(1000, 9000, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
+def groups(prompts: int, samples: int, prompt: int, new: int, tokens: tuple[int, int] = FULL.tokens) -> list[Group]:
+    """Random prompts and completions of these sizes."""
 
+    def drawn(count: int, seed: int) -> list[int]:
+        return torch.randint(*tokens, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
 
-def groups(prompts: int, samples: int, prompt: int, new: int) -> list[Group]:
-    return [
-        Group(random_tokens(prompt, i), [random_tokens(new, 1000 * i + j) for j in range(samples)])
-        for i in range(prompts)
-    ]
+    return [Group(drawn(prompt, i), [drawn(new, 1000 * i + j) for j in range(samples)]) for i in range(prompts)]
 
 
 def attention_arithmetic(described: Architecture, batch: Sequence[Group]) -> float:
@@ -134,12 +151,12 @@ def train(model: Any, optimizer: MasterOptimizer, batch: Sequence[Group]) -> Non
     optimizer.step(1e-9)
 
 
-def efficiency(loaded: Loaded, optimizer: MasterOptimizer, repeats: int) -> list[tuple[str, ...]]:
+def efficiency(loaded: Loaded, optimizer: MasterOptimizer, repeats: int, size: Sizes) -> list[tuple[str, ...]]:
     """The share of the matrix rate that a training step and decoding get."""
     model = loaded.model
     described = architecture.read(model)
     assert described is not None
-    batch = groups(PROMPTS, SAMPLES, PROMPT, NEW)
+    batch = groups(size.prompts, size.samples, size.prompt, size.new, size.tokens)
     tokens, predicted = (sum(getattr(g, f"{kind}_tokens") for g in batch) for kind in ("computed", "predicted"))
     train_s, train_rates = [], []
     train(model, optimizer, batch)
@@ -150,23 +167,25 @@ def efficiency(loaded: Loaded, optimizer: MasterOptimizer, repeats: int) -> list
         train_rates.append(matrix_rate(described, model.dtype, tokens, predicted, backward=True))
     step_s, rate = statistics.median(train_s), statistics.median(train_rates)
     arithmetic = step_arithmetic(described, batch)
-    rows = [row("training", f"{PROMPTS} × ({PROMPT} + {SAMPLES} × {NEW})", tokens, step_s, arithmetic, rate, 0.70)]
+    shape = f"{size.prompts} × ({size.prompt} + {size.samples} × {size.new})"
+    rows = [row("training", shape, tokens, step_s, arithmetic, rate, 0.70)]
 
-    policy = TorchPolicy(model, loaded.tokenizer, rows=GROUP, ends=False)
+    group, new = size.group, size.new
+    policy = TorchPolicy(model, loaded.tokenizer, rows=group, ends=False)
     request = Request("case", "Solve the case.", " ".join(["The baker was in the loft."] * 24))
     prompt = len(prompt_tokens(loaded.tokenizer, request))
-    policy.rollout([request], GROUP, Sampling(4))
+    policy.rollout([request], group, Sampling(4))
     decode_s, decode_rates = [], []
     for repeat in range(repeats):
         started = time.perf_counter()
-        policy.rollout([request], GROUP, Sampling(NEW, seed=(repeat,)))
+        policy.rollout([request], group, Sampling(new, seed=(repeat,)))
         decode_s.append(time.perf_counter() - started)
-        decode_rates.append(matrix_rate(described, model.dtype, GROUP, GROUP, backward=False))
+        decode_rates.append(matrix_rate(described, model.dtype, group, group, backward=False))
     body, head = products(described)
     per_token = sum(2.0 * p.n * p.k * p.count for p in body)
-    arithmetic = (prompt + GROUP * (NEW - 1)) * per_token + (1 + GROUP * (NEW - 1)) * 2.0 * head.n * head.k
+    arithmetic = (prompt + group * (new - 1)) * per_token + (1 + group * (new - 1)) * 2.0 * head.n * head.k
     step_s, rate = statistics.median(decode_s), statistics.median(decode_rates)
-    rows.append(row("decoding", f"{prompt} + {GROUP} × {NEW}", GROUP * NEW, step_s, arithmetic, rate, 0.50))
+    rows.append(row("decoding", f"{prompt} + {group} × {new}", group * new, step_s, arithmetic, rate, 0.50))
     return rows
 
 
@@ -194,13 +213,14 @@ GROWING = {
 """(prompts, samples, prompt tokens, new tokens) at each factor."""
 
 
-def growth(loaded: Loaded, optimizer: MasterOptimizer, repeats: int) -> list[tuple[str, str, list[float]]]:
+def growth(loaded: Loaded, optimizer: MasterOptimizer, repeats: int, size: Sizes) -> list[tuple[str, str, list[float]]]:
     """Microseconds a token as one size grows and the others stay: (what grows, work, one at each factor)."""
     rows = []
-    for name, sizes in GROWING.items():
+    growing = GROWING if size is FULL else {"batch": [(f, 1, 40, 2) for f in FACTORS]}
+    for name, sizes in growing.items():
         trained, sampled = [], []
         for prompts, samples, prompt, new in sizes:
-            batch = groups(prompts, samples, prompt, new)
+            batch = groups(prompts, samples, prompt, new, size.tokens)
             tokens = sum(group.computed_tokens for group in batch)
             step_s = seconds(lambda batch=batch: train(loaded.model, optimizer, batch), repeats)  # type: ignore[misc]
             trained.append(step_s / tokens * 1e6)
@@ -239,20 +259,21 @@ MICRO_BATCHES = (2048, 4096, 1024)
 """Tokens of one forward and backward pass; the first is what recipes have by default."""
 
 
-def peak_memory(config: OptimizerConfig) -> tuple[str, ...]:
+def peak_memory(config: OptimizerConfig, quick: bool) -> tuple[str, ...]:
     """Of a process that makes a step of `PACKED_TOKENS` packed tokens: gigabytes at most, and seconds."""
     checkpointing = ["--checkpointing"] if config.activation_checkpointing else []
-    command = [sys.executable, __file__, "--only-step", str(config.micro_batch_tokens), *checkpointing]
+    more = [*checkpointing, *(["--quick"] if quick else [])]
+    command = [sys.executable, __file__, "--only-step", str(config.micro_batch_tokens), *more]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     peak, taken_s = done.stdout.split()
     how = f"{config.micro_batch_tokens:,}" + (", activation checkpointing" if checkpointing else "")
     return how, peak, taken_s, "at most 4"
 
 
-def only_step(config: OptimizerConfig) -> None:
-    loaded = load_model(SMOLLM2, fast_dtype("cpu"), "cpu")
-    batch = groups(8, 25, PROMPT, NEW + 9)
-    assert abs(sum(group.computed_tokens for group in batch) - PACKED_TOKENS) < 200
+def only_step(config: OptimizerConfig, model: str, size: Sizes) -> None:
+    loaded = load_model(model, fast_dtype("cpu"), "cpu")
+    batch = groups(*size.memory, size.prompt, size.new + 9, size.tokens)
+    assert size is not FULL or abs(sum(group.computed_tokens for group in batch) - PACKED_TOKENS) < 200
     started = time.perf_counter()
     train(loaded.model, MasterOptimizer(loaded.model, config), batch)
     print(f"{peak_bytes() / 1e9:.2f} {time.perf_counter() - started:.0f}")
@@ -267,14 +288,16 @@ def peak_bytes() -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help=QUICK)
     parser.add_argument("--out", type=Path, help="folder for the dated tables")
     parser.add_argument("--only-step", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--checkpointing", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--only-memory", action="store_true", help="the last table alone")
     options = parser.parse_args()
+    model, size, repeats = (QUICK_MODEL, SMALL, 1) if options.quick else (SMOLLM2, FULL, options.repeats)
     if options.only_step:
         config = OptimizerConfig(micro_batch_tokens=options.only_step, activation_checkpointing=options.checkpointing)
-        return only_step(config)
+        return only_step(config, model, size)
     versions = f"{machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
 
     def table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
@@ -283,17 +306,22 @@ def main() -> None:
     def memory() -> None:
         plans = [OptimizerConfig(micro_batch_tokens=tokens) for tokens in MICRO_BATCHES]
         plans.append(OptimizerConfig(micro_batch_tokens=MICRO_BATCHES[-1], activation_checkpointing=True))
+        plans = plans[-1:] if options.quick else plans
         head = ("tokens of a micro-batch", "peak memory of the process, GB", "seconds, the first step", "bar")
-        table(f"Memory of a step with {PACKED_TOKENS:,} packed tokens", head, [peak_memory(plan) for plan in plans])
+        table(
+            f"Memory of a step with {PACKED_TOKENS:,} packed tokens",
+            head,
+            [peak_memory(plan, options.quick) for plan in plans],
+        )
 
     if options.only_memory:
         return memory()
-    loaded = load_model(SMOLLM2, fast_dtype("cpu"), "cpu")
+    loaded = load_model(model, fast_dtype("cpu"), "cpu")
     optimizer = MasterOptimizer(loaded.model, OptimizerConfig())
     head = ("what", "tokens", "time", "tokens/s", "GFLOP/s", "matrix rate, GFLOP/s", "ratio", "bar")
-    table("Share of the matrix rate", head, efficiency(loaded, optimizer, options.repeats))
+    table("Share of the matrix rate", head, efficiency(loaded, optimizer, repeats, size))
     head = ("what grows", "work", "1 ×", "2 ×", "4 ×", "8 ×")
-    grown = growth(loaded, optimizer, options.repeats)
+    grown = growth(loaded, optimizer, repeats, size)
     rows = [(name, work, *(f"{value:.0f}" for value in values)) for name, work, values in grown]
     table("Microseconds a token as it grows", head, rows)
     if options.out is not None:

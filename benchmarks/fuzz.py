@@ -1,6 +1,6 @@
 """Hostile completions, graded in every mode: nothing may crash, hang, or earn what is not right.
 
-    python benchmarks/fuzz.py [--count 100000] [--seed 0] [--mode answer] [--out benchmarks/results]
+    python benchmarks/fuzz.py [--count 100000] [--seed 0] [--mode answer] [--quick] [--out benchmarks/results]
 
 A fifth is right text with random edits, a fifth is made of the pieces that the readers look for, a fifth is formal
 statements drawn at random, up to 400 of them, a fifth is answers, right, wrong and hedged, in the formats that models
@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from common import machine, write_table
+from common import QUICK, machine, write_table
 from sleuth.config import Mode
 from sleuth.grading.program import read_program
 from sleuth.grading.reading import read_puzzle
@@ -229,12 +229,15 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--mode", choices=MODES, action="append", help="only this mode; may be given more than once")
+    parser.add_argument("--quick", action="store_true", help=QUICK)
     parser.add_argument("--out", type=Path, help="folder for the dated table")
     options = parser.parse_args()
+    if options.quick:
+        options.count = 100
     rng = Random(options.seed)
     puzzles = [
         make_puzzle(family, level, "val", 11, index, style).puzzle
-        for family, level, style, count in SOURCES
+        for family, level, style, count in (SOURCES[:2] if options.quick else SOURCES)
         for index in range(count)
     ]
     targets = {(puzzle.id, mode): gold_completion(puzzle, mode) for puzzle in puzzles for mode in MODES}

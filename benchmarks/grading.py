@@ -1,6 +1,6 @@
 """Programs graded a second, in this process and in the worker that can be killed; and what the largest programs take.
 
-    python benchmarks/grading.py [--rounds 5] [--out benchmarks/results]
+    python benchmarks/grading.py [--rounds 5] [--quick] [--out benchmarks/results]
 
 Right programs and programs with a line wrong or missing, 8 of each of 100 puzzles; the two take turns, and the quickest
 of their rounds are compared. Then single completions about a case of level 5: 100 true lines of where somebody was not,
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from common import machine, write_table
+from common import QUICK, machine, write_table
 from sleuth.grading.grade import grade
 from sleuth.grading.reading import read_puzzle
 from sleuth.grading.worker import grade_safely
@@ -38,10 +38,10 @@ def written(rng: Random, text: str) -> str:
     return "\n".join(lines)
 
 
-def rates(level: str, rounds: int) -> list[float]:
+def rates(level: str, rounds: int, count: int) -> list[float]:
     """Completions a second by each of `GRADERS`, which must agree."""
     rng = Random(0)
-    puzzles = [make_puzzle("temporal-clue", level, "val", 17, index, "terse").puzzle for index in range(PUZZLES)]
+    puzzles = [make_puzzle("temporal-clue", level, "val", 17, index, "terse").puzzle for index in range(count)]
     work = [
         (puzzle, written(rng, gold_completion(puzzle, "program"))) for puzzle in puzzles for _ in range(COMPLETIONS)
     ]
@@ -78,14 +78,16 @@ def large(puzzle: Puzzle) -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help=QUICK)
     parser.add_argument("--out", type=Path, help="folder for the dated table")
     options = parser.parse_args()
+    puzzles, levels, largest = (2, ("1",), "2") if options.quick else (PUZZLES, ("1", "3"), "5")
     rows = []
-    for level in ("1", "3"):
-        here, apart = rates(level, options.rounds)
+    for level in levels:
+        here, apart = rates(level, 1 if options.quick else options.rounds, puzzles)
         more = f"{1e6 * (1 / apart - 1 / here):.0f} µs"
         rows.append((f"level {level}, completions a second", f"{here:.0f}", f"{apart:.0f}", more))
-    puzzle = make_puzzle("temporal-clue", "5", "val", 11, 0).puzzle
+    puzzle = make_puzzle("temporal-clue", largest, "val", 11, 0).puzzle
     for name, text in large(puzzle).items():
         grade_safely(puzzle, "", "program")
         taken_s = []
@@ -93,7 +95,7 @@ def main() -> None:
             started_s = time.perf_counter()
             outcome = grader(puzzle, text, "program").outcome
             taken_s.append(time.perf_counter() - started_s)
-        rows.append((f"level 5, {name} ({outcome}), seconds", *(f"{one:.2f}" for one in taken_s), ""))
+        rows.append((f"level {largest}, {name} ({outcome}), seconds", *(f"{one:.2f}" for one in taken_s), ""))
     title = f"grading programs, {machine()}"
     write_table("grading", title, ("what", "in process", "in the worker", "more for each"), rows, options.out)
 

@@ -5,7 +5,7 @@ grader, about constant answers (`0`, `1`, `yes`, `[]`, `A`), about the answer th
 other puzzles, and, past the grader (which reads no empty answer), about the empty text. Puzzles are of split `train`. A
 cell is the mean reward; in brackets the share of puzzles solved.
 
-    python benchmarks/gym.py --out benchmarks/results
+    python benchmarks/gym.py [--quick] --out benchmarks/results
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.score import Score
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import machine, write_table
+from common import QUICK, machine, write_table
 
 CONSTANTS = ("0", "1", "yes", "[]", "A")
 
@@ -33,8 +33,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--count", type=int, default=15, help="puzzles of each task")
     parser.add_argument("--tasks", nargs="*", help="only these")
+    parser.add_argument("--quick", action="store_true", help=QUICK)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    if options.quick:
+        options.count, options.tasks = 2, ["chain_sum", "leg_counting"]
     tasks = options.tasks or gym.task_names()
     rows = [_row(task, options.count) for task in track(tasks, "scoring", len(tasks))]
     rows.sort(key=lambda row: (-max(row[1]), row[0]))

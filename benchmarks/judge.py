@@ -1,6 +1,6 @@
 """How many sentences a second are judged, on one core.
 
-    python benchmarks/judge.py [--puzzles 20] [--out benchmarks/results]
+    python benchmarks/judge.py [--puzzles 20] [--quick] [--out benchmarks/results]
 
 For each puzzle three texts: its trace as a model is shown it, the explanation in full sentences, and 40 facts and
 denials drawn at random, most of them false or lucky. Every puzzle has a judge of its own, made within the time.
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from common import machine, write_table
+from common import QUICK, machine, write_table
 from sleuth.grading.reading import read_puzzle
 from sleuth.grading.soundness import judge
 from sleuth.puzzles.explain import explain, tell
@@ -40,10 +40,13 @@ def texts(puzzle: Puzzle, rng: Random) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--puzzles", type=int, default=20, help="of each level")
+    parser.add_argument("--quick", action="store_true", help=QUICK)
     parser.add_argument("--out", type=Path, help="folder for the dated table")
     options = parser.parse_args()
+    if options.quick:
+        options.puzzles = 1
     rows = []
-    for family, level in LEVELS:
+    for family, level in LEVELS[:1] if options.quick else LEVELS:
         rng, found, taken_s = Random(0), Counter[str](), 0.0
         for index in range(options.puzzles):
             puzzle = make_puzzle(family, level, "val", 7, index).puzzle

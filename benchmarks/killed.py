@@ -1,6 +1,6 @@
 """Does a run of SmolLM2-135M that is killed at random moments end with the bytes of one that never was?
 
-    python benchmarks/killed.py [--kills 6] [--seed 0] [--recipe recipes/laptop.toml] [--folder FOLDER]
+    python benchmarks/killed.py [--kills 6] [--seed 0] [--recipe recipes/laptop.toml] [--folder FOLDER] [--quick]
 
 Trains twice through the command line: straight through, and with `kill -9` (SIGKILL) after some progress and a random
 while, each time going on with `--resume`; every fourth kill falls into the writing of a checkpoint. Then every file of
@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 from random import Random
+
+from common import QUICK, QUICK_MODEL
 
 ROOT = Path(__file__).parents[1]
 SMALL = {
@@ -85,12 +87,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--recipe", type=Path, default=ROOT / "recipes" / "laptop.toml")
     parser.add_argument("--folder", type=Path, help="where the runs are kept; by default nowhere")
+    parser.add_argument("--quick", action="store_true", help=QUICK)
     asked = parser.parse_args()
+    fixed = SMALL
+    if asked.quick:
+        asked.kills, fixed = 1, SMALL | {"model.name": QUICK_MODEL, "sft.examples": "4", "eval.count": "2"}
     with tempfile.TemporaryDirectory() as scratch:
         folder = asked.folder or Path(scratch)
         whole, killed = folder / "whole", folder / "killed"
-        steps = str(max(8, 2 * asked.kills - 4))  # enough that the run is not over before the last kill
-        keys = [part for name, value in {**SMALL, "grpo.steps": steps}.items() for part in (f"--{name}", value)]
+        steps = (
+            "2" if asked.quick else str(max(8, 2 * asked.kills - 4))
+        )  # enough that the run is not over before the last kill
+        keys = [part for name, value in {**fixed, "grpo.steps": steps}.items() for part in (f"--{name}", value)]
         rng = Random(asked.seed)
         for number in range(asked.kills):
             going_on = (killed / "config.json").exists()

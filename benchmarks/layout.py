@@ -1,4 +1,6 @@
-"""Does the style `original` look like the puzzles of 2025? `python benchmarks/layout.py FILE [--count 200] [--out …]`
+"""Does the style `original` look like the puzzles of 2025?
+
+    python benchmarks/layout.py FILE [--count 200] [--quick] [--out …]
 
 FILE is a list of those puzzles (JSON). Prints kinds of statements, clues, and SmolLM2 tokens of pages and programs, for
 FILE and for made puzzles; how many programs of FILE answer right; and tokens of shorter formal languages.
@@ -14,7 +16,7 @@ from typing import Any
 
 import torch
 
-from common import machine, write_table
+from common import QUICK, QUICK_MODEL, machine, write_table
 from sleuth.grading.grade import grade
 from sleuth.grading.reading import read_puzzle
 from sleuth.policy.models import SMOLLM2, load_shape
@@ -76,9 +78,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--count", type=int, default=200, help="puzzles made of each sort")
+    parser.add_argument("--quick", action="store_true", help=QUICK)
     parser.add_argument("--out", type=Path, help="folder for the dated tables")
     options = parser.parse_args()
-    tokenizer = load_shape(SMOLLM2, torch.float32)[1]
+    if options.quick:
+        options.count = 2
+    tokenizer = load_shape(QUICK_MODEL if options.quick else SMOLLM2, torch.float32)[1]
 
     def tokens(text: str) -> int:
         return len(tokenizer(text)["input_ids"])

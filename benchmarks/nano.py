@@ -1,6 +1,6 @@
 """Supervised examples a second: a nano model against SmolLM2-135M, in one run.
 
-    python benchmarks/nano.py [--mode reason] [--threads 1] [--repeats 3] [--out benchmarks/results]
+    python benchmarks/nano.py [--mode reason] [--threads 1] [--repeats 3] [--quick] [--out benchmarks/results]
 
 Optimizer steps (forward, backward, update) on level-1 Temporal Clue, terse, each model with the words that its own
 tokenizer makes of them, in this processor's fast number format. The models alternate and medians are compared: only
@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 import torch
 
-from common import machine, write_table
+from common import QUICK, QUICK_MODEL, machine, write_table
 from sleuth.config import Mode, ModelConfig, OptimizerConfig, RunConfig
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.policy import nano
@@ -65,15 +65,22 @@ def main() -> None:
     parser.add_argument("--mode", choices=get_args(Mode), default="reason")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3, help="timed steps of each, after one untimed")
+    parser.add_argument("--quick", action="store_true", help=QUICK)
     parser.add_argument("--out", type=Path, help="folder for the dated table")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     dtype = fast_dtype("cpu")
-    small, tokenizer = nano.make(RunConfig(mode=options.mode, model=ModelConfig(kind="nano")))
-    large = load_model(SMOLLM2, dtype, "cpu")
+    if options.quick:
+        options.repeats, counts = 1, dict.fromkeys(EXAMPLES, 2)
+        quick = load_model(QUICK_MODEL, dtype, "cpu")
+        small, tokenizer = quick.model, quick.tokenizer
+    else:
+        counts = EXAMPLES
+        small, tokenizer = nano.make(RunConfig(mode=options.mode, model=ModelConfig(kind="nano")))
+    large = load_model(QUICK_MODEL if options.quick else SMOLLM2, dtype, "cpu")
     sides = {
-        "nano": Side(small.to(dtype), tokenizer, options.mode, EXAMPLES["nano"]),
-        SMOLLM2: Side(large.model, large.tokenizer, options.mode, EXAMPLES[SMOLLM2]),
+        "nano": Side(small.to(dtype), tokenizer, options.mode, counts["nano"]),
+        SMOLLM2: Side(large.model, large.tokenizer, options.mode, counts[SMOLLM2]),
     }
     for _ in range(options.repeats + 1):
         for side in sides.values():

@@ -1,6 +1,6 @@
 """Reasoning in text against bare answers, at equal compute: makes docs/results/reason.md.
 
-    python benchmarks/reason.py [--reason runs/reason] [--answer runs/answer] [--out docs/results]
+    python benchmarks/reason.py [--reason runs/reason] [--answer runs/answer] [--quick] [--out docs/results]
 
 The two runs that `recipes/reason.toml` names at its head, level by level. Computing is counted, not timed: 6 operations
 a parameter for every token trained on, prompts included, and 2 for every one sampled.
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from common import machine
+from common import QUICK, QUICK_MODEL, machine
+from sleuth.config import RunConfig
 from sleuth.evaluation.statistics import Interval
 from sleuth.evaluation.summary import compare, summarise
 from sleuth.files import atomic_write
@@ -24,10 +25,27 @@ from sleuth.progress import say
 from sleuth.runs.directory import RunDirectory
 from sleuth.runs.rows import EvaluationRow
 from sleuth.training.curriculum import Curriculum
+from sleuth.training.preflight import start
+from sleuth.training.run import train
 from sleuth.training.sft import encode
 
 EVALUATIONS = {"before": "before training", "after-sft": "after the warm start", "after-grpo": "after GRPO"}
-PARTS = ("sentences_true", "sentences_derived", "nothing_false")
+SPANS = ("sentences_true", "sentences_derived", "nothing_false")
+
+
+def trained_quickly(mode: str, path: Path) -> Path:
+    """A small run, made."""
+    keys = {
+        "mode": mode,
+        "model": {"name": QUICK_MODEL, "threads": 1},
+        "puzzles": {"style": "terse"},
+        "sft": {"examples": 2, "batch_size": 2},
+        "grpo": {"steps": 1, "puzzles_per_step": 1, "samples": 2},
+        "sampling": {"max_new_tokens": 4},
+        "eval": {"count": 2, "every": 0},
+    }
+    train(start(RunConfig.model_validate(keys), path))
+    return path
 
 
 def operations(run: RunDirectory) -> tuple[float, float]:
@@ -60,7 +78,10 @@ def main() -> None:
     parser.add_argument("--reason", type=Path, default=Path("runs/reason"))
     parser.add_argument("--answer", type=Path, default=Path("runs/answer"))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK}, with two small runs made for it in --out")
     options = parser.parse_args()
+    if options.quick:
+        options.reason, options.answer = (trained_quickly(mode, options.out / mode) for mode in ("reason", "answer"))
     options.out.mkdir(parents=True, exist_ok=True)
     runs = {"reason": RunDirectory.open(options.reason), "answer": RunDirectory.open(options.answer)}
     config = runs["reason"].config
@@ -87,8 +108,8 @@ def main() -> None:
         for mode, run in runs.items():
             for name, said in EVALUATIONS.items():
                 found = summarise(of_level(run.read_evaluation(name), level), mode=run.config.mode)
-                parts = " | ".join(shown(found.parts.get(part)) for part in PARTS)
-                lines.append(f"| {mode}, {said} | {shown(found.strict)} | {shown(found.share)} | {parts} |")
+                spans = " | ".join(shown(found.spans.get(name)) for name in SPANS)
+                lines.append(f"| {mode}, {said} | {shown(found.strict)} | {shown(found.share)} | {spans} |")
         lines.append("")
         for mode, run in runs.items():
             pair = [of_level(run.read_evaluation(name), level) for name in ("after-sft", "after-grpo")]

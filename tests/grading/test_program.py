@@ -134,7 +134,7 @@ def test_targets_are_graded_correct(family: str, level: str, mode: str) -> None:
 )
 def test_what_is_too_long_is_undecided(puzzle: Puzzle, hostile: str, detail: str) -> None:
     score = grade(puzzle, hostile, "program")
-    assert (score.outcome, score.reward, score.detail, score.parts) == (Outcome.UNDECIDED, 0.0, detail, ())
+    assert (score.outcome, score.reward, score.detail, score.spans) == (Outcome.UNDECIDED, 0.0, detail, ())
 
 
 def test_what_compiles_to_too_much_is_undecided(puzzle: Puzzle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,8 +229,8 @@ def test_a_puzzle_without_a_world_is_refused_and_its_completions_graded() -> Non
     puzzle = CASE.model_copy(update={"prompt": page, "answers": {"A": "Ada"}})
     with pytest.raises(UserError, match="no world"):
         judge(puzzle, "Rex was in the Attic.")
-    assert grade(puzzle, "Rex was in the Attic.", "reason").parts == ()
-    assert grade(puzzle, "in(Rex, Attic)", "program").parts == ()
+    assert grade(puzzle, "Rex was in the Attic.", "reason").spans == ()
+    assert grade(puzzle, "in(Rex, Attic)", "program").spans == ()
 
 
 HOSTILE = {

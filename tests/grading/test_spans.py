@@ -70,14 +70,14 @@ CASE = TEMPLATE.model_copy(update={"prompt": PAGE, "clues": (), "questions": (),
 )  # fmt: skip
 def test_lines_of_a_program(lines: list[str], values: list[float]) -> None:
     text = "\n".join(lines)
-    parts = line_spans(CASE, text)
-    assert [part.value for part in parts] == values
-    assert [text[part.start : part.end].strip() for part in parts] == [line for line in lines if line.strip("`")]
-    assert grade(CASE, text, "program").parts == parts
+    spans = line_spans(CASE, text)
+    assert [span.value for span in spans] == values
+    assert [text[span.start : span.end].strip() for span in spans] == [line for line in lines if line.strip("`")]
+    assert grade(CASE, text, "program").spans == spans
 
 
 def test_a_line_ends_with_its_line_break() -> None:
-    assert [(part.start, part.end) for part in line_spans(CASE, "in(Ada, Hall)\r\n\nhm")] == [(0, 15), (16, 18)]
+    assert [(span.start, span.end) for span in line_spans(CASE, "in(Ada, Hall)\r\n\nhm")] == [(0, 15), (16, 18)]
 
 
 @settings(max_examples=40, deadline=None)
@@ -91,16 +91,16 @@ def test_a_line_is_right_if_it_is_true_in_the_worlds_of_a_clue(data: st.DataObje
         found = [i for i, clue in enumerate(clues) if i not in said and clue == MEANINGS[line]]
         said |= set(found[:1])
         expected.append("right" if found else "wrong")
-    assert [part.verdict for part in line_spans(CASE, "\n".join(lines))] == expected
+    assert [span.verdict for span in line_spans(CASE, "\n".join(lines))] == expected
 
 
 def test_lines_beyond_the_bounds_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [part.verdict for part in line_spans(CASE, "not_in(Ada, Attic)")] == ["right"]
+    assert [span.verdict for span in line_spans(CASE, "not_in(Ada, Attic)")] == ["right"]
     monkeypatch.setattr("sleuth.grading.soundness.QUESTIONS", 0)
-    assert [part.verdict for part in line_spans(CASE, "not_in(Ada, Attic)\nin(Ada, Hall)")] == ["wrong", "right"]
+    assert [span.verdict for span in line_spans(CASE, "not_in(Ada, Attic)\nin(Ada, Hall)")] == ["wrong", "right"]
     monkeypatch.undo()
     monkeypatch.setattr("sleuth.grading.soundness.MOST_CLAUSES", -1)
-    assert [part.verdict for part in line_spans(CASE, "not_in(Ada, Attic)\nin(Ada, Hall)")] == ["wrong", "right"]
+    assert [span.verdict for span in line_spans(CASE, "not_in(Ada, Attic)\nin(Ada, Hall)")] == ["wrong", "right"]
 
 
 def test_few_questions_tell_many_lines_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_few_questions_tell_many_lines_apart(monkeypatch: pytest.MonkeyPatch) ->
     asked = []
     question = Judge._counterexample
     monkeypatch.setattr(Judge, "_counterexample", lambda *about: (asked.append(about), question(*about))[1])
-    assert {part.verdict for part in line_spans(puzzle, "\n".join(lines))} == {"wrong"}
+    assert {span.verdict for span in line_spans(puzzle, "\n".join(lines))} == {"wrong"}
     assert 0 < len(asked) <= 30
 
 
@@ -121,8 +121,8 @@ def _places(puzzle: Puzzle) -> list[tuple[str, str, str]]:
 
 def test_sentences_of_reasoning() -> None:
     text = "Ada was in the Hall. So: the Lamp was in the Hall. Hm. Ben was in the Hall. Thus Ben committed the murder."
-    parts = sentence_spans(CASE, text)
-    said = [(text[part.start : part.end], part.value) for part in parts]
+    spans = sentence_spans(CASE, text)
+    said = [(text[span.start : span.end], span.value) for span in spans]
     assert said == [
         ("Ada was in the Hall", None),  # a clue
         ("the Lamp was in the Hall", 1),
@@ -130,9 +130,9 @@ def test_sentences_of_reasoning() -> None:
         ("Ben was in the Hall", 0),
         ("Ben committed the murder", 1),
     ]
-    assert grade(CASE, text + "\nA. Ben", "reason").parts == parts
-    assert grade(CASE, text + "\nA. Ben", "answer").parts == ()
+    assert grade(CASE, text + "\nA. Ben", "reason").spans == spans
+    assert grade(CASE, text + "\nA. Ben", "answer").spans == ()
 
 
-def test_no_parts_where_the_page_cannot_be_read() -> None:
+def test_no_spans_where_the_page_cannot_be_read() -> None:
     assert sentence_spans(CASE.model_copy(update={"prompt": "Who?"}), "Ada was in the Hall.") == ()

@@ -33,7 +33,7 @@ def row(prompt: str, puzzle_id: str, gold: dict[str, str], completion: str, corr
         answers=gold,
         right=dict.fromkeys(gold, correct),
         gold=gold,
-        parts=((0, 4, "derived"),),
+        spans=((0, 4, "derived"),),
         length_tokens=9,
     )
 

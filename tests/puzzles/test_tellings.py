@@ -96,6 +96,6 @@ def test_every_line_is_read_and_true_and_leads_to_the_answers(family: str, telli
             text = gold_completion(puzzle, "reason", telling)
             score = grade(puzzle, text, "reason")
             assert score.correct
-            bad = [text[part.start : part.end] for part in score.parts if part.verdict in ("false", "unread")]
+            bad = [text[part.start : part.end] for part in score.spans if part.verdict in ("false", "unread")]
             assert bad == [], (puzzle.id, text)
-            assert any(part.verdict == "derived" for part in score.parts)
+            assert any(part.verdict == "derived" for part in score.spans)

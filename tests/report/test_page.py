@@ -201,9 +201,9 @@ def test_parts_are_marked_where_they_stand(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", CONFIG.model_copy(update={"mode": "reason"}))
     said = "\nIt was Ada. It was Ada. It was not <b>."
     parts = ((1, 12, "derived"), (13, 24, "repeated"), (25, 39, "false"))
-    rows = [replace(row, completion=said, parts=parts) for row in evaluation(0.1, 2, 1)]
+    rows = [replace(row, completion=said, spans=parts) for row in evaluation(0.1, 2, 1)]
     strange = ((-5, 3, "derived"), (2, 10**6, "<script>"))  # from a file that somebody else wrote
-    rows[1] = replace(rows[1], parts=strange)
+    rows[1] = replace(rows[1], spans=strange)
     run.write_evaluation("before", rows, summarise(rows[:1], mode="reason").as_json())
     html = render(run)
     page = Page(html)

@@ -18,9 +18,9 @@ from transformers import LlamaForCausalLM
 from sleuth.config import RunConfig, SftConfig
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason
 from sleuth.policy.engine import TorchPolicy
-from sleuth.puzzles.score import Outcome, Part, Score
+from sleuth.puzzles.score import Outcome, Score, Span
 from sleuth.training import checkpoints
-from sleuth.training.advantages import part_advantages
+from sleuth.training.advantages import span_advantages
 from sleuth.training.batch import ScoredGroup, Task
 from sleuth.training.checkpoint_guard import CheckpointGuard
 from sleuth.training.grpo import Step, kl_weight
@@ -183,9 +183,9 @@ def test_parts_are_credited_to_their_own_tokens() -> None:
 
     def score(rollout: Rollout) -> Score:
         parts = tuple(
-            Part(t, t + 1, "wrong" if token % 4 else "right") for t, token in enumerate(rollout.tokens) if t % 2 == 0
+            Span(t, t + 1, "wrong" if token % 4 else "right") for t, token in enumerate(rollout.tokens) if t % 2 == 0
         )
-        return Score(Outcome.WRONG, 0.0, False, {}, {}, parts=parts)
+        return Score(Outcome.WRONG, 0.0, False, {}, {}, spans=parts)
 
     def tasks(step: int) -> list[Task]:
         return [task(Request(f"{step}/{i}", "", f"{step * i}"), score) for i in range(3)]
@@ -196,12 +196,12 @@ def test_parts_are_credited_to_their_own_tokens() -> None:
     model, config = tiny_llama(), _config(reward={"spans": 2.0}, grpo={"steps": 25})
     record = _grpo(config, model, tasks=tasks, ends=ends)
     for group in record.groups[1]:
-        values = [[float(part.verdict == "right") for part in one.parts] for one in _scores(group)]
-        for advantages, own in zip(group.token_advantages, part_advantages(values), strict=True):
+        values = [[float(part.verdict == "right") for part in one.spans] for one in _scores(group)]
+        for advantages, own in zip(group.token_advantages, span_advantages(values), strict=True):
             assert advantages[1::2] == [0] * len(advantages[1::2])
             assert advantages[::2] == pytest.approx([2 * one for one in own])
         assert not any(group.advantages)
-    parts = {step: [p.value for g in record.groups[step] for s in _scores(g) for p in s.parts] for step in (1, 25)}
+    parts = {step: [p.value for g in record.groups[step] for s in _scores(g) for p in s.spans] for step in (1, 25)}
     assert statistics.fmean(parts[25]) > statistics.fmean(parts[1]) + 0.2  # type: ignore[type-var]
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sleuth.config import GrpoConfig, Normalise
-from sleuth.training.advantages import EPSILON, group_advantages, part_advantages
+from sleuth.training.advantages import EPSILON, group_advantages, span_advantages
 from sleuth.training.losses import policy_loss, sft_loss, token_weight
 
 
@@ -45,22 +45,22 @@ def test_advantages_without_deviation_and_against_the_others() -> None:
     torch.testing.assert_close(group_advantages(rewards_BG, deviation=False), half)
     others = group_advantages(rewards_BG, deviation=False, leave_one_out=True)
     torch.testing.assert_close(others, half * 4 / 3)
-    assert part_advantages([[1], [0]], deviation=False) == [[0.5], [-0.5]]
+    assert span_advantages([[1], [0]], deviation=False) == [[0.5], [-0.5]]
 
 
 def test_advantages_of_parts_at_their_places() -> None:
     # First parts 1 1 0: mean 2/3, so 1/3, 1/3, −2/3. Second parts 0 and 1 (the third completion has none): mean 1/2.
     # Deviation of the five differences: squares 1/9 + 1/9 + 4/9 + 1/4 + 1/4 = 7/6, over 5: 7/30.
     deviation = math.sqrt(7 / 30) + EPSILON
-    found = part_advantages([[1, 0], [1, 1], [0]])
+    found = span_advantages([[1, 0], [1, 1], [0]])
     wanted = [[1 / 3, -1 / 2], [1 / 3, 1 / 2], [-2 / 3]]
     for found_K, wanted_K in zip(found, wanted, strict=True):
         assert found_K == pytest.approx([value / deviation for value in wanted_K])
 
 
 def test_equal_parts_and_no_parts_give_exact_zeros() -> None:
-    assert part_advantages([[1, 0], [1, 0], [1]]) == [[0, 0], [0, 0], [0]]
-    assert part_advantages([[], []]) == [[], []]
+    assert span_advantages([[1, 0], [1, 0], [1]]) == [[0, 0], [0, 0], [0]]
+    assert span_advantages([[], []]) == [[], []]
 
 
 def loss_of(

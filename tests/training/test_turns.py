@@ -15,7 +15,7 @@ from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.policy.base import Request, Rollout, StopReason
 from sleuth.policy.conversations import Conversation
-from sleuth.puzzles.score import ANSWERED, Outcome, Part, Score
+from sleuth.puzzles.score import ANSWERED, Outcome, Score, Span
 from sleuth.recipes import parse_config
 from sleuth.runs.directory import RunDirectory
 from sleuth.training import reinforce, run, update
@@ -150,7 +150,7 @@ def test_parts_are_compared_within_their_turn() -> None:
     """One part a turn, on its first token: first turns 1, 1, 0; second turns 0 and 1 of the last two conversations."""
 
     def judged(score: Score, verdict: str) -> Score:
-        return Score(score.outcome, score.reward, score.correct, {}, {}, parts=(Part(0, 1, verdict),))
+        return Score(score.outcome, score.reward, score.correct, {}, {}, spans=(Span(0, 1, verdict),))
 
     group = [
         conversation(2, score=judged(RIGHT, "right")),

@@ -91,7 +91,7 @@ def figures(suite: Suite, settings: Settings, rows: Sequence[Row], price: Price 
     completed = [row for row in base if row.fault is None]
     if completed:
         said = summarise([_as_evaluation(row, items, settings) for row in completed], mode=settings.mode).as_json()
-        found |= {"soundness": said["parts"], "legibility": said["legibility"]}
+        found |= {"soundness": said["spans"], "legibility": said["legibility"]}
     return found
 
 
@@ -201,6 +201,6 @@ def _as_evaluation(row: Row, items: Mapping[str, Item], settings: Settings) -> E
         right=row.right,
         gold=dict(puzzle.answers),
         detail=row.detail,
-        parts=row.parts,
+        spans=row.spans,
         length_tokens=row.new_tokens,
     )

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from sleuth.bench.prices import DatedPrice
 from sleuth.config import Effort, Mode, Until
@@ -100,7 +100,7 @@ class Row(Stored):
     answers: dict[str, str | None]
     right: dict[str, bool]
     detail: str = ""
-    parts: tuple[tuple[int, int, str], ...] = ()
+    spans: tuple[tuple[int, int, str], ...] = ()
     """(start, end, verdict) of lines and sentences."""
     prompt_tokens: int
     new_tokens: int
@@ -114,6 +114,14 @@ class Row(Stored):
     def key(self) -> tuple[str, int]:
         """What names it within a result."""
         return self.puzzle_id, self.sample
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, given: Any) -> Any:
+        """Reads the column's old name for one version."""
+        if isinstance(given, dict) and "parts" in given:
+            given = {("spans" if name == "parts" else name): value for name, value in given.items()}
+        return given
 
 
 class Result(Stored):

@@ -120,7 +120,7 @@ def graded_row(puzzle: Puzzle, mode: Mode, row: Row) -> Row:
             "answers": score.answers,
             "right": score.right,
             "detail": score.detail,
-            "parts": tuple((part.start, part.end, part.verdict) for part in score.parts),
+            "spans": tuple((span.start, span.end, span.verdict) for span in score.spans),
         }
     )
 

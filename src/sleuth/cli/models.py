@@ -219,7 +219,7 @@ def grade(
         JSONL with `id` (of a puzzle) and `completion`.
     mode
         How the model was asked: `answer`, `reason`, `program` or `python` (runs under bubblewrap). For the lines
-        of a program and the sentences of reasoning, `parts` has a verdict each.
+        of a program and the sentences of reasoning, `spans` has a verdict each.
     original
         Grade as the grader of 2025 did, to compare with its figures. It never accepts a time.
     strict_format

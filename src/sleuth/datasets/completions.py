@@ -55,5 +55,5 @@ def grade_file(
             "answers": score.answers,
             "right": score.right,
             "detail": score.detail,
-            "parts": [[part.start, part.end, part.verdict] for part in score.parts],
+            "spans": [[span.start, span.end, span.verdict] for span in score.spans],
         }

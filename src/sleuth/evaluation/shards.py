@@ -27,7 +27,7 @@ def rows_of(record: dict[str, Any]) -> list[EvaluationRow]:
             **row
             | {
                 "outcome": Outcome(row["outcome"]),
-                "parts": tuple(map(tuple, row["parts"])),
+                "spans": tuple(map(tuple, row["spans"])),
                 "turns": tuple(map(tuple, row["turns"])),
             }
         )

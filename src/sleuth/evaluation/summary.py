@@ -21,7 +21,7 @@ from sleuth.grading.soundness import soundness
 from sleuth.puzzles.score import ANSWERED, Outcome
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 
-PARTS = {
+SPANS = {
     "lines_right": "Lines of the program that say what a clue says",
     "answered": "Programs that answer: one world obeys them",
     "right_if_answered": "Programs that are solved, of those that answer",
@@ -31,8 +31,8 @@ PARTS = {
     "sentences_read": "Sentences that can be read, in a completion",
     "sentences_unread": "Sentences that cannot be read, in a completion",
 }
-"""What is said of parts (`sleuth.puzzles.score.Part`)."""
-COUNTED_PARTS = frozenset({"sentences_read", "sentences_unread"})
+"""What is said of spans (`sleuth.puzzles.score.Span`)."""
+COUNTED_SPANS = frozenset({"sentences_read", "sentences_unread"})
 """Those that are numbers; the others are shares."""
 UNREAD = frozenset({Outcome.UNREADABLE, Outcome.TRUNCATED})
 """Outcomes that mean that nothing could be read."""
@@ -61,8 +61,8 @@ class EvaluationSummary:
     outcomes: dict[Outcome, float]
     """Share of completions, of every outcome, in the order of `Outcome`."""
     completions: int
-    parts: dict[str, Interval]
-    """What the parts of completions are worth, by name in `PARTS`; only what there is something to say of."""
+    spans: dict[str, Interval]
+    """What the spans of completions are worth, by name in `SPANS`; only what there is something to say of."""
     legibility: dict[str, Interval]
     """Language, compression and repetition of the completions, as `sleuth.grading.legibility` measures them."""
     turns: dict[str, Interval]
@@ -77,7 +77,7 @@ class EvaluationSummary:
             "readable": self.readable.mean,
             "length_tokens": self.length_tokens.mean,
         }
-        means |= {f"parts/{name}": interval.mean for name, interval in self.parts.items()}
+        means |= {f"spans/{name}": interval.mean for name, interval in self.spans.items()}
         means |= {f"legibility/{name}": interval.mean for name, interval in self.legibility.items()}
         means |= {f"turns/{name}": interval.mean for name, interval in self.turns.items()}
         return means | {f"outcome/{outcome}": share for outcome, share in self.outcomes.items()}
@@ -87,7 +87,7 @@ class EvaluationSummary:
         data = asdict(self)
         for name in ("share", "strict", "readable", "length_tokens"):
             data[name] = _plain(data[name])
-        for group in ("parts", "legibility", "turns"):
+        for group in ("spans", "legibility", "turns"):
             data[group] = {name: _plain(interval) for name, interval in data[group].items()}
         if not self.turns:
             del data["turns"]
@@ -142,7 +142,7 @@ def summarise(rows: Rows, retries: int = 0, mode: Mode = "answer") -> Evaluation
         length_tokens=mean_interval(_by_puzzle(rows, _length)),
         outcomes={outcome: counts[outcome] / len(rows) for outcome in Outcome if outcome is not Outcome.FAULT},
         completions=len(rows),
-        parts={} if mode == "answer" else _parts(rows, mode),
+        spans={} if mode == "answer" else _spans(rows, mode),
         legibility=_legibility(rows),
         turns=_turns(rows, retries) if retries else {},
     )
@@ -171,16 +171,16 @@ def _plain(interval: dict[str, float]) -> dict[str, float | None]:
     return {key: None if math.isnan(value) else value for key, value in interval.items()}
 
 
-def _parts(rows: Rows, mode: Mode) -> dict[str, Interval]:
+def _spans(rows: Rows, mode: Mode) -> dict[str, Interval]:
     """Of sentences and lines, the completions that have any; of programs that answer, all."""
-    found: dict[str, dict[str, list[float]]] = {name: {} for name in PARTS}
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in SPANS}
 
     def note(name: str, row: EvaluationRow | RolloutRow, value: float) -> None:
         found[name].setdefault(row.puzzle_id, []).append(value)
 
     programs = mode == "program"
     for row in rows:
-        verdicts = [verdict for _, _, verdict in row.parts]
+        verdicts = [verdict for _, _, verdict in row.spans]
         if not verdicts:
             continue
         if programs:
@@ -194,7 +194,7 @@ def _parts(rows: Rows, mode: Mode) -> dict[str, Interval]:
             note("sentences_derived", row, figures.derived)
             note("nothing_false", row, figures.first_false is None)
     intervals = {
-        name: (mean_interval if name in COUNTED_PARTS else share_interval)(values)
+        name: (mean_interval if name in COUNTED_SPANS else share_interval)(values)
         for name, values in found.items()
         if values
     }

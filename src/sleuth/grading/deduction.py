@@ -18,7 +18,7 @@ from sleuth.puzzles.family import Family
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_of
 from sleuth.puzzles.puzzle import Puzzle
-from sleuth.puzzles.score import Outcome, Part, Score, failed
+from sleuth.puzzles.score import Outcome, Score, Span, failed
 from sleuth.puzzles.solve import solve_text
 from sleuth.puzzles.task import Key, Made, Prompt, Task
 from sleuth.puzzles.zebra.zebralogic.answer_grid import example, is_grid, read_grid, write_answers
@@ -99,18 +99,18 @@ class Deduction(Task):
         if mode == "program":
             execution = run_program(puzzle, completion)
             # Lines of what was too much to run are not judged one by one, which would be more.
-            parts = () if execution.outcome is Outcome.UNDECIDED else line_spans(puzzle, completion)
+            spans = () if execution.outcome is Outcome.UNDECIDED else line_spans(puzzle, completion)
             if execution.outcome is not None:
                 cut = truncated and execution.outcome is Outcome.UNREADABLE
-                return failed(puzzle, Outcome.TRUNCATED if cut else execution.outcome, execution.detail, parts)
-            return _scored(puzzle, dict(execution.answers), parts)
-        parts = sentence_spans(puzzle, completion) if mode == "reason" else ()
+                return failed(puzzle, Outcome.TRUNCATED if cut else execution.outcome, execution.detail, spans)
+            return _scored(puzzle, dict(execution.answers), spans)
+        spans = sentence_spans(puzzle, completion) if mode == "reason" else ()
         read = read_grid if is_grid(puzzle) else read_strictly if strict_format else read_answers
         answers = read(completion, puzzle.questions)
         if answers is None:
             outcome = Outcome.TRUNCATED if truncated else Outcome.UNREADABLE
-            return failed(puzzle, outcome, "no answer grid" if is_grid(puzzle) else "no answer block", parts)
-        return _scored(puzzle, answers, parts)
+            return failed(puzzle, outcome, "no answer grid" if is_grid(puzzle) else "no answer block", spans)
+        return _scored(puzzle, answers, spans)
 
     def isolated(self, mode: Mode) -> bool:
         return mode != "answer"  # elsewhere a solver takes part
@@ -143,5 +143,5 @@ def grammar(puzzle: Puzzle, mode: Mode) -> str:
     return answers_grammar(puzzle.questions)
 
 
-def _scored(puzzle: Puzzle, answers: dict[str, str | None], parts: tuple[Part, ...]) -> Score:
-    return Score.of(answers, {letter: answers.get(letter) == gold for letter, gold in puzzle.answers.items()}, parts)
+def _scored(puzzle: Puzzle, answers: dict[str, str | None], spans: tuple[Span, ...]) -> Score:
+    return Score.of(answers, {letter: answers.get(letter) == gold for letter, gold in puzzle.answers.items()}, spans)

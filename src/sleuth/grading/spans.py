@@ -1,4 +1,4 @@
-"""The parts of a completion, each judged on its own: the lines of a program, the sentences of reasoning."""
+"""The spans of a completion, each judged on its own: the lines of a program, the sentences of reasoning."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from sleuth.grading.reading import read_puzzle
 from sleuth.grading.soundness import judge, judge_of
 from sleuth.puzzles.formal import FormalError
 from sleuth.puzzles.puzzle import Puzzle
-from sleuth.puzzles.score import Part
+from sleuth.puzzles.score import Span
 from sleuth.puzzles.statements import Statement
 
 
-def sentence_spans(puzzle: Puzzle, completion: str) -> tuple[Part, ...]:
+def sentence_spans(puzzle: Puzzle, completion: str) -> tuple[Span, ...]:
     """The sentences of a completion; none where the puzzle is no page that can be read."""
     try:
         judgements = judge(puzzle, completion)
     except UserError:
         return ()
-    return tuple(Part(one.start, one.end, one.verdict) for one in judgements)
+    return tuple(Span(one.start, one.end, one.verdict) for one in judgements)
 
 
-def line_spans(puzzle: Puzzle, completion: str) -> tuple[Part, ...]:
+def line_spans(puzzle: Puzzle, completion: str) -> tuple[Span, ...]:
     """The lines of a program, each with its line break, compared with the clues by their meaning; none where the puzzle
     has no world."""
     try:
@@ -39,4 +39,4 @@ def line_spans(puzzle: Puzzle, completion: str) -> tuple[Part, ...]:
         except FormalError:
             statements.append(None)
     clues = judged_by.clues_said(statements)
-    return tuple(Part(*place, "wrong" if clue is None else "right") for place, clue in zip(places, clues, strict=True))
+    return tuple(Span(*place, "wrong" if clue is None else "right") for place, clue in zip(places, clues, strict=True))

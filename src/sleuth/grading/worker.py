@@ -32,7 +32,7 @@ from sleuth.grading.grade import grade
 from sleuth.grading.python import grade_python
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import adopt, get_task, registrations
-from sleuth.puzzles.score import Outcome, Part, Score, failed
+from sleuth.puzzles.score import Outcome, Score, Span, failed
 from sleuth.workers import start_interpreter
 
 OWN = "sleuth.grading.deduction"
@@ -103,8 +103,8 @@ class Worker:
             raise UserError(reply["wrong"])
         if "fault" in reply:
             raise RuntimeError(f"grading failed\n{reply['fault']}")
-        parts = tuple(Part(*part) for part in reply.pop("parts"))
-        return Score(**reply | {"outcome": Outcome(reply["outcome"])}, parts=parts)
+        spans = tuple(Span(*span) for span in reply.pop("spans"))
+        return Score(**reply | {"outcome": Outcome(reply["outcome"])}, spans=spans)
 
     def kill(self) -> None:
         """Ends the process at once, if there is one."""
@@ -222,7 +222,7 @@ def _plain(score: Score) -> dict[str, Any]:
         "answers": score.answers,
         "right": score.right,
         "detail": score.detail,
-        "parts": [(part.start, part.end, part.verdict) for part in score.parts],
+        "spans": [(span.start, span.end, span.verdict) for span in score.spans],
     }
 
 

@@ -83,7 +83,7 @@ def _puzzle(row: EvaluationRow) -> Puzzle | None:
 def _attempt(row: EvaluationRow, stage: str) -> dict[str, Any]:
     return {
         "stage": STAGES[stage],
-        "pieces": pieces(row.completion[:LONGEST], row.parts),
+        "pieces": pieces(row.completion[:LONGEST], row.spans),
         "cut": max(0, len(row.completion) - LONGEST),
         "outcome": str(row.outcome),
         "answers": {letter: row.answers.get(letter) for letter in row.gold},

@@ -41,8 +41,8 @@ _VALUES = {"right": 1.0, "wrong": 0.0, "derived": 1.0, "lucky": 0.0, "empty": 0.
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a completion that is judged by itself: a line of a program, a sentence of reasoning."""
+class Span:
+    """A span of a completion that is judged by itself: a line of a program, a sentence of reasoning."""
 
     start: int
     """Its first character in the completion."""
@@ -73,18 +73,18 @@ class Score:
     """Letter to whether it is right."""
     detail: str = ""
     """For people: what was wrong, e.g. the first unreadable line."""
-    parts: tuple[Part, ...] = ()
+    spans: tuple[Span, ...] = ()
     """Lines in mode `program`, sentences in mode `reason`."""
 
     @classmethod
-    def of(cls, answers: dict[str, str | None], right: dict[str, bool], parts: tuple[Part, ...] = ()) -> Score:
+    def of(cls, answers: dict[str, str | None], right: dict[str, bool], spans: tuple[Span, ...] = ()) -> Score:
         """The grade of answers that could be read."""
         share = sum(right.values()) / len(right)
         outcome = Outcome.CORRECT if all(right.values()) else Outcome.PARTLY if share else Outcome.WRONG
-        return cls(outcome, share, outcome is Outcome.CORRECT, answers, right, parts=parts)
+        return cls(outcome, share, outcome is Outcome.CORRECT, answers, right, spans=spans)
 
 
-def failed(puzzle: Puzzle, outcome: Outcome, detail: str, parts: tuple[Part, ...] = ()) -> Score:
+def failed(puzzle: Puzzle, outcome: Outcome, detail: str, spans: tuple[Span, ...] = ()) -> Score:
     """The grade of a completion that answers nothing."""
     letters = list(puzzle.answers) or [question.letter for question in puzzle.questions]
-    return Score(outcome, 0.0, False, dict.fromkeys(letters), dict.fromkeys(letters, False), detail, parts)
+    return Score(outcome, 0.0, False, dict.fromkeys(letters), dict.fromkeys(letters, False), detail, spans)

@@ -15,7 +15,7 @@ from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined
 
 from sleuth.config import RunConfig
-from sleuth.evaluation.summary import COUNTED_PARTS, PARTS, EvaluationSummary, compare, turn_label
+from sleuth.evaluation.summary import COUNTED_SPANS, SPANS, EvaluationSummary, compare, turn_label
 from sleuth.files import atomic_write, check_output
 from sleuth.report import text
 from sleuth.report.facts import OUTCOMES, POLICIES, STAGES, Facts, read_facts, within
@@ -72,7 +72,7 @@ def render(run: RunDirectory) -> str:
         suite_size=max((summary.strict.n for summary in facts.summaries.values()), default=0),
         policies=[_policy_row(facts, name) for name in facts.summaries],
         headings=["Puzzles solved completely", "Questions answered right", "Readable", "Length"],
-        parts=_parts(facts),
+        spans=_spans(facts),
         differences=_differences(facts),
         overview=_overview(facts),
         measures=MEASURES.values(),
@@ -127,17 +127,17 @@ def _unfinished(facts: Facts) -> list[str]:
     return missing
 
 
-def _parts(facts: Facts) -> dict[str, Any]:
-    """The table of parts and turns: one column for each figure that a stage has."""
+def _spans(facts: Facts) -> dict[str, Any]:
+    """The table of spans and turns: one column for each figure that a stage has."""
     summaries = [facts.summaries[name] for name in facts.stages]
-    labels = {name: label for name, label in PARTS.items() if any(name in summary.parts for summary in summaries)}
+    labels = {name: label for name, label in SPANS.items() if any(name in summary.spans for summary in summaries)}
     labels |= {name: turn_label(name) for summary in summaries for name in summary.turns}
 
     def cell(summary: EvaluationSummary, name: str) -> tuple[str, str]:
-        interval = (summary.parts | summary.turns).get(name)
+        interval = (summary.spans | summary.turns).get(name)
         if interval is None:
             return "–", ""
-        if name in COUNTED_PARTS:
+        if name in COUNTED_SPANS:
             return f"{interval.mean:.1f}", text.number_range(interval)
         return text.percent(interval.mean), text.percent_range(interval)
 

@@ -81,7 +81,7 @@ def _completion(row: EvaluationRow | RolloutRow, where: str) -> dict[str, Any]:
             for before, said in row.turns
         ],
         "pieces": pieces(
-            stripped[:COMPLETION_LIMIT], [(start - left, end - left, say) for start, end, say in row.parts]
+            stripped[:COMPLETION_LIMIT], [(start - left, end - left, say) for start, end, say in row.spans]
         ),
         "cut": max(0, len(stripped) - COMPLETION_LIMIT),
         "outcome": str(row.outcome),

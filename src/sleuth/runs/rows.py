@@ -52,8 +52,8 @@ class _Completion:
     """Letter to the right answer."""
     detail: str = ""
     """For people: what was wrong."""
-    parts: tuple[tuple[int, int, str], ...] = ()
-    """(start, end, verdict) of each `sleuth.puzzles.score.Part`, in characters of the completion."""
+    spans: tuple[tuple[int, int, str], ...] = ()
+    """(start, end, verdict) of each `sleuth.puzzles.score.Span`, in characters of the completion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +134,7 @@ def _completion(puzzle: Puzzle, mode: Mode, conversation: Conversation) -> dict[
         "stop": rollout.stop,
         **_grade(score),
         "gold": dict(puzzle.answers),
-        "parts": tuple((part.start, part.end, part.verdict) for part in score.parts),
+        "spans": tuple((span.start, span.end, span.verdict) for span in score.spans),
     }
 
 
@@ -156,9 +156,11 @@ def _said_before(conversation: Conversation) -> tuple[tuple[str, str], ...]:
 
 Row = TypeVar("Row", RolloutRow, EvaluationRow)
 
-_JSON_COLUMNS = ("answers", "right", "gold", "parts", "turns")
+_JSON_COLUMNS = ("answers", "right", "gold", "spans", "turns")
 _TURN_COLUMNS = ("turns", "turn_tokens")
 """Columns that files of earlier versions lack, and those of training steps in which nothing was asked again."""
+RENAMED = {"parts": "spans"}
+"""Old column to its name now; old ones are read for one version."""
 
 
 def _schema(row_type: type[Row]) -> pa.Schema:
@@ -217,6 +219,7 @@ def read_parquet(row_type: type[Row], path: Path) -> list[Row]:
         raise UserError(f"{path}: no such file") from None
     except pa.ArrowInvalid as error:
         raise UserError(f"{path}: not a Parquet file ({error})") from None
+    table = table.rename_columns([RENAMED.get(name, name) for name in table.schema.names])
     expected = _schema(row_type).names
     if table.schema.names not in (expected, [name for name in expected if name not in _TURN_COLUMNS]):
         differing = sorted(set(expected) ^ set(table.schema.names))
@@ -225,7 +228,7 @@ def read_parquet(row_type: type[Row], path: Path) -> list[Row]:
     for record in table.to_pylist():
         for name in record.keys() & _JSON_COLUMNS:
             record[name] = json.loads(record[name])
-        for name in record.keys() & {"parts", "turns"}:
+        for name in record.keys() & {"spans", "turns"}:
             record[name] = tuple(map(tuple, record[name]))
         for name in record.keys() & {"tokens", "logprobs", "turn_tokens"}:
             record[name] = tuple(record[name])

@@ -169,7 +169,7 @@ def _measured(summary: EvaluationSummary, measure: str) -> Interval | None:
     if measure in ("strict", "share", "readable", "length_tokens"):
         interval: Interval = getattr(summary, measure)
         return interval
-    return summary.parts.get(measure) or summary.legibility.get(measure)
+    return summary.spans.get(measure) or summary.legibility.get(measure)
 
 
 def _summary(run: RunDirectory, name: str) -> EvaluationSummary:

@@ -3,7 +3,7 @@
 GRPO (Group Relative Policy Optimization; Shao et al. 2024, DeepSeekMath, arXiv:2402.03300, section 4.1.2): the
 advantage of every token of completion i is (r_i − mean(r)) / std(r) over the rewards r of its group.
 
-Shapes: B groups, G completions each, K parts of a completion.
+Shapes: B groups, G completions each, K spans of a completion.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ EPSILON = 1e-4
 """Added to the standard deviation, so that a tiny spread is not blown up to a full one."""
 
 
-def part_advantages(values_GK: Sequence[Sequence[float]], deviation: bool = True) -> list[list[float]]:
-    """Advantages of the parts (lines, sentences) of a group's completions, which may have different numbers of them.
+def span_advantages(values_GK: Sequence[Sequence[float]], deviation: bool = True) -> list[list[float]]:
+    """Advantages of the spans (lines, sentences) of a group's completions, which may have different numbers of them.
 
     A part is compared with the mean of those at its place, the first with the first in the order of reading, itself
     included: one that has no counterpart gets nothing. `deviation`: all are divided by one standard deviation, that of

@@ -1,6 +1,6 @@
-"""Which tokens of a completion its advantage goes on, and what the parts of it (lines, sentences) earn in addition.
+"""Which tokens of a completion its advantage goes on, and what the spans of it (lines, sentences) earn in addition.
 
-Shapes: G conversations of a group, K parts of a completion, T completion tokens of all turns of one.
+Shapes: G conversations of a group, K spans of a completion, T completion tokens of all turns of one.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from sleuth.config import RunConfig
 from sleuth.policy.base import Rollout
 from sleuth.policy.conversations import Conversation
-from sleuth.puzzles.score import Part
-from sleuth.training.advantages import part_advantages
+from sleuth.puzzles.score import Span
+from sleuth.training.advantages import span_advantages
 
 TokenEnds = Callable[[Rollout], Sequence[int]]
 """A rollout to the length of its text after each of its tokens, in characters (`sleuth.training.token_ends`)."""
@@ -21,7 +21,7 @@ TokenEnds = Callable[[Rollout], Sequence[int]]
 def token_advantages(
     conversations: Sequence[Conversation], advantages: Sequence[float], config: RunConfig, ends: TokenEnds | None
 ) -> list[list[float]]:
-    """Those of whole conversations on all their tokens, and those of parts on all tokens that write some of them.
+    """Those of whole conversations on all their tokens, and those of spans on all tokens that write some of them.
 
     Parts are compared within a turn: first completions with first ones, second with second ones.
     """
@@ -33,22 +33,22 @@ def token_advantages(
     for turn in range(max(len(one.rollouts) for one in conversations)):
         numbers = [number for number, one in enumerate(conversations) if len(one.rollouts) > turn]
         scores = [conversations[number].scores[turn] for number in numbers]
-        parts_GK = [[(part, part.value) for part in score.parts if part.value is not None] for score in scores]
-        values_GK = [[value for _, value in parts_K] for parts_K in parts_GK]
-        advantages_GK = part_advantages(values_GK, config.grpo.deviation)
-        for number, parts_K, own_K in zip(numbers, parts_GK, advantages_GK, strict=True):
+        spans_GK = [[(span, span.value) for span in score.spans if span.value is not None] for score in scores]
+        values_GK = [[value for _, value in spans_K] for spans_K in spans_GK]
+        advantages_GK = span_advantages(values_GK, config.grpo.deviation)
+        for number, spans_K, own_K in zip(numbers, spans_GK, advantages_GK, strict=True):
             rollout = conversations[number].rollouts[turn]
             if any(own_K):
-                credit = [(part, config.reward.spans * value) for (part, _), value in zip(parts_K, own_K, strict=True)]
+                credit = [(part, config.reward.spans * value) for (part, _), value in zip(spans_K, own_K, strict=True)]
                 _add_credit(by_token[number], starts[number], ends(rollout), credit)
             starts[number] += len(rollout.tokens)
     return by_token
 
 
 def _add_credit(
-    advantages_T: list[float], start: int, ends_T: Sequence[int], credit: Sequence[tuple[Part, float]]
+    advantages_T: list[float], start: int, ends_T: Sequence[int], credit: Sequence[tuple[Span, float]]
 ) -> None:
-    """Adds what parts are credited with to the tokens that write some of them; those of their turn begin at `start`."""
+    """Adds what spans are credited with to the tokens that write some of them; those of their turn begin at `start`."""
     for part, advantage in credit:
         last = bisect_left(ends_T, part.end)
         for t in range(bisect_right(ends_T, part.start), min(last + 1, len(ends_T))):

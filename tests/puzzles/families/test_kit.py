@@ -199,9 +199,12 @@ def test_what_a_clue_states_is_not_asked_in_other_words() -> None:
     }
     assert family.stated(theory, Statement("before", (ada, tea)))[1:] == ()
     middle = Statement("between", (Ref("value", 4), ada, tea))
+    third = Ref("value", 5)  # of the three drinks the only one that can be Ada's: the others are in other places
     assert set(family.stated(theory, middle)[1:]) == {
         Statement("at", (Ref("value", 4), Ref("house", 1))),
         Statement("who", (drink, Ref("house", 1), Ref("value", 4))),
+        Statement("what", (drink, ada, third)),
+        Statement("what", (name, third, ada)),
     }
 
 

@@ -142,7 +142,7 @@ def test_made_puzzles_are_sound_and_keep_to_the_kinds_of_2025(level: str, count:
 def test_a_trace_is_read_sentence_by_sentence() -> None:
     for index in range(6):
         puzzle = make_puzzle("temporal-clue", "1", "train", 8, index, "original").puzzle
-        parts = grade(puzzle, gold_completion(puzzle, "reason"), "reason").parts
+        parts = grade(puzzle, gold_completion(puzzle, "reason"), "reason").spans
         assert parts and not {Verdict.UNREAD, Verdict.FALSE} & {part.verdict for part in parts}
 
 

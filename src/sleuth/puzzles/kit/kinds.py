@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sleuth.errors import UserError
-from sleuth.logic.formulas import And, Count, Formula, Iff, Not, implies, xor
+from sleuth.logic.formulas import And, Count, Formula, Not
+from sleuth.puzzles.connectives import MEANINGS, PLAIN, WITNESS
 from sleuth.puzzles.kit.declaration import Fits, Number, Sort, Unknown
 
 STYLES = ("plain", "terse", "witness")
@@ -69,24 +70,20 @@ CONNECTIVES = {
     "either": Connective(
         2,
         lambda a, b: a != b,
-        xor,
-        (
-            "either {0} or {1}, but not both",
-            "either {0} or {1}, not both",
-            "one of two things is true and the other false: {0}; or {1}",
-        ),
+        MEANINGS["either"],
+        (PLAIN["either"], "either {0} or {1}, not both", WITNESS["either"]),
     ),
     "iff": Connective(
         2,
         lambda a, b: a == b,
-        Iff,
-        ("{0} if and only if {1}", "{0} exactly if {1}", "these are both true or both false: {0}; and {1}"),
+        MEANINGS["iff"],
+        (PLAIN["iff"], "{0} exactly if {1}", WITNESS["iff"]),
     ),
     "if": Connective(
         2,
         lambda a, b: not a or b,
-        implies,
-        ("if {0}, then {1}", "if {0}, {1}", "if it is true that {0}, then it is also true that {1}"),
+        MEANINGS["if"],
+        (PLAIN["if"], "if {0}, {1}", WITNESS["if"]),
         symmetric=False,
     ),
     "not_both": Connective(

@@ -102,7 +102,9 @@ def board_tables(setting: Setting, theory: KitTheory, case: Case, world: World |
         asked = [unknown for unknown in theory.unknowns if unknown.of.name == sort.name]
         if sort.lists is not None:
             [unknown] = asked
-            tables.append(_by_value(setting, case, sort, unknown, view and getattr(view, unknown.name)))
+            tables.append(
+                _by_value(setting, case, sort, unknown, None if view is None else getattr(view, unknown.name))
+            )
         elif asked:
             rows = [[sort.label, *(unknown.values.label for unknown in asked)]]
             for entity, name in enumerate(names[sort.name]):

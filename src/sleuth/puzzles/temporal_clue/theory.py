@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sleuth.logic.formulas import FALSE, And, Count, Formula, Iff, Is, Not, Or, implies, space, xor
+from sleuth.logic.formulas import FALSE, And, Count, Formula, Is, Not, Or, implies, space
+from sleuth.puzzles.connectives import MEANINGS
 from sleuth.puzzles.family import Theory
 from sleuth.puzzles.statements import Ref, Statement
 
@@ -173,6 +174,9 @@ class TemporalTheory(Theory):
     def formula(self, statement: Statement) -> Formula:
         if statement.kind.startswith("not_"):
             return Not(self.formula(Statement(statement.kind.removeprefix("not_"), statement.args)))
+        if (joins := MEANINGS.get(statement.kind)) is not None:
+            left, right = (self.formula(part) for part in statement.args if isinstance(part, Statement))
+            return joins(left, right)
         meaning: Callable[..., Formula] = getattr(self, f"_mean_{statement.kind}")
         return meaning(*statement.args)
 
@@ -226,21 +230,12 @@ class TemporalTheory(Theory):
     def _mean_reason(self, motive: Ref) -> Formula:
         return self.reason[motive.index]
 
-    def _mean_either(self, left: Statement, right: Statement) -> Formula:
-        return xor(self.formula(left), self.formula(right))
-
     def inclusive(self, statement: Statement) -> Formula:
         """What a statement means if "A or B" may be both."""
         if statement.kind != "either":
             return self.formula(statement)
         left, right = (self.formula(part) for part in statement.args if isinstance(part, Statement))
         return Or((left, right))
-
-    def _mean_iff(self, left: Statement, right: Statement) -> Formula:
-        return Iff(self.formula(left), self.formula(right))
-
-    def _mean_if(self, premise: Statement, conclusion: Statement) -> Formula:
-        return implies(self.formula(premise), self.formula(conclusion))
 
     def _same_room(self, first: int, second: int, time: int) -> Formula:
         here, there = self.at[first][time], self.at[second][time]

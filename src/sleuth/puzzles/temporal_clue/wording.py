@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sleuth.puzzles import connectives
 from sleuth.puzzles.family import Kind
 from sleuth.puzzles.formal import FormalLexicon
 from sleuth.puzzles.prose import Lexicon
@@ -32,9 +33,7 @@ KINDS: Mapping[str, Kind] = {
     "together": Kind(("subject", "subject", "room"), symmetric=(0, 1)),
     "beside": Kind(("direction", "subject", "subject", "when")),
     "further": Kind(("direction", "subject", "subject", "when")),
-    "either": Kind(("event", "event"), symmetric=(0, 1)),
-    "iff": Kind(("event", "event"), symmetric=(0, 1)),
-    "if": Kind(("event", "event")),
+    **connectives.kinds("event"),
     "exactly": Kind(("number", "group", "room", "when")),
     "at_least": Kind(("number", "group", "room", "when")),
     "never": Kind(("subject", "room")),
@@ -61,9 +60,7 @@ _PLAIN = {
     "together": ("{0:subject} and {1:subject} were {2:place} together at least once",),
     "beside": ("{1:subject} was in the room just {0:direction} of {2:subject}{3:when}",),
     "further": ("{1:subject} was further {0:direction} than {2:subject}{3:when}",),
-    "either": ("either {0:event} or {1:event}, but not both",),
-    "iff": ("{0:event} if and only if {1:event}",),
-    "if": ("if {0:event}, then {1:event}",),
+    **connectives.templates(connectives.PLAIN, "event"),
     "exactly": (
         "exactly {0:one} {1:member} was {2:place}{3:when}",
         "exactly {0:many} {1:group} were {2:place}{3:when}",
@@ -94,9 +91,7 @@ _WITNESS = {
     "together": ("{0:subject} and {1:subject} met {2:place} at some time",),
     "beside": ("{3:opening}{1:subject} was one room {0:direction} of {2:subject}",),
     "further": ("{3:opening}{1:subject} was somewhere {0:direction} of {2:subject}",),
-    "either": ("one of two things is true and the other false: {0:event}; or {1:event}",),
-    "iff": ("these are both true or both false: {0:event}; and {1:event}",),
-    "if": ("{1:event}, provided that {0:event}",),
+    **connectives.templates({**connectives.WITNESS, "if": "{1}, provided that {0}"}, "event"),
     "exactly": ("{3:opening}the number of {1:group} {2:place} was {0:number}",),
     "at_least": ("{3:opening}the number of {1:group} {2:place} was {0:number} or more",),
     "never": ("at no time was {0:definite} {1:place}", "at no time was any {0:some} {1:place}"),

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sleuth.logic.formulas import And, Formula, Iff, Is, Not, Or, implies, space, xor
+from sleuth.logic.formulas import And, Formula, Is, Not, Or, implies, space
+from sleuth.puzzles.connectives import MEANINGS
 from sleuth.puzzles.family import Theory
 from sleuth.puzzles.statements import Argument, Ref, Statement
 
@@ -81,12 +82,8 @@ class ZebraTheory(Theory):
                         self._related(first, second, lambda a, b: abs(a - b) == 2),
                     )
                 )
-            case "either", (Statement() as first, Statement() as second):
-                return xor(self.formula(first), self.formula(second))
-            case "iff", (Statement() as first, Statement() as second):
-                return Iff(self.formula(first), self.formula(second))
-            case "if", (Statement() as first, Statement() as second):
-                return implies(self.formula(first), self.formula(second))
+            case kind, (Statement() as first, Statement() as second):
+                return MEANINGS[kind](self.formula(first), self.formula(second))
             case "what", (_, Ref("house") as owner, value):
                 return self.formula(Statement("at", (value, owner)))
             case "what", (_, owner, value):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sleuth.puzzles import connectives
 from sleuth.puzzles.family import Kind
 from sleuth.puzzles.formal import FormalLexicon
 from sleuth.puzzles.prose import Lexicon
@@ -28,9 +29,7 @@ KINDS: Mapping[str, Kind] = {
     "before": Kind(("value", "value")),
     "between": Kind(("value", "value", "value"), symmetric=(1, 2)),
     "gap": Kind(("number", "value", "value"), symmetric=(1, 2)),
-    "either": Kind(("fact", "fact"), symmetric=(0, 1)),
-    "iff": Kind(("fact", "fact"), symmetric=(0, 1)),
-    "if": Kind(("fact", "fact")),
+    **connectives.kinds("fact"),
 }
 GROUPED_KINDS = {"fact": ("at", "same", "next")}
 DENIALS = {"at": "not_at"}
@@ -54,9 +53,7 @@ TEMPLATES = {
             "there is exactly {0:one} {-:singular} between {1:subject} and {2:subject}",
             "there are exactly {0:many} {-:plural} between {1:subject} and {2:subject}",
         ),
-        "either": ("either {0:fact} or {1:fact}, but not both",),
-        "iff": ("{0:fact} if and only if {1:fact}",),
-        "if": ("if {0:fact}, then {1:fact}",),
+        **connectives.templates(connectives.PLAIN, "fact"),
     },
     "terse": {
         "at": ("{0:name} is {1:place}",),
@@ -71,9 +68,7 @@ TEMPLATES = {
             "exactly {0:one} {-:singular} is between {1:name} and {2:name}",
             "exactly {0:many} {-:plural} are between {1:name} and {2:name}",
         ),
-        "either": ("either {0:fact} or {1:fact}, but not both",),
-        "iff": ("{0:fact} if and only if {1:fact}",),
-        "if": ("if {0:fact}, then {1:fact}",),
+        **connectives.templates(connectives.PLAIN, "fact"),
     },
     "witness": {
         "at": ("you will find {0:subject} {1:place}",),
@@ -88,9 +83,7 @@ TEMPLATES = {
             "{1:subject} and {2:subject} have exactly {0:one} {-:singular} between them",
             "{1:subject} and {2:subject} have exactly {0:many} {-:plural} between them",
         ),
-        "either": ("one of two things is true and the other false: {0:fact}; or {1:fact}",),
-        "iff": ("these are both true or both false: {0:fact}; and {1:fact}",),
-        "if": ("if it is true that {0:fact}, then it is also true that {1:fact}",),
+        **connectives.templates(connectives.WITNESS, "fact"),
     },
 }
 _FULL_QUESTIONS = {
