@@ -39,8 +39,8 @@ class Side:
     """One model, and the examples of its step."""
 
     def __init__(self, model: Any, tokenizer: Any, mode: Mode, count: int) -> None:
-        order = PuzzleSpec("temporal-clue", "1", "train", 0, count, "terse")
-        puzzles = [order.make(index).puzzle for index in range(count)]
+        spec = PuzzleSpec("temporal-clue", "1", "train", 0, count, "terse")
+        puzzles = [spec.make(index).puzzle for index in range(count)]
         self.model, self.optimizer = model, MasterOptimizer(model, OptimizerConfig())
         self.examples = [encode(tokenizer, ask(puzzle, mode), gold_completion(puzzle, mode)) for puzzle in puzzles]
         self.times_s: list[float] = []

@@ -39,13 +39,13 @@ def merge(paths: Sequence[Path], out: Path | None, workers: int = 0) -> int:
     return code
 
 
-def make_shard(order: PuzzleSpec, shard: Shard, path: Path, workers: int) -> int:
+def make_shard(spec: PuzzleSpec, shard: Shard, path: Path, workers: int) -> int:
     """Writes the first draws of a shard's keys."""
-    numbers = shard.range(order.count)
-    order = replace(order, family=get_task(order.family).id)
-    draws = first_draws([(order, index) for index in numbers], workers)
+    numbers = shard.range(spec.count)
+    spec = replace(spec, family=get_task(spec.family).id)
+    draws = first_draws([(spec, index) for index in numbers], workers)
     records = (_plain(made) for made in track(draws, f"making shard {shard}", len(numbers)))
-    return write_shard(path, Header("make", asdict(order), order.count, shard), records)
+    return write_shard(path, Header("make", asdict(spec), spec.count, shard), records)
 
 
 def _plain(made: Made) -> dict[str, Any]:
@@ -77,26 +77,26 @@ def explain_shard(file: Path, explainer: Explainer, shard: Shard, path: Path, wo
 
 
 def _make(job: Job, out: Path | None, workers: int) -> int:
-    order = PuzzleSpec(**job.header.job)
+    spec = PuzzleSpec(**job.header.job)
     out = _needed(out, "puzzles .jsonl, .parquet or a folder")
     if folder := is_folder(out):
-        check_dataset(out, order)
+        check_dataset(out, spec)
     else:
         check_puzzles(out)
     again = 0
 
     def draws() -> Iterator[Made]:
-        yield from track(job.read(_made), "merging", order.count)
+        yield from track(job.read(_made), "merging", spec.count)
 
     def puzzles() -> Iterator[Puzzle]:
         nonlocal again
-        slots = ((order, index) for index in range(order.count))
+        slots = ((spec, index) for index in range(spec.count))
         for drawn, made in without_doubles(slots, draws()):
             again += made is not drawn
             yield made.puzzle
 
     if folder:
-        write_dataset(out, order, puzzles(), workers)
+        write_dataset(out, spec, puzzles(), workers)
     else:
         write_puzzles(out, puzzles())
     say(f"{again} doubles drawn again")

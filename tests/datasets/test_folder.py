@@ -45,7 +45,7 @@ def test_files_hold_the_puzzles_and_say_how_they_were_made(folder: Path) -> None
     ]
     one = found["data/train/zebra-1-level-1.parquet"]
     assert (one.puzzles, one.audited, one.remarks) == (3, 3, {})
-    assert one.order == PuzzleSpec("zebra@1", "1", "train", 3, 3)
+    assert one.spec == PuzzleSpec("zebra@1", "1", "train", 3, 3)
     assert read_puzzles(folder / one.path) == list(make_puzzles(TRAIN, 1))
 
 

@@ -12,7 +12,7 @@ from sleuth.errors import UserError
 from sleuth.policy import sampling
 from sleuth.policy.base import Sampling
 from sleuth.policy.native.build import library
-from sleuth.policy.sampling import CHUNK, Draws, draw, likeliest
+from sleuth.policy.sampling import CHUNK, Draws, likeliest, sample_tokens
 
 
 @pytest.fixture(autouse=True, params=["torch", "C++"])
@@ -27,27 +27,27 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 def test_draw_is_the_place_in_the_cumulative_sum() -> None:
     logits = torch.tensor([[0.5, 0.25, 0.0, 0.25]]).log()
     for uniform, token in ((0.0, 0), (0.499, 0), (0.501, 1), (0.749, 1), (0.751, 3), (1 - 2**-53, 3)):
-        tokens, logprobs = draw(logits, [uniform], 1.0)
+        tokens, logprobs = sample_tokens(logits, [uniform], 1.0)
         assert tokens.tolist() == [token]
         assert logprobs.item() == pytest.approx(math.log([0.5, 0.25, 0.0, 0.25][token]))
 
 
 def test_edges_belong_to_the_next_token_and_nothing_else_takes_weight_zero() -> None:
     logits = torch.tensor([[0.0, 0.5, 0.0, 0.5]]).log()
-    assert draw(logits, [0.0], 1.0)[0].tolist() == [1]
-    assert draw(logits, [0.5], 1.0)[0].tolist() == [3]
+    assert sample_tokens(logits, [0.0], 1.0)[0].tolist() == [1]
+    assert sample_tokens(logits, [0.5], 1.0)[0].tolist() == [3]
 
 
 def test_temperature_is_exact() -> None:
     logits = torch.tensor([[3.0, 1.0]])  # at temperature 2 the odds are e to 1
     edge = math.e / (1 + math.e)
-    assert draw(logits, [edge - 1e-6], 2.0)[0].tolist() == [0]
-    assert draw(logits, [edge + 1e-6], 2.0)[0].tolist() == [1]
-    assert draw(logits, [0.0], 2.0)[1].item() == pytest.approx(math.log(edge))
+    assert sample_tokens(logits, [edge - 1e-6], 2.0)[0].tolist() == [0]
+    assert sample_tokens(logits, [edge + 1e-6], 2.0)[0].tolist() == [1]
+    assert sample_tokens(logits, [0.0], 2.0)[1].item() == pytest.approx(math.log(edge))
 
 
 def test_greedy_takes_the_highest_and_tells_its_probability_at_temperature_one() -> None:
-    tokens, logprobs = draw(torch.tensor([[0.0, math.log(3.0), 0.0]]), None, 0.0)
+    tokens, logprobs = sample_tokens(torch.tensor([[0.0, math.log(3.0), 0.0]]), None, 0.0)
     assert tokens.tolist() == [1]
     assert logprobs.item() == pytest.approx(math.log(3 / 5))
 
@@ -58,7 +58,7 @@ def test_every_draw_has_weight_whatever_the_vocabulary(vocabulary: int) -> None:
     logits = torch.randn((200, vocabulary), generator=generator) * 30
     logits[:, 1::2] = -torch.inf
     uniforms = [*torch.rand(198, generator=generator).tolist(), 0.0, 1 - 2**-53]
-    tokens, logprobs = draw(logits, uniforms, 1.0)
+    tokens, logprobs = sample_tokens(logits, uniforms, 1.0)
     assert not (tokens % 2).any()
     expected = logits.double().log_softmax(-1).gather(1, tokens[:, None])[:, 0]
     torch.testing.assert_close(logprobs.double(), expected, atol=1e-5, rtol=1e-5)
@@ -70,7 +70,7 @@ def test_every_draw_has_weight_whatever_the_vocabulary(vocabulary: int) -> None:
 def test_logits_are_left_as_they_were() -> None:
     logits = torch.randn(4, 10)
     kept = logits.clone()
-    draw(logits, [0.5] * 4, 0.7)
+    sample_tokens(logits, [0.5] * 4, 0.7)
     assert torch.equal(logits, kept)
 
 
@@ -82,7 +82,7 @@ def test_frequencies_follow_the_softmax(temperature: float) -> None:
     places = [0, 3, 4, 100, CHUNK - 1, CHUNK]
     logits[places] = torch.tensor([1.0, 0.0, -1.0, 0.5, 0.2, -0.5])
     uniforms = [Draws((1, sample // 100), "puzzle", sample % 100).at(7) for sample in range(draws)]
-    tokens, _ = draw(logits.expand(draws, -1), uniforms, temperature)
+    tokens, _ = sample_tokens(logits.expand(draws, -1), uniforms, temperature)
     counts = torch.bincount(tokens, minlength=CHUNK + 1)[places].double()
     expected = (logits / temperature).softmax(-1)[places].double() * draws
     assert counts.sum() == draws
@@ -138,7 +138,7 @@ def test_frequencies_after_the_cut_follow_what_is_left() -> None:
     left = likeliest(probabilities.log()[None], 1.0, 4, 0.9)
     expected = torch.tensor([0.4, 0.25, 0.1, 0.2]) / 0.95
     uniforms = [Draws((1, sample // 100), "puzzle", sample % 100).at(7) for sample in range(draws)]
-    tokens, logprobs = draw(left.expand(draws, -1), uniforms, 1.0)
+    tokens, logprobs = sample_tokens(left.expand(draws, -1), uniforms, 1.0)
     places = [0, 3, 100, CHUNK]
     counts = torch.bincount(tokens, minlength=CHUNK + 1)[places].double()
     assert counts.sum() == draws

@@ -67,21 +67,21 @@ def make_command(
     from sleuth.merge import make_shard
     from sleuth.shards import check_shard_output, parse_shard
 
-    order = PuzzleSpec(family, level or first_level(family), split, seed, count, style, names, difficulty)
-    order.check()
+    spec = PuzzleSpec(family, level or first_level(family), split, seed, count, style, names, difficulty)
+    spec.check()
     if shard is not None:
         part = parse_shard(shard)
         check_shard_output(out)
-        say(f"{make_shard(order, part, out, workers)} puzzles of shard {part} in {out}")
+        say(f"{make_shard(spec, part, out, workers)} puzzles of shard {part} in {out}")
         return
     folder = is_folder(out)
     if folder:
-        check_dataset(out, order)
+        check_dataset(out, spec)
     else:
         check_output(out)
-    puzzles = track(make_puzzles(order, workers), "making puzzles", count)
+    puzzles = track(make_puzzles(spec, workers), "making puzzles", count)
     if folder:
-        write_dataset(out, order, puzzles, workers)
+        write_dataset(out, spec, puzzles, workers)
     else:
         write_puzzles(out, puzzles)
     say(f"{count} puzzles in {out}")

@@ -33,8 +33,8 @@ COLUMNS = {
 
 def card(parts: Sequence[Part], schema: pa.Schema) -> str:
     """The text of README.md for the files of a folder with these columns."""
-    splits = [split for split in SPLIT_USE if any(part.order.split == split for part in parts)]
-    count = {split: sum(part.puzzles for part in parts if part.order.split == split) for split in splits}
+    splits = [split for split in SPLIT_USE if any(part.spec.split == split for part in parts)]
+    count = {split: sum(part.puzzles for part in parts if part.spec.split == split) for split in splits}
     lines = ["---", *_front(parts, schema, count), "---", "", "# Deduction puzzles, each with one proved answer", ""]
     lines += [
         f"{sum(count.values())} puzzles made by Sleuth. The clues and rules of each leave exactly one world, and",
@@ -78,10 +78,10 @@ def card(parts: Sequence[Part], schema: pa.Schema) -> str:
 
 def command(part: Part) -> str:
     """The command that makes a file again."""
-    order = part.order
-    words = f"sleuth make {order.family} --level {order.level} --split {order.split} --count {order.count}"
-    words += f" --seed {order.seed} --style {order.style} --names {order.names}"
-    return words + (" --difficulty" if order.difficulty else "") + " --out FOLDER"
+    spec = part.spec
+    words = f"sleuth make {spec.family} --level {spec.level} --split {spec.split} --count {spec.count}"
+    words += f" --seed {spec.seed} --style {spec.style} --names {spec.names}"
+    return words + (" --difficulty" if spec.difficulty else "") + " --out FOLDER"
 
 
 def _audit_row(part: Part) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def _audit_row(part: Part) -> tuple[str, ...]:
 
 def _front(parts: Sequence[Part], schema: pa.Schema, count: dict[str, int]) -> Iterator[str]:
     rows = sum(count.values())
-    logical = any(get_task(part.order.family).family is not None for part in parts)
+    logical = any(get_task(part.spec.family).family is not None for part in parts)
     yield from ("license: apache-2.0", "language:", "- en", "task_categories:", "- question-answering", "tags:")
     yield from ("- reasoning", "- synthetic", *(("- logic", "- deduction") if logical else ()))
     yield from ("size_categories:", f"- {next((name for name, below in SIZES if rows < below), 'n>10M')}")
@@ -103,7 +103,7 @@ def _front(parts: Sequence[Part], schema: pa.Schema, count: dict[str, int]) -> I
     yield from (f"  {line}" for field in schema for line in _feature(field.name, field.type))
     yield "  splits:"
     for split, examples in count.items():
-        size = sum(part.data_bytes for part in parts if part.order.split == split)
+        size = sum(part.data_bytes for part in parts if part.spec.split == split)
         yield from (f"  - name: {split}", f"    num_bytes: {size}", f"    num_examples: {examples}")
     yield f"  download_size: {sum(part.file_bytes for part in parts)}"
     yield f"  dataset_size: {sum(part.data_bytes for part in parts)}"

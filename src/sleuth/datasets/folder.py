@@ -38,7 +38,7 @@ class Part:
 
     path: str
     """Relative to the folder."""
-    order: PuzzleSpec
+    spec: PuzzleSpec
     puzzles: int
     audited: int
     """Puzzles that the second solver found sound; 0 where the task has no clues and rules to audit."""
@@ -76,48 +76,48 @@ def is_folder(out: Path) -> bool:
     return not out.suffix or out.is_dir()
 
 
-def path_of(folder: Path, order: PuzzleSpec) -> Path:
-    """Where the puzzles of an order go."""
-    name = re.sub(r"[^\w.]+", "-", f"{get_task(order.family).id} level {order.level}")
-    return folder / "data" / order.split / f"{name}.parquet"
+def path_of(folder: Path, spec: PuzzleSpec) -> Path:
+    """Where the puzzles of a spec go."""
+    name = re.sub(r"[^\w.]+", "-", f"{get_task(spec.family).id} level {spec.level}")
+    return folder / "data" / spec.split / f"{name}.parquet"
 
 
-def check_dataset(folder: Path, order: PuzzleSpec) -> None:
+def check_dataset(folder: Path, spec: PuzzleSpec) -> None:
     """Raises `UserError` where `write_dataset` could not write. To be called before the puzzles are made."""
     check_folder(folder)
     parts(folder)
     if (folder / CARD).exists() and not (folder / "data").is_dir():
         raise UserError(f"{folder}: has a {CARD} that is not of a data set; name another folder")
-    path = path_of(folder, order)
+    path = path_of(folder, spec)
     if path.exists():
         raise UserError(
-            f"{folder} has split {order.split} of {order.family} level {order.level} already; delete {path}, or name "
+            f"{folder} has split {spec.split} of {spec.family} level {spec.level} already; delete {path}, or name "
             "another folder"
         )
 
 
-def write_dataset(folder: Path, order: PuzzleSpec, puzzles: Iterable[Puzzle], workers: int = 0) -> int:
-    """Adds the puzzles of an order to a folder, audited, and writes its card. Returns their number.
+def write_dataset(folder: Path, spec: PuzzleSpec, puzzles: Iterable[Puzzle], workers: int = 0) -> int:
+    """Adds the puzzles of a spec to a folder, audited, and writes its card. Returns their number.
 
     `workers`: processes that audit; 0 takes all cores. Raises `UserError` where `check_dataset` does, and for an
     unsound puzzle; then nothing is added.
     """
     from sleuth.datasets.card import card
 
-    check_dataset(folder, order)
-    task = get_task(order.family)
+    check_dataset(folder, spec)
+    task = get_task(spec.family)
     tally = Tally()
 
     def about() -> dict[str, str]:
         made = {
-            "order": asdict(replace(order, family=task.id)),
+            "spec": asdict(replace(spec, family=task.id)),
             "audited": tally.audited,
             "remarks": dict(sorted(tally.remarks.items())),
             "sleuth": importlib.metadata.version("sleuth"),
         }
         return {ABOUT: json.dumps(made, ensure_ascii=False)}
 
-    path = path_of(folder, order)
+    path = path_of(folder, spec)
     with writing(folder):
         path.parent.mkdir(parents=True, exist_ok=True)
     audited = puzzles if task.family is None else _audited(puzzles, tally, workers)
@@ -137,13 +137,13 @@ def parts(folder: Path) -> list[Part]:
         try:
             metadata = pq.read_metadata(path)
             about: dict[str, Any] = json.loads((metadata.metadata or {})[ABOUT.encode()])
-            order = PuzzleSpec(**about.pop("order"))
+            spec = PuzzleSpec(**about.pop("spec"))
         except (pa.ArrowInvalid, OSError, KeyError, ValueError, TypeError):
             raise UserError(f"{path}: not written by sleuth make; name another folder") from None
         data_bytes = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
         place = path.relative_to(folder).as_posix()
         found.append(
-            Part(place, order, metadata.num_rows, **about, file_bytes=path.stat().st_size, data_bytes=data_bytes)
+            Part(place, spec, metadata.num_rows, **about, file_bytes=path.stat().st_size, data_bytes=data_bytes)
         )
     return found
 

@@ -61,16 +61,16 @@ class PuzzleSpec:
 
 
 Slot = tuple[PuzzleSpec, int]
-"""A puzzle to make: of which order, and its index there."""
+"""A puzzle to make: of which spec, and its index there."""
 
 
-def make_puzzles(order: PuzzleSpec, workers: int = 0) -> Iterator[Puzzle]:
-    """The puzzles of an order, all different, in order. `workers`: processes; 0 takes all cores.
+def make_puzzles(spec: PuzzleSpec, workers: int = 0) -> Iterator[Puzzle]:
+    """The puzzles of a spec, all different, in order. `workers`: processes; 0 takes all cores.
 
     Raises `UserError` when the level has no more different puzzles.
     """
-    order.check()
-    yield from make_slots([(order, index) for index in range(order.count)], workers)
+    spec.check()
+    yield from make_slots([(spec, index) for index in range(spec.count)], workers)
 
 
 def make_slots(slots: Sequence[Slot], workers: int = 0, different: bool = True) -> Iterator[Puzzle]:
@@ -98,17 +98,17 @@ def without_doubles(slots: Iterable[Slot], draws: Iterable[Made]) -> Iterator[tu
     Raises `UserError` when a level has no more different puzzles.
     """
     seen: set[str] = set()
-    for (order, index), drawn in zip(slots, draws, strict=True):
+    for (spec, index), drawn in zip(slots, draws, strict=True):
         made = drawn
         redraws = 0
         while made.digest in seen:
             redraws += 1
             if redraws > REDRAWS:
                 raise UserError(
-                    f"{order.family} level {order.level}, split {order.split}: found {len(seen)} different puzzles and "
+                    f"{spec.family} level {spec.level}, split {spec.split}: found {len(seen)} different puzzles and "
                     f"then only duplicates; ask for fewer (--count {len(seen)}) or for a higher level"
                 )
-            made = order.make(index, made.attempt + 1)
+            made = spec.make(index, made.attempt + 1)
         seen.add(made.digest)
         yield drawn, made
 
@@ -122,5 +122,5 @@ def _made(slots: Sequence[Slot], workers: int) -> Iterator[Made]:
 
 
 def _make(slot: Slot) -> Made:
-    order, index = slot
-    return order.make(index)
+    spec, index = slot
+    return spec.make(index)

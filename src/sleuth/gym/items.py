@@ -130,7 +130,7 @@ def data_set(task: str) -> Any:
     return made(config=settings(seed=0, size=1))
 
 
-def draw(task: str, seed: int) -> dict[str, Any]:
+def sample_item(task: str, seed: int) -> dict[str, Any]:
     """The item that the library draws first from a seed below 2^31: question, answer (or None), metadata."""
     if task in SEEDED_AT_THE_START:
         made, settings = library().DATASETS[task]
@@ -152,7 +152,7 @@ def make_task_puzzle(name: str, split: str, seed: int, index: int, attempt: int 
     source = source_of(name)
     for number in range(attempt, attempt + MOST_DRAWS):
         rng = rng_of(source.name, source.version, LEVEL, split, seed, index, number)
-        item = draw(source.task, rng.getrandbits(31))
+        item = sample_item(source.task, rng.getrandbits(31))
         form = digest(f"{source.name}\n{' '.join(item['question'].casefold().split())}")
         if split_of(form) != split:
             continue

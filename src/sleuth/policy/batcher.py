@@ -20,7 +20,7 @@ from sleuth.grading.thinking import left_open
 from sleuth.policy.base import GIVE_UP_TOKENS, Request, Rollout, Sampling, StopReason
 from sleuth.policy.constraint import Constraint, Place, narrowed
 from sleuth.policy.decoder import Decoder, after_drop
-from sleuth.policy.sampling import Draws, draw, likeliest
+from sleuth.policy.sampling import Draws, likeliest, sample_tokens
 
 PROMPT_END_TOKENS = 16
 """Enough for the tag of thinking with which a chat template may end a prompt."""
@@ -193,7 +193,7 @@ class Batcher:
         uniforms = [row.draws.at(len(row.tokens)) for row in rows] if sampling.temperature > 0 else None
         if sampling.top_k or sampling.top_p < 1:
             logits_BV = likeliest(logits_BV, sampling.temperature, sampling.top_k, sampling.top_p)
-        tokens_B, logprobs_B = draw(logits_BV, uniforms, sampling.temperature)
+        tokens_B, logprobs_B = sample_tokens(logits_BV, uniforms, sampling.temperature)
         if places:
             tokens_B = allowed_BK.gather(1, tokens_B[:, None])[:, 0]
         for slot, row in enumerate(rows):

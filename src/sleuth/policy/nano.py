@@ -180,9 +180,9 @@ def _texts(config: RunConfig) -> Iterator[str]:
     """What the model of a run will read and write."""
     puzzles = config.puzzles
     for source in puzzles.sources:
-        order = PuzzleSpec(source.family, source.level, "train", puzzles.seed, PUZZLES, source.style, source.names)
+        spec = PuzzleSpec(source.family, source.level, "train", puzzles.seed, PUZZLES, source.style, source.names)
         for index in range(PUZZLES):
-            puzzle = order.make(index).puzzle
+            puzzle = spec.make(index).puzzle
             request = ask(puzzle, config.mode)
             yield from (request.system, request.user)
             if config.mode in get_task(source.family).gold_modes or (config.sft.examples and not config.sft.file):

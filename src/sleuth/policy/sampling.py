@@ -35,8 +35,8 @@ class Draws:
 
 
 def likeliest(logits_BV: torch.Tensor, temperature: float, top_k: int, top_p: float) -> torch.Tensor:
-    """The logits, minus infinity where `Sampling.top_k` and `top_p` leave a token out, so that `draw` draws from the
-    rest. Of equal ones, those of lower number are likelier. At least one token stays."""
+    """The logits, minus infinity where `Sampling.top_k` and `top_p` leave a token out, so that `sample_tokens` samples
+    from the rest. Of equal ones, those of lower number are likelier. At least one token stays."""
     sorted_BV, order_BV = logits_BV.sort(dim=-1, descending=True, stable=True)
     if top_k:
         sorted_BV, order_BV = sorted_BV[:, :top_k], order_BV[:, :top_k]
@@ -47,7 +47,7 @@ def likeliest(logits_BV: torch.Tensor, temperature: float, top_k: int, top_p: fl
     return torch.full_like(logits_BV, -torch.inf).scatter_(-1, order_BV, sorted_BV)
 
 
-def draw(
+def sample_tokens(
     logits_BV: torch.Tensor, uniforms: list[float] | None, temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One token per row and its natural log-probability in float32: `(tokens_B, logprobs_B)`.
@@ -57,7 +57,7 @@ def draw(
     """
     native = library() if logits_BV.device.type == "cpu" and logits_BV.dtype == torch.float32 else None
     if native is not None:
-        return _draw_natively(native, logits_BV.contiguous(), uniforms, temperature)
+        return _sample_natively(native, logits_BV.contiguous(), uniforms, temperature)
     scale = temperature or 1.0
     highest_B1, tokens_B1 = logits_BV.max(-1, keepdim=True)
     highest_B1 = highest_B1.float()
@@ -83,7 +83,7 @@ def draw(
     return tokens_B1[:, 0], logprobs_B1[:, 0].float()
 
 
-def _draw_natively(
+def _sample_natively(
     native: ctypes.CDLL, logits_BV: torch.Tensor, uniforms: list[float] | None, temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The same in C++ (`sample.cpp`)."""

@@ -22,7 +22,7 @@ from sleuth.puzzles.task import MIXED
 
 
 def spec_of(source: SourceConfig, split: str, seed: int, count: int) -> PuzzleSpec:
-    """The order for puzzles of a source."""
+    """The spec of puzzles of a source."""
     return PuzzleSpec(source.family, source.level, split, seed, count, source.style, source.names)
 
 
@@ -36,8 +36,8 @@ def suite_slots(puzzles: PuzzlesConfig, split: str, seed: int, count: int) -> li
     """The puzzles of an evaluation: of every source as many, taking turns. As in training, a puzzle's place in its
     source is its number here, so that no two have one id, whatever the sources have in common."""
     sources = puzzles.sources
-    orders = [spec_of(source, split, seed, count) for source in sources]
-    return [(orders[number % len(sources)], number) for number in range(count)]
+    specs = [spec_of(source, split, seed, count) for source in sources]
+    return [(specs[number % len(sources)], number) for number in range(count)]
 
 
 class Curriculum:
@@ -86,7 +86,7 @@ class Curriculum:
             every, before = self._fixed_set(), self._config.sft.examples
             yield from (every[(number - before) % len(every)] for number in self._numbers(step))
         else:
-            yield from (order.make(index).puzzle for order, index in self._slots(step))
+            yield from (spec.make(index).puzzle for spec, index in self._slots(step))
 
     def asked_by_all(self) -> Iterator[Puzzle]:
         """The puzzles of all GRPO steps in order, made by several processes; not for a curriculum by success, in which
