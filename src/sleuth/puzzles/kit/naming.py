@@ -57,9 +57,12 @@ def dressed(setting: Setting, case: Case, names: Names, rng: Random) -> Case:
             chosen = []
             for label in _lists(setting, case, sort):
                 known = sorted({name for theme in setting.themes for name in theme.names.get(label, ())} - given)
-                chosen += pool.people(length, rng) if sort.people else rng.sample(known, length)
-                if sort.lists is not None:
-                    given.update(chosen)
+                some = pool.people(length, rng) if sort.people else rng.sample(known, length)
+                while not given.isdisjoint(some):  # of another sort of people
+                    some = pool.people(length, rng)
+                chosen += some
+                if sort.people or sort.lists is not None:
+                    given.update(some)
             new = pool.coined(chosen, coined, rng) if names == "coined" else chosen
         found.append(tuple(new))
     return Case(tuple(found), case.title, case.story, case.labels)
