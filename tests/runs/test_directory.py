@@ -227,8 +227,6 @@ def test_the_old_name_of_spans_is_read(run: RunDirectory) -> None:
     table = pq.read_table(file)
     pq.write_table(table.rename_columns(["parts" if name == "spans" else name for name in table.schema.names]), file)
     assert run.read_rollouts("grpo", 3) == [row]
-    (run.path / "metrics.jsonl").write_text('{"phase": "eval", "step": 3, "parts/answered": 0.5}\n')
-    assert run.read_metrics("eval") == [Line("eval", 3, {"spans/answered": 0.5})]
 
 
 def test_turns_of_rollouts_are_read_back(run: RunDirectory) -> None:

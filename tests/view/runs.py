@@ -56,7 +56,7 @@ def reasoning_rows(step: int) -> list[RolloutRow]:
                     right=score.right,
                     gold=dict(puzzle.answers),
                     detail=score.detail,
-                    parts=tuple((part.start, part.end, part.verdict) for part in score.parts),
+                    spans=tuple((span.start, span.end, span.verdict) for span in score.spans),
                     tokens=tuple(range(10 * step + sample)),
                     logprobs=tuple(-0.25 for _ in range(10 * step + sample)),
                     advantage=(None, 1.5, -1.5, 0.25)[sample],
@@ -127,7 +127,7 @@ def hostile(root: Path, lines: int = 1_000_000, megabytes: int = 10) -> str:
         EvaluationRow(**{name: getattr(row, name) for name in EvaluationRow.__dataclass_fields__} | update)  # type: ignore[arg-type]
         for row, update in zip(
             rows,
-            [{"completion": long}, {"completion": terminal, "parts": strange}, *[{"detail": SCRIPT}] * 10],
+            [{"completion": long}, {"completion": terminal, "spans": strange}, *[{"detail": SCRIPT}] * 10],
             strict=True,
         )
     ]

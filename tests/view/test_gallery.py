@@ -18,7 +18,7 @@ from tests.view.runs import REASON, reasoning_rows
 def page_of(tmp_path: Path, *changes: dict[str, object]) -> str:
     """The gallery of one step whose rows are changed so, in order."""
     run = RunDirectory.create(tmp_path / "run", REASON)
-    plain = replace(reasoning_rows(1)[0], completion="It was Ada who did it in the hall at noon.", parts=())
+    plain = replace(reasoning_rows(1)[0], completion="It was Ada who did it in the hall at noon.", spans=())
     rows = [replace(plain, sample=number, puzzle_id=f"p/{number}", **change) for number, change in enumerate(changes)]
     run.write_rollouts("grpo", 1, rows)
     return gallery(Runs(tmp_path))
@@ -36,9 +36,9 @@ def test_each_part_shows_the_most_of_its_kind(tmp_path: Path) -> None:
         {"completion": "round and round it goes " * 20},
         {"completion": "因此 Ада 做了 это in the hall at noon or so."},
         {"tokens": (1,), "logprobs": (-0.5,)},
-        {"parts": ((0, 3, "lucky"), (3, 5, "false")), "correct": True, "outcome": Outcome.CORRECT},
-        {"parts": sound},
-        {"parts": (*sound, *sound, (20, 21, "false")), "correct": False},
+        {"spans": ((0, 3, "lucky"), (3, 5, "false")), "correct": True, "outcome": Outcome.CORRECT},
+        {"spans": sound},
+        {"spans": (*sound, *sound, (20, 21, "false")), "correct": False},
     )
     for title, puzzle, figures in (
         ("Illegible reasoning", 1, "of its runs of four words were not written before"),

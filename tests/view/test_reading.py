@@ -201,8 +201,8 @@ def test_filters_and_orders_against_the_rows_themselves(index: Index) -> None:
         ({"text": part.upper()}, lambda row: part.lower() in row.completion.lower()),
         ({"step_from": 2, "step_to": 2}, lambda row: row.step == 2),
         ({"has": "script"}, lambda row: "виновна" in row.completion),
-        ({"has": "derived"}, lambda row: any(said == "derived" for *_, said in row.parts)),
-        ({"has": "false"}, lambda row: any(said == "false" for *_, said in row.parts)),
+        ({"has": "derived"}, lambda row: any(said == "derived" for *_, said in row.spans)),
+        ({"has": "false"}, lambda row: any(said == "false" for *_, said in row.spans)),
         ({"steps": (1, 3)}, lambda row: row.step in (1, 3)),
         ({"text": "' OR 1=1 --"}, lambda row: False),
         ({"source": "training"}, lambda row: True),
@@ -222,7 +222,7 @@ def test_a_completion_and_its_group(index: Index) -> None:
     row = reasoning_rows(2)[5]
     told = index.read("rollouts/grpo_000002.parquet", 5)
     assert told["completion"] == row.completion and told["prompt"] == row.prompt and told["gold"] == dict(row.gold)
-    assert told["parts"] == [list(part) for part in row.parts] and told["tokens"] == list(row.tokens)
+    assert told["parts"] == [list(span) for span in row.spans] and told["tokens"] == list(row.tokens)
     group = index.group("rollouts/grpo_000002.parquet", row.puzzle_id)
     assert [one["sample"] for one in group] == [0, 1, 2, 3] and {one["puzzle_id"] for one in group} == {row.puzzle_id}
     assert len(index.of_puzzle(row.puzzle_id)) == 4

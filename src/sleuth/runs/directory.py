@@ -256,7 +256,7 @@ class RunDirectory:
         """The first step with the best evaluation so far by the metric `config.checkpoint.best`, warm start and GRPO
         counted together; None where none is asked for or there is no evaluation of a step that was made."""
         best = self.config.checkpoint.best
-        sign, name = (-1, _renamed(best[1:])) if best.startswith("-") else (1, _renamed(best))
+        sign, name = (-1, best[1:]) if best.startswith("-") else (1, best)
         before = self.config.sft.steps
         values = [
             (sign * line.values[name], -line.step)
@@ -298,11 +298,6 @@ def _log(path: Path, phase: Phase, step: int, values: Mapping[str, float]) -> No
     append_line(path, _line(phase, step, values))
 
 
-def _renamed(name: str) -> str:
-    """A metric's name; old ones (`parts/…`) are read for one version."""
-    return name.replace("parts/", "spans/", 1) if name.startswith("parts/") else name
-
-
 def _read_log(path: Path, phase: Phase | None = None) -> list[Line]:
     lines = []
     for number, text in enumerate(read_lines(path), start=1):
@@ -312,6 +307,7 @@ def _read_log(path: Path, phase: Phase | None = None) -> list[Line]:
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise UserError(f"{path}, line {number}: not a line of a run's log: {text[:80]!r}") from error
         if phase in (None, line.phase):
-            values = {_renamed(name): math.nan if value is None else value for name, value in line.values.items()}
-            lines.append(Line(line.phase, line.step, values))
+            for name, value in line.values.items():
+                line.values[name] = math.nan if value is None else value
+            lines.append(line)
     return lines

@@ -208,6 +208,11 @@ def to_parquet(row_type: type[Row], rows: Iterable[Row], about: Mapping[str, str
     return buffer.getvalue()
 
 
+def with_new_names(table: pa.Table) -> pa.Table:
+    """A table of rows whose columns have their names of now."""
+    return table.rename_columns([RENAMED.get(name, name) for name in table.schema.names])
+
+
 def read_parquet(row_type: type[Row], path: Path) -> list[Row]:
     """The rows of a file. Raises `UserError` if it is not there, no Parquet, or of other columns."""
     import pyarrow as pa
@@ -219,7 +224,7 @@ def read_parquet(row_type: type[Row], path: Path) -> list[Row]:
         raise UserError(f"{path}: no such file") from None
     except pa.ArrowInvalid as error:
         raise UserError(f"{path}: not a Parquet file ({error})") from None
-    table = table.rename_columns([RENAMED.get(name, name) for name in table.schema.names])
+    table = with_new_names(table)
     expected = _schema(row_type).names
     if table.schema.names not in (expected, [name for name in expected if name not in _TURN_COLUMNS]):
         differing = sorted(set(expected) ^ set(table.schema.names))

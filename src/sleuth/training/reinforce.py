@@ -117,7 +117,7 @@ def _speed(step: Step) -> str:
 def _sample(rows: Sequence[RolloutRow]) -> Sample:
     """The first completion of the step."""
     row = rows[0]
-    return Sample(f"{row.puzzle_id} #{row.sample}: {row.outcome}, reward {row.reward:.2f}", row.completion, row.parts)
+    return Sample(f"{row.puzzle_id} #{row.sample}: {row.outcome}, reward {row.reward:.2f}", row.completion, row.spans)
 
 
 def _rows(session: Session, step: Step) -> list[RolloutRow]:

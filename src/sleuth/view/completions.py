@@ -74,7 +74,7 @@ _FIELDS: dict[str, str] = {
 }
 """Columns of a list, to their types."""
 _FILE = re.compile(r"(rollouts|evaluations)/([A-Za-z0-9_-]{1,100})\.parquet")
-_NEEDED = ("puzzle_id", "sample", "outcome", "reward", "correct", "completion", "parts")
+_NEEDED = ("puzzle_id", "sample", "outcome", "reward", "correct", "completion", "spans")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Wanted:
     step_from: int | None = None
     step_to: int | None = None
     has: str = ""
-    """A verdict that one of its parts has, or `script`: letters of another script."""
+    """A verdict that one of its spans has, or `script`: letters of another script."""
     steps: tuple[int, ...] | None = None
     """Only these steps (those with an alarm)."""
     sort: str = "place"
@@ -151,7 +151,8 @@ class Index:
         training = name.startswith("rollouts/")
         own = ("step", "tokens", "advantage") if training else ("length_tokens",)
         try:
-            read = pq.ParquetFile(inside(self.run.path, self.run.path / name)).read([*_NEEDED, *own])
+            stored = pq.ParquetFile(inside(self.run.path, self.run.path / name))
+            read = with_new_names(stored.read([*_NEEDED, *RENAMED, *own]))
             if missing := [column for column in (*_NEEDED, *own) if column not in read.schema.names]:
                 raise UserError(f"columns are missing: {', '.join(missing)}")
             return _indexed(name, read, training)
@@ -220,7 +221,7 @@ class Index:
             raise UserError(f"{file[:100]!r} is no file of completions")
         path = self.run.path / file
         try:
-            return pq.ParquetFile(inside(self.run.path, path)).read()
+            return with_new_names(pq.ParquetFile(inside(self.run.path, path)).read())
         except (pa.ArrowException, OSError) as error:
             raise UserError(f"{file}: {str(error).splitlines()[0][:200]}") from None
 
@@ -246,7 +247,7 @@ def _indexed(name: str, read: pa.Table, training: bool) -> pa.Table:
         "length": pc.list_value_length(read["tokens"]) if training else read["length_tokens"],
         "advantage": read["advantage"] if training else pa.nulls(count, pa.float64()),
     }
-    counts = {verdict: pc.count_substring(read["parts"], f'"{verdict}"') for verdict in VERDICTS}
+    counts = {verdict: pc.count_substring(read["spans"], f'"{verdict}"') for verdict in VERDICTS}
     columns |= {f"n_{verdict}": found for verdict, found in counts.items()}
     seen = pa.repeat(pa.scalar(0, pa.int32()), count)
     for verdict in ("derived", "lucky", "repeated", "false", "empty"):
@@ -321,8 +322,9 @@ def _told(file: str, row: int, record: dict[str, Any]) -> dict[str, Any]:
     for name in ("system", "prompt", "completion"):
         text = str(record.get(name) or "")
         told[name], told[f"{name}_left_out"] = text[:SHOWN], max(0, len(text) - SHOWN)
-    for name, empty in (("answers", {}), ("right", {}), ("gold", {}), ("parts", []), ("turns", [])):
+    for name, empty in (("answers", {}), ("right", {}), ("gold", {}), ("turns", [])):
         told[name] = _json(record.get(name), empty)
+    told["parts"] = _json(record.get("spans"), [])  # as the page's script calls them
     tokens, logprobs = record.get("tokens") or [], record.get("logprobs") or []
     skipped = sum(record.get("turn_tokens") or [])
     told["tokens"], told["logprobs"] = tokens[skipped:][:MOST_TOKENS], logprobs[skipped:][:MOST_TOKENS]

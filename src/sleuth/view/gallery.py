@@ -137,7 +137,7 @@ def _collapsed(run: str, row: RolloutRow, first: float) -> Exhibit | None:
 
 
 def _verdicts(row: RolloutRow) -> list[str]:
-    return [verdict for *_, verdict in row.parts]
+    return [verdict for *_, verdict in row.spans]
 
 
 def _lucky(run: str, row: RolloutRow, first: float) -> Exhibit | None:
