@@ -99,6 +99,6 @@ def test_sound_reasoning_is_chosen_before_a_guess() -> None:
     rows = []
     for sample, text in enumerate((guess, gold)):
         score = grade(puzzle, text, "reason")
-        verdicts = "".join({"derived": "d", "false": "f", "lucky": "l"}.get(part.verdict, "") for part in score.parts)
+        verdicts = "".join({"derived": "d", "false": "f", "lucky": "l"}.get(part.verdict, "") for part in score.spans)
         rows.append(Row(sample, score.outcome, verdicts))
     assert soundest(rows, "reason").outcome is Outcome.CORRECT

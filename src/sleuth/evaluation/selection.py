@@ -104,7 +104,7 @@ def soundest(rows: Sequence[AnySampled], mode: Mode) -> AnySampled:
     """The soundest of completions of one puzzle, the first of several."""
 
     def worth(row: AnySampled) -> tuple[float, ...]:
-        verdicts = [verdict for _, _, verdict in row.parts]
+        verdicts = [verdict for _, _, verdict in row.spans]
         answers = float(row.outcome in ANSWERED)
         if mode == "program":
             return answers, verdicts.count("right") / max(1, len(verdicts))

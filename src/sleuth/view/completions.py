@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from sleuth.errors import UserError
 from sleuth.grading.legibility import script
+from sleuth.runs.rows import RENAMED, with_new_names
 from sleuth.view.finding import inside
 from sleuth.view.run import Run
 
