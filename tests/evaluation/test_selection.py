@@ -28,7 +28,7 @@ class Row:
         return self.outcome is Outcome.CORRECT
 
     @property
-    def parts(self) -> tuple[tuple[int, int, str], ...]:
+    def spans(self) -> tuple[tuple[int, int, str], ...]:
         words = {"d": "derived", "l": "lucky", "f": "false", "u": "unread", "r": "right", "w": "wrong"}
         return tuple((place, place + 1, words[letter]) for place, letter in enumerate(self.verdicts))
 

@@ -27,7 +27,7 @@ from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.score import ANSWERED, Outcome
 
 JUDGED: tuple[Mode, ...] = ("reason", "program")
-"""Modes whose completions have parts to be sound."""
+"""Modes whose completions have spans to be sound."""
 
 
 class Sampled(Protocol):
@@ -49,7 +49,7 @@ class Sampled(Protocol):
     def answers(self) -> dict[str, str | None]: ...
 
     @property
-    def parts(self) -> tuple[tuple[int, int, str], ...]: ...
+    def spans(self) -> tuple[tuple[int, int, str], ...]: ...
 
 
 AnySampled = TypeVar("AnySampled", bound=Sampled)
