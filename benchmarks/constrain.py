@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from common import QUICK, QUICK_MODEL, machine, write_table
-from sleuth.policy import engine
+from sleuth.policy import batcher
 from sleuth.policy.base import Rollout, Sampling
 from sleuth.policy.chat import end_token_id
 from sleuth.policy.decoder import Decoder
@@ -122,12 +122,12 @@ def sampling(
         puzzles = [make_puzzle("temporal-clue", options.level, "train", 1, n, style="terse").puzzle for n in numbers]
         requests = [ask(puzzle, "program") for puzzle in puzzles]
         for way, constrain in WAYS.items():
-            clock = engine.narrowed = Clock(engine.narrowed)  # type: ignore[assignment]
+            clock = batcher.narrowed = Clock(batcher.narrowed)  # type: ignore[assignment]
             start = time.process_time()
             drawn = Sampling(options.tokens, seed=(repeat,), constrain=constrain)
             found[way] = policy.rollout(requests, options.samples, drawn)
             elapsed_s = time.process_time() - start
-            engine.narrowed = clock._function
+            batcher.narrowed = clock._function
             assert all(len(rollout.tokens) == options.tokens for group in found[way] for rollout in group)
             print(
                 f"{'sampling, repeat ' + str(repeat) if repeat else 'warm-up':20} {way:12} {elapsed_s:7.2f} s",
