@@ -94,7 +94,7 @@ def write_rollouts(run: RunDirectory, steps: int, rollouts: int) -> None:
             **{name: ['{"A": "Ella"}'] * rollouts for name in ("answers", "gold")},
             "right": ['{"A": true}'] * rollouts,
             "detail": [""] * rollouts,
-            "parts": [json.dumps([[40 * i, 40 * i + 38, str(mark)] for i, mark in enumerate(row)]) for row in marks],
+            "spans": [json.dumps([[40 * i, 40 * i + 38, str(mark)] for i, mark in enumerate(row)]) for row in marks],
             "phase": ["grpo"] * rollouts,
             "step": [step] * rollouts,
             "tokens": list(chance.integers(0, 2000, (rollouts, 120), dtype=np.int32)),

@@ -37,7 +37,7 @@ TABLES = {
     "versions.py": "| 1 |",
 }
 """Those that run in this process, and the beginning of a row that each of them writes."""
-OTHERS = {"rollout.py", "serve.py", "compare.py", "killed.py", "stream.py"}
+OTHERS = {"rollout.py", "serve.py", "compare.py", "killed.py", "stream.py", "million.py", "view.py"}
 """Those that have a test of their own, `stream.py` in `tests/datasets`: they need SmolLM2, or processes."""
 
 
