@@ -1,7 +1,8 @@
-// One case being played: clues, notebook, hints, accusation, verdict.
+// One case being played: clues, notebook, hints, and how it ends.
 
 import { fill, h } from "../common/dom";
 import { visible } from "../common/text";
+import { Accusation } from "./accusation";
 import { type Case, type Fact, type Step, stepsOf } from "./cases";
 import { BLANK, CROSS, type Mark, Marks, TICK } from "./marks";
 import { type Cell, Notebook } from "./notebook";
@@ -34,7 +35,7 @@ export class Game {
   private readonly time = h("output", { class: "number", "aria-label": "Time" });
   private readonly undoButton = h("button", { type: "button", title: "Undo (u)", onclick: () => this.undo() }, "Undo");
   private readonly pens = h("fieldset", { class: "pens" });
-  private readonly verdict = h("div", { class: "verdict", role: "status" });
+  private readonly accusation: Accusation;
   private readonly board: HTMLImageElement;
   private readonly past: Mark[][][] = [];
   private readonly timer: number;
@@ -69,6 +70,11 @@ export class Game {
     this.notebook = new Notebook(played.tables, (cell, mark) => this.press(cell, mark));
     this.clues = played.clues.map((text, clue) => this.drawnClue(text, clue));
     this.board = h("img", { class: "board", alt: played.board.text, src: PICTURE + encodeURIComponent(played.board.svg) });
+    this.accusation = new Accusation(
+      played.questions,
+      () => this.accused(),
+      () => this.end("The case is closed without you."),
+    );
     this.element = this.drawn();
     this.timer = window.setInterval(() => this.tick(), 1000);
     this.element.addEventListener("keydown", (event) => this.keys(event));
@@ -140,7 +146,7 @@ export class Game {
           this.notebook.element,
           h("p", { class: "quiet small" }, "Keys: arrows move, Enter marks, x crosses out, v ticks, h gives a hint, u undoes."),
         ),
-        part("accuse", "Accuse", this.accusation(), this.verdict),
+        part("accuse", "Accuse", this.accusation.element),
         ...(played.attempts.length ? [watching(played.attempts)] : []),
       ),
       h("nav", { class: "jump", "aria-label": "Parts of the page" }, go("case", "Case"), go("clues", "Clues"), go("board", "Board"), go("notebook", "Notebook"), go("accuse", "Accuse")),
@@ -156,40 +162,6 @@ export class Game {
     button.addEventListener("focus", point);
     button.addEventListener("blur", () => this.repoint());
     return item;
-  }
-
-  private accusation(): HTMLElement {
-    const form = h("form", {});
-    for (const question of this.played.questions) {
-      const id = `answer-${question.letter}`;
-      form.append(
-        h(
-          "p",
-          { class: "question" },
-          h("label", { for: id }, visible(`${question.letter}. ${question.text}`)),
-          h(
-            "select",
-            { id, name: question.letter },
-            h("option", { value: "" }, "choose"),
-            question.choices.map((choice) => h("option", { value: choice }, visible(choice))),
-          ),
-          h("span", { class: "grade", id: `grade-${question.letter}` }),
-        ),
-      );
-    }
-    form.append(
-      h(
-        "div",
-        { class: "buttons" },
-        h("button", { type: "submit", class: "main" }, "Accuse"),
-        h("button", { type: "button", onclick: () => this.giveUp() }, "Give up"),
-      ),
-    );
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.accuse(new FormData(form));
-    });
-    return form;
   }
 
   private choosePen(pen: Pen): void {
@@ -408,62 +380,25 @@ export class Game {
 
   // The end
 
-  private accuse(given: FormData): void {
-    const { questions } = this.played;
-    const open = questions.filter((question) => !given.get(question.letter));
-    if (open.length) {
-      fill(this.verdict, h("p", {}, `Answer ${open.map((question) => question.letter).join(", ")} first.`));
-      return;
-    }
-    const right = questions.filter((question) => given.get(question.letter) === question.answer);
-    if (right.length < questions.length) {
-      fill(this.verdict, h("p", {}, `${right.length} of ${questions.length} are right. The case stays open.`));
-      return;
-    }
-    const time = clock(this.seconds);
+  private accused(): void {
     this.solved = true;
     this.save();
-    this.end(`Case closed in ${time}${this.proof && !this.free ? ", every mark proved" : ""}.`);
-  }
-
-  private giveUp(): void {
-    this.end("The case is closed without you.");
+    this.end(`Case closed in ${clock(this.seconds)}${this.way()}.`);
   }
 
   private end(text: string): void {
     this.over = true;
-    for (const question of this.played.questions) {
-      const select = this.element.querySelector<HTMLSelectElement>(`#answer-${question.letter}`);
-      if (select) {
-        select.value = question.answer;
-        select.disabled = true;
-      }
-      fill(this.element.querySelector(`#grade-${question.letter}`) as Element, this.solved ? "✓" : "");
-    }
-    for (const button of this.element.querySelectorAll<HTMLButtonElement>("form button")) button.disabled = true;
     this.board.src = PICTURE + encodeURIComponent(this.played.solved.svg);
     this.board.alt = this.played.solved.text;
-    const shared = h("input", { type: "text", readonly: true, id: "line", value: this.line() });
-    const copied = h("span", { role: "status" });
-    const copy = async (): Promise<void> => {
-      shared.select();
-      try {
-        await navigator.clipboard.writeText(shared.value);
-        copied.textContent = "copied";
-      } catch {
-        copied.textContent = "press Ctrl+C";
-      }
-    };
-    fill(
-      this.verdict,
-      h("p", { class: "closed" }, text, " The board now shows the solution."),
-      this.solved && h("p", { class: "share" }, h("label", { for: "line" }, "A line to share"), shared, h("button", { type: "button", onclick: () => void copy() }, "Copy"), copied),
-    );
+    this.accusation.close(`${text} The board now shows the solution.`, this.solved ? this.line() : null);
+  }
+
+  private way(): string {
+    return this.proof && !this.free ? ", every mark proved" : "";
   }
 
   private line(): string {
     const hints = this.hints === 0 ? "no hints" : this.hints === 1 ? "1 hint" : `${this.hints} hints`;
-    const way = this.proof && !this.free ? ", every mark proved" : "";
-    return `Sleuth, ${this.link}: solved in ${clock(this.seconds)}, ${hints}${way}`;
+    return `Sleuth, ${this.link}: solved in ${clock(this.seconds)}, ${hints}${this.way()}`;
   }
 }
