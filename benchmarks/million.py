@@ -25,7 +25,7 @@ SHARDS = 4
 """Of the sample."""
 CORES = 8
 """Of the machines that the table speaks of."""
-SAMPLES = {("temporal-clue", "1"): 2000, ("temporal-clue", "2"): 5000, ("temporal-clue", "3"): 500, ("zebra", "3"): 500}
+SAMPLES = {("temporal-clue", "1"): 2000, ("temporal-clue", "2"): 800, ("temporal-clue", "3"): 200, ("zebra", "3"): 200}
 
 
 def measured(family: str, level: str, count: int) -> tuple[str, ...]:
@@ -45,7 +45,6 @@ def measured(family: str, level: str, count: int) -> tuple[str, ...]:
     pairs = sum(n * (n - 1) // 2 for n in digests.values())
     doubles = count - len(digests)
     likely = (pairs or 3) * (MILLION * (MILLION - 1)) / (count * (count - 1))
-    several = likely > MILLION / 10
     hours = made_s / count * MILLION / 3600
     return (
         f"{family} {level}",
@@ -53,11 +52,17 @@ def measured(family: str, level: str, count: int) -> tuple[str, ...]:
         f"{made_s / count * 1000:.1f} ms",
         f"{hours:.1f}",
         f"{hours / CORES:.1f}",
-        "-" if pairs and several else f"{merged_s / count * MILLION / 3600:.1f}",
+        "-" if _doubles(pairs, likely) == "most of them" else f"{merged_s / count * MILLION / 3600:.1f}",
         str(doubles),
-        "most of them" if pairs and several else f"{'' if pairs else 'at most '}{min(likely, MILLION):.0f}",
+        _doubles(pairs, likely),
         *(f"{size * MILLION / 1e9:.2f} GB" for size in sizes),
     )
+
+
+def _doubles(pairs: int, likely: float) -> str:
+    if likely > MILLION / 10:
+        return "most of them" if pairs else "not known"
+    return f"{likely:.0f}" if pairs else f"at most {likely:.0f}"
 
 
 def main() -> None:
