@@ -11,13 +11,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from safetensors.torch import load_file
 
 from sleuth.config import RunConfig
@@ -179,23 +180,34 @@ def small(model: Path, processes: int) -> RunConfig:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_folder(tmp_path_factory.mktemp("tiny"), initializer_range=0.05)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of one call of pytest share."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "trl"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def run_on_trl(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], RunDirectory]]:
+def model(shared: Path) -> Path:
+    with FileLock(shared / "model.lock"):
+        if not (shared / "tiny").exists():
+            tiny_folder(shared / "tiny", initializer_range=0.05)
+    return shared / "tiny"
+
+
+@pytest.fixture(scope="module")
+def run_on_trl(model: Path, shared: Path) -> Callable[[int], RunDirectory]:
     """The finished run in so many processes; each is made once."""
-    made: dict[int, RunDirectory] = {}
 
     def run(processes: int) -> RunDirectory:
-        if processes not in made:
-            path = tmp_path_factory.mktemp("runs") / f"of-{processes}"
-            made[processes] = start(small(model, processes), path)
-            train(made[processes])
-        return made[processes]
+        path = shared / f"of-{processes}"
+        with FileLock(shared / f"of-{processes}.lock"):
+            if not (path / "config.json").exists():
+                train(start(small(model, processes), path))
+        return RunDirectory.open(path)
 
-    yield run
+    return run
 
 
 def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
