@@ -42,6 +42,8 @@ from sleuth.training.packing import Group, micro_batches, pack
 WAYS = {"free": False, "constrained": True}
 MICRO_BATCH_TOKENS = 2048
 TRAINED_PUZZLES = 4
+NEVER = -1e9
+"""Logit of a token that is never sampled; the engine refuses a model whose logits are not finite."""
 
 
 class EndlessDecoder:
@@ -53,12 +55,12 @@ class EndlessDecoder:
 
     def prefill(self, tokens: Sequence[int]) -> tuple[Any, Tensor]:
         prefix, logits_V = self._decoder.prefill(tokens)
-        logits_V[self._end] = -torch.inf
+        logits_V[self._end] = NEVER
         return prefix, logits_V
 
     def step(self, tokens: Sequence[int]) -> Tensor:
         logits_BV = self._decoder.step(tokens)
-        logits_BV[:, self._end] = -torch.inf
+        logits_BV[:, self._end] = NEVER
         return logits_BV
 
 

@@ -203,7 +203,7 @@ def by_size(puzzles: Sequence[Puzzle], rows: Sequence[EvaluationRow]) -> list[st
     ordered = sorted(zip(puzzles, rows, strict=True), key=lambda pair: len(pair[0].clues))
     thirds = [ordered[len(ordered) * i // 3 : len(ordered) * (i + 1) // 3] for i in range(3)]
     body = []
-    for third in thirds:
+    for third in filter(None, thirds):  # of fewer than three puzzles some are empty
         right = share_interval({puzzle.id: [float(row.correct)] for puzzle, row in third})
         sizes = [len(puzzle.clues) for puzzle, _ in third]
         body.append([f"{min(sizes)} to {max(sizes)}", str(len(third)), shown(right)])

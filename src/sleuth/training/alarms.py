@@ -20,8 +20,8 @@ ENTROPY = "entropy"
 """Metric of the completions trained on: where others are always right there is nothing to be undecided about. In a step
 in which no group has spread, that of all completions (`entropy_sampled`) stands for it."""
 MISMATCH = {"bfloat16": 0.02, "float32": 1e-5}
-"""Number format to the limit of `mismatch`, nats. It is a mean over tokens: rounding alone moves the log-probability of a
-very unlikely token by a thousand times as much as that of others."""
+"""Number format to the limit of `mismatch`, nats. It is a mean over tokens: rounding alone moves the log-probability of
+a very unlikely token by a thousand times as much as that of others."""
 
 
 @dataclass(frozen=True, slots=True)
