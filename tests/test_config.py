@@ -62,7 +62,7 @@ def test_the_defaults_are_the_demo_but_for_its_reward_and_its_length() -> None:
 
 
 def test_the_demo_s_second_act_is_the_last_stage_of_the_nano_recipe_but_for_its_length() -> None:
-    demo = reasoning_demo_config()
+    demo = reasoning_demo_config(12)
     stage = list(read_pipeline(NANO).stages.values())[-1].config
     assert stage is not None
     changed = {
@@ -73,7 +73,9 @@ def test_the_demo_s_second_act_is_the_last_stage_of_the_nano_recipe_but_for_its_
         "grpo": demo.grpo.model_copy(update={"steps": stage.grpo.steps}),
         "puzzles": stage.puzzles,
     }
-    assert demo.puzzles == PuzzlesConfig() and demo.model == ModelConfig(name="nano-detective")
+    assert (
+        demo.grpo.steps == 12 and demo.puzzles == PuzzlesConfig() and demo.model == ModelConfig(name="nano-detective")
+    )
     assert demo.model_copy(update=changed) == stage
 
 

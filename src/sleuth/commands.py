@@ -387,10 +387,16 @@ def _load(model: str, device: str) -> Loaded:
     return load_model(model, fast_dtype(chosen), chosen)
 
 
+STEPS_WITH_KERNELS, STEPS_WITHOUT = 60, 12
+"""Of the demo's second act: what two cores do in about five minutes with the C++ kernels, and without."""
+
+
 def run_demo(path: Path, device: str) -> None:
     """Puzzles with their proof, then two training runs from their start, or from where they were interrupted (on the
     device that they began with): in `path` and, beside it, in its name with "-reasoning" behind it."""
     _need_extra()
+    from sleuth.policy.native.build import library
+
     check_folder(path)
     if (path / "config.json").exists():
         resume_run(path)
@@ -412,6 +418,6 @@ def run_demo(path: Path, device: str) -> None:
         resume_run(second)
     else:
         say("Second act: a model of 2 million parameters, which reasons in words, practises on new cases.")
-        config = reasoning_demo_config()
+        config = reasoning_demo_config(STEPS_WITH_KERNELS if library() is not None else STEPS_WITHOUT)
         model = config.model.model_copy(update={"device": device})
         start_run(config.model_copy(update={"model": model}), second)

@@ -149,16 +149,14 @@ def demo_config() -> RunConfig:
     )
 
 
-def reasoning_demo_config() -> RunConfig:
-    """What its second act runs: the stage `grpo` of recipes/nano.toml, shorter, from `nano-detective`."""
+def reasoning_demo_config(steps: int) -> RunConfig:
+    """What its second act runs: the stage `grpo` of recipes/nano.toml, of so many steps, from `nano-detective`."""
     return RunConfig(
         name="demo-reasoning",
         mode="reason",
         model=ModelConfig(name="nano-detective"),
         sft=SftConfig(examples=0),
-        grpo=GrpoConfig(
-            steps=24, puzzles_per_step=16, samples=16, learning_rate=3e-4, warmup_steps=5, kl=0.001, refill=8
-        ),
+        grpo=GrpoConfig(steps=steps, puzzles_per_step=32, samples=8, learning_rate=5e-4, warmup_steps=5),
         reward=RewardConfig(answers=0.5, strict=1.0),
         sampling=SamplingConfig(max_new_tokens=384, rows=256),
         optimizer=OptimizerConfig(micro_batch_tokens=8192),
