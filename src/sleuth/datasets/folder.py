@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sleuth.datasets.audit import Finding, Outright, audit_all
-from sleuth.datasets.files import puzzle_schema, write_parquet
+from sleuth.datasets.files import SUFFIXES, puzzle_schema, write_parquet
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError
 from sleuth.files import atomic_write, check_folder, writing
@@ -72,8 +72,9 @@ class Tally:
 
 
 def is_folder(out: Path) -> bool:
-    """Whether an output names a data set's folder rather than a file: it is one, or has no suffix."""
-    return not out.suffix or out.is_dir()
+    """Whether an output names a data set's folder rather than a file: it has no suffix, or is a folder that is not called
+    like a file of puzzles."""
+    return out.suffix not in SUFFIXES and (not out.suffix or out.is_dir())
 
 
 def path_of(folder: Path, spec: PuzzleSpec) -> Path:
