@@ -72,8 +72,8 @@ class Tally:
 
 
 def is_folder(out: Path) -> bool:
-    """Whether an output names a data set's folder rather than a file: it has no suffix, or is a folder that is not called
-    like a file of puzzles."""
+    """Whether an output names a data set's folder rather than a file: it has no suffix, or is a folder that is not
+    called like a file of puzzles."""
     return out.suffix not in SUFFIXES and (not out.suffix or out.is_dir())
 
 
