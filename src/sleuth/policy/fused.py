@@ -68,8 +68,12 @@ class _Linear:
 
 
 def _can_pack() -> bool:
-    return torch.backends.mkldnn.is_available() and all(  # type: ignore[no-untyped-call]
-        hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise")
+    """Whether torch has the operations, and the processor what they need."""
+    needed = ("_is_mkldnn_bf16_supported", "_reorder_linear_weight", "_linear_pointwise")
+    return (
+        torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and all(hasattr(torch.ops.mkldnn, name) for name in needed)
+        and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     )
 
 
