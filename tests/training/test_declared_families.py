@@ -12,7 +12,13 @@ from sleuth.training.preflight import start
 from sleuth.training.run import train
 from tests.tiny import tiny_folder
 
-MODES = {"kinship": "program", "knights-and-knaves": "answer", "round-table": "reason", "timetable": "program"}
+MODES = {
+    "kinship": "program",
+    "knights-and-knaves": "answer",
+    "round-table": "reason",
+    "timetable": "program",
+    "zebra@2": "reason",
+}
 
 
 @pytest.fixture(scope="module")
