@@ -16,11 +16,12 @@ DOCS := $(VENV)/.docs
 # TypeScript and its bundler: for who changes frontend/; the built files are in the repository.
 MODULES := frontend/node_modules
 
-.PHONY: demo test check docs frontend reference bench golden clean help
+.PHONY: demo test verifiers lm-eval check docs frontend reference bench golden clean help
 
 help:
 	@echo "make demo   puzzles, a model failing at them, its training, a report (about 10 minutes on 2 cores)"
 	@echo "make test   the tests"
+	@echo "make verifiers, make lm-eval  the tests of these adapters, each with its package in an environment of its own"
 	@echo "make check  linter and type checker"
 	@echo "make docs   the site, into site/; warnings are errors"
 	@echo "make frontend  pages of the browser, from frontend/ into src/sleuth/web/static (needs npm)"
@@ -55,6 +56,17 @@ $(TRL): $(READY)
 
 test: $(READY) $(GYM) $(INSPECT) $(TRL)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
+
+# Packages that do not fit constraints.txt: each in an environment of its own, with the test of its adapter.
+verifiers:
+	@test -x $(VENV)/verifiers/bin/python || $(PYTHON) -m venv $(VENV)/verifiers
+	$(VENV)/verifiers/bin/python -m pip install --quiet --disable-pip-version-check -e . ./integrations/verifiers pytest uv
+	$(VENV)/verifiers/bin/python -m pytest -q tests/integrations/test_verifiers.py
+
+lm-eval:
+	@test -x $(VENV)/lm-eval/bin/python || $(PYTHON) -m venv $(VENV)/lm-eval
+	$(VENV)/lm-eval/bin/python -m pip install --quiet --disable-pip-version-check -e . 'lm-eval>=0.4.13' pytest
+	$(VENV)/lm-eval/bin/python -m pytest -q tests/integrations/test_lm_eval.py
 
 check: $(READY)
 	$(BIN)/ruff check .

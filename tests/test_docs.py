@@ -138,6 +138,8 @@ def test_commands_exist(document: Path) -> None:
                 assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), words
             case ["inspect", "eval", task, *rest]:
                 check_task(task, rest)
+            case ["vf-eval" | "vf-validate" | "lm_eval", *rest]:
+                check_adapter(rest)
             case ["inspect", "view", *_]:
                 pass
             case ["python", "-m", "pytest", *rest]:
@@ -176,6 +178,20 @@ def check_task(name: str, arguments: list[str]) -> None:
     given = [word.partition("=")[0] for flag, word in itertools.pairwise(arguments) if flag == "-T"]
     task = getattr(ours, name.removeprefix("sleuth/"))
     assert name.startswith("sleuth/") and set(given) <= set(inspect.signature(task).parameters), name
+
+
+def check_adapter(arguments: list[str]) -> None:
+    """A command of another harness: the taskset or task that it names is ours, and so are the keys that it sets there.
+    The harness's own options are in the tests of the adapters, which run it."""
+    if arguments[0] == "sleuth-puzzles":
+        source = (ROOT / "integrations" / "verifiers" / "sleuth_puzzles" / "taskset.py").read_text(encoding="utf-8")
+        keys = [found for word in arguments if (found := re.sub(r"^--(env\.)?taskset\.", "", word)) != word]
+        assert all(f"\n    {key}: " in source for key in keys), arguments
+        return
+    given = dict(itertools.pairwise(arguments))
+    folder = ROOT / given["--include_path"]
+    assert (folder / f"{given['--tasks']}.yaml").is_file(), arguments
+    assert set(json.loads(given["--metadata"])) <= {"file", "mode"}, arguments
 
 
 @pytest.mark.parametrize("document", CHEAP, ids=name_of)
