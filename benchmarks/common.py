@@ -1,4 +1,4 @@
-"""What the benchmarks share: naming the machine, and keeping dated tables."""
+"""What the benchmarks share: naming the machine, its memory, and keeping dated tables."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ def machine() -> str:
     except OSError:
         pass
     return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def peak_bytes() -> int:
+    """The most memory that this program has had, on Linux. `ru_maxrss` would be no less than what the process that
+    started it had taken by then."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def write_table(name: str, title: str, head: Sequence[str], rows: Sequence[Sequence[str]], folder: Path | None) -> None:

@@ -130,7 +130,7 @@ def compare(folder: Path, loaded: Loaded, only: str | None) -> list[tuple[str, .
         step_s(loaded, optimizer)
         for batch, accumulation, bar in ((8, 4, "at least 10"), (32, 1, "")):
             ours = [step_s(loaded, optimizer) for _ in range(REPEATS)]
-            theirs = run_peer("trl", folder, str(REPEATS), str(batch), str(accumulation))
+            theirs = run_peer("trl", folder, str(REPEATS), str(batch), str(accumulation), "cpu")
             ours += [step_s(loaded, optimizer) for _ in range(REPEATS)]
             if theirs:
                 here, there = statistics.median(ours), statistics.median(theirs)

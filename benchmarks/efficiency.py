@@ -24,7 +24,7 @@ from typing import Any
 import altair as alt
 import torch
 
-from common import QUICK, QUICK_MODEL, machine, write_table
+from common import QUICK, QUICK_MODEL, machine, peak_bytes, write_table
 from sleuth.config import OptimizerConfig
 from sleuth.policy import architecture
 from sleuth.policy.architecture import Architecture
@@ -277,12 +277,6 @@ def only_step(config: OptimizerConfig, model: str, size: Sizes) -> None:
     started = time.perf_counter()
     train(loaded.model, MasterOptimizer(loaded.model, config), batch)
     print(f"{peak_bytes() / 1e9:.2f} {time.perf_counter() - started:.0f}")
-
-
-def peak_bytes() -> int:
-    """Of this program. `ru_maxrss` would be no less than what the process that started it had taken by then."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def main() -> None:

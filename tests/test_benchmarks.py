@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sleuth.training import likelihood
 from tests.puzzles.test_import import SMALL
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -25,6 +26,7 @@ TABLES = {
     "explain.py": "| temporal-clue 1, plain (1) |",
     "fuzz.py": "| program |",
     "grading.py": "| level 1, completions a second |",
+    "gpu_check.py": "| gradients = reference, float32 | pass |",
     "gym.py": "| chain_sum |",
     "judge.py": "| temporal-clue 1 |",
     "layout.py": "| 2025 |",
@@ -67,6 +69,7 @@ def test_quick(name: str, originals: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.syspath_prepend(BENCHMARKS)
     arguments: list[str | Path] = [originals] if name in ("layout.py", "translate.py") else []
     arguments += ["--runs", tmp_path / "runs"] if name == "translate.py" else []
+    arguments += ["--device", "cpu"] if name == "gpu_check.py" else []
     monkeypatch.setattr(sys, "argv", [name, "--quick", *map(str, arguments), "--out", str(tmp_path / "out")])
     threads = torch.get_num_threads()
     try:
@@ -82,6 +85,46 @@ def test_rollout(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     [table] = tmp_path.glob("*.md")
     assert "| no refill, no drops |" in table.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [([], "no graphics card"), (["--device", "cpu", "--model", "no/such/folder"], "no/such/folder")],
+)
+def test_gpu_check_refuses_in_one_line(
+    arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["gpu_check.py", *arguments])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(BENCHMARKS / "gpu_check.py"), run_name="__main__")
+    said = capsys.readouterr()
+    assert left.value.code == 2 and said.out == ""
+    [line] = said.err.splitlines()
+    assert told in line
+
+
+def test_gpu_check_tells_a_wrong_gradient(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Training that forgets the temperature; and a check that breaks off is a row, too."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    completion_logprobs = likelihood.completion_logprobs
+
+    def forgetful(model: object, packed: object, temperature: float, checkpointing: bool) -> object:
+        if checkpointing:
+            raise RuntimeError("a | b")
+        return completion_logprobs(model, packed)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(likelihood, "completion_logprobs", forgetful)
+    monkeypatch.setattr(sys, "argv", ["gpu_check.py", "--quick", "--device", "cpu"])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(BENCHMARKS / "gpu_check.py"), run_name="__main__")
+    table = capsys.readouterr().out
+    assert left.value.code == 1
+    assert "| gradients = reference, float32 | FAIL |" in table
+    assert "activation checkpointing | FAIL | RuntimeError: a / b |" in table
+    assert "| sampler and trainer apart, bfloat16 | FAIL |" in table
+    assert "| greedy tokens = transformers', float32 | pass | 48 of 48 |" in table
 
 
 def test_serve() -> None:

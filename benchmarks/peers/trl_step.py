@@ -1,9 +1,11 @@
-"""Runs in an environment of its own, made by `benchmarks/compare.py`: seconds of GRPO steps by TRL's `GRPOTrainer`.
+"""Runs in an environment of its own, made by `benchmarks/compare.py`, or where `benchmarks/gpu_check.py` finds TRL:
+seconds of GRPO steps by TRL's `GRPOTrainer`.
 
-    python trl_step.py MODEL_FOLDER PROMPT_FILE STEPS BATCH ACCUMULATION
+    python trl_step.py MODEL_FOLDER PROMPT_FILE STEPS BATCH ACCUMULATION cpu|cuda|vllm
 
-4 prompts × 8 completions of exactly 64 tokens; model in bfloat16, no KL penalty, no checkpointing of activations, on
-the processor. Prints one JSON list, seconds from the end of one step to the end of the next.
+4 prompts × 8 completions of exactly 64 tokens; model in bfloat16, no KL penalty, no checkpointing of activations; on
+the processor, on the graphics card, or there with vLLM as the sampler. Prints one JSON list, seconds from the end of
+one step to the end of the next.
 """
 
 import json
@@ -33,20 +35,22 @@ class Clock(TrainerCallback):
 
 
 def main() -> None:
-    model_folder, prompt_file, steps, batch, accumulation = sys.argv[1:]
+    model_folder, prompt_file, steps, batch, accumulation, where = sys.argv[1:]
     prompt = Path(prompt_file).read_text(encoding="utf-8")
     tokenizer = AutoTokenizer.from_pretrained(model_folder)
     model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.bfloat16)
     config = GRPOConfig(
         output_dir=str(Path(prompt_file).parent / "trl"),
         bf16=True,
-        use_cpu=True,
+        use_cpu=where == "cpu",
+        use_vllm=where == "vllm",
+        vllm_mode="colocate",
         per_device_train_batch_size=int(batch),
         gradient_accumulation_steps=int(accumulation),
         gradient_checkpointing=False,
         num_generations=8,
         max_completion_length=64,
-        generation_kwargs={"min_new_tokens": 64},
+        generation_kwargs={"min_tokens" if where == "vllm" else "min_new_tokens": 64},
         beta=0.0,
         learning_rate=1e-9,
         max_steps=int(steps),

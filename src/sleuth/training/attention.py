@@ -157,7 +157,7 @@ def _attention(
     """transformers' attention interface: query 1×H×T×D, key and value 1×K×T×D to 1×T×H×D."""
     assert packed is not None and attention_mask is None and query.shape[0] == 1
     window = kwargs.get("sliding_window")
-    if window is not None and int(packed.positions.max()) >= window:
+    if window is not None and packed.longest > window:
         raise UserError(
             f"training needs full attention: a sequence is longer than the model's window of {window} tokens"
         )

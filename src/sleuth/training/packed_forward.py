@@ -22,11 +22,10 @@ UNIT = 16
 def fits(architecture: Architecture, packed: Packed) -> bool:
     """Whether `hidden_states` computes what this model computes for this batch."""
     weight, gate = architecture.embedding, architecture.layers[0].gate
-    longest = int(packed.positions.max()) + 1
     return (
         kernels.available(weight)
         and all(size % UNIT == 0 for size in (weight.shape[1], architecture.head_size, gate.out_features))
-        and all(layer.window is None or layer.window >= longest for layer in architecture.layers)
+        and all(layer.window is None or layer.window >= packed.longest for layer in architecture.layers)
     )
 
 
@@ -35,7 +34,7 @@ def hidden_states(architecture: Architecture, packed: Packed, checkpointing: boo
     entered it."""
     tables = {
         name: tuple(table[:, : architecture.head_size // 2].float().contiguous() for table in pair)
-        for name, pair in architecture.rope(int(packed.positions.max()) + 1).items()
+        for name, pair in architecture.rope(packed.longest).items()
     }
     x_TE = architecture.embed(packed.tokens)
     epsilon = architecture.epsilon

@@ -81,6 +81,9 @@ class Packed:
     group of one completion is one segment."""
     groups: Tensor
     """G × 2: each group's first segment, its prompt, and how many segments it has."""
+    longest: int
+    """Tokens of the longest sequence that is computed: one more than the highest position, known without asking the
+    device."""
     allowed: Bits | None = None
     """N bit masks of the tokens that each completion token was drawn from; None: from all."""
 
@@ -143,6 +146,7 @@ def pack(groups: Sequence[Group], device: torch.device | str = "cpu", constraint
         targets=tensor(targets),
         segments=tensor(spans),
         groups=tensor(members),
+        longest=max(positions) + 1,
         allowed=None if constraint is None else _allowed(groups, constraint),
     )
 
