@@ -161,7 +161,8 @@ def test_vf_eval(right_answers: tuple[str, list[dict[str, Any]]], tmp_path: Path
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    traces = [json.loads(line) for line in (tmp_path / "run" / "traces.jsonl").read_text().splitlines()]
+    episodes = [json.loads(line) for line in (tmp_path / "run" / "traces.jsonl").read_text().splitlines()]
+    traces = [trace for episode in episodes for trace in episode["traces"]]
     assert [request["messages"][0]["role"] for request in asked] == ["system", "system"]
     assert [trace["rewards"] for trace in traces] == [{"answers": {"score": 1.0, "weight": 1.0}}] * 2
     assert [trace["metrics"] for trace in traces] == [{"strict": 1.0, "outcome/correct": 1.0}] * 2
