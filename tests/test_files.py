@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sleuth.errors import UserError
-from sleuth.files import append_line, atomic_write, read_lines
+from sleuth.files import append_line, atomic_write, check_output, read_lines
 
 
 def full_disk(_descriptor: int) -> None:
@@ -71,3 +71,11 @@ def test_lines_end_at_line_feeds_only(tmp_path: Path) -> None:
 
 def test_no_file_has_no_lines(tmp_path: Path) -> None:
     assert read_lines(tmp_path / "log") == []
+
+
+@pytest.mark.parametrize("length", [249, 252, 300])
+def test_a_name_that_is_too_long_is_refused_before_the_work(length: int, tmp_path: Path) -> None:
+    # 255 bytes is what file systems take, and the file is written as .NAME.tmp first.
+    with pytest.raises(UserError, match="is too long"):
+        check_output(tmp_path / f"{'n' * length}.jsonl", ".jsonl")
+    check_output(tmp_path / f"{'n' * 240}.jsonl", ".jsonl")

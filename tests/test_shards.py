@@ -160,7 +160,7 @@ def test_records_of_strangers_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
         read_job(shards)
 
 
-@pytest.mark.parametrize("text", ["", "3", "0/3", "4/3", "-1/3", "1/x", "1/2/3", "²/3"])
+@pytest.mark.parametrize("text", ["", "3", "0/3", "4/3", "-1/3", "1/x", "1/2/3", "²/3", f"1/{'1' * 5000}"])
 def test_a_shard_is_a_number_of_a_number(text: str) -> None:
     with pytest.raises(UserError, match="as in 3/100"):
         parse_shard(text)

@@ -37,6 +37,10 @@ def writing(path: Path) -> Iterator[None]:
             raise UserError(f"{path}: the disk is full; free some space, then resume the run") from error
         if error.errno in (errno.EISDIR, errno.ENOTDIR):
             raise UserError(f"{path}: a folder where a file should be, or a file in the place of a folder") from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserError(
+                f"{path.parent}: a name of {len(path.name)} characters is too long; take a shorter one"
+            ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise UserError(f"{path}: not allowed to write here; choose another folder") from error
         raise
@@ -51,7 +55,7 @@ def atomic_open(path: Path) -> Iterator[IO[bytes]]:
     new content is left.
     """
     # A fixed name: what a killed process left is written over by the next, not piled up.
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = _temporary(path)
     with writing(path):
         try:
             with temporary.open("wb") as file:
@@ -63,6 +67,10 @@ def atomic_open(path: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.tmp")
 
 
 def atomic_write(path: Path, data: bytes) -> None:
@@ -106,8 +114,10 @@ def check_output(path: Path, *suffixes: str) -> None:
     folder to hold it, or no permission. To be called before the work whose result goes there."""
     if suffixes and path.suffix not in suffixes:
         raise UserError(f"{path}: name the file {' or '.join(suffixes)}")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; name a file")
+    with writing(path):
+        if path.is_dir():
+            raise UserError(f"{path} is a folder; name a file")
+        _temporary(path).is_dir()  # its name is a little longer
     if not path.parent.is_dir():
         raise UserError(f"{path.parent}: no such folder; make it first")
     if not os.access(path.parent, os.W_OK):

@@ -49,7 +49,8 @@ class Shard:
 def parse_shard(text: str) -> Shard:
     """Reads `3/100`. Raises `UserError` for anything else."""
     index, _, of = text.partition("/")
-    if not (index.isascii() and index.isdigit() and of.isascii() and of.isdigit() and 1 <= int(index) <= int(of)):
+    numbers = all(part.isascii() and part.isdigit() and len(part) < 10 for part in (index, of))
+    if not (numbers and 1 <= int(index) <= int(of)):
         raise UserError(f"--shard {text}: give the shard's number, from 1, and how many there are, as in 3/100")
     return Shard(int(index), int(of))
 

@@ -187,6 +187,17 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
+def test_an_export_that_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(path: Path, config: RunConfig) -> None:
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sleuth.integrations.trl.export.write_data", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export_trl(recipe(), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
 def test_command(tmp_path: Path) -> None:
     """The verb, with a key and a number of processes; then scripts run with stand-ins for what they start."""
     file = tmp_path / "small.toml"

@@ -119,15 +119,25 @@ def test_the_page_of_files_has_a_policy_and_no_address_of_a_server() -> None:
     assert 'src="/' not in html and 'href="/' not in html and 'type="module"' not in html
 
 
+def test_a_version_that_is_named_is_the_one_that_is_played() -> None:
+    assert [offer.family for offer in (*offers("zebra", "1"), *offers("zebra@2", "1"))] == ["zebra", "zebra@2"]
+
+
 def test_an_export_takes_no_folder_of_others(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     (tmp_path / "file").write_text("")
-    for folder, problem in (("mine", "something else"), ("file", "a file")):
+    (tmp_path / "site" / "cases").mkdir(parents=True)
+    (tmp_path / "site" / "index.html").write_text("my page")
+    (tmp_path / "other" / "cases").mkdir(parents=True)
+    (tmp_path / "other" / "cases" / "catalog.js").write_text("my script")
+    others = (("mine", "something else"), ("site", "something else"), ("other", "something else"), ("file", "a file"))
+    for folder, problem in others:
         with pytest.raises(UserError, match=problem):
             export_game(tmp_path / folder, "zebra", "1", 1, 1, None)
     with pytest.raises(UserError, match="--count 0"):
         export(tmp_path / "new", offers("zebra", "1"), 1, 0)
+    assert (tmp_path / "site" / "index.html").read_text() == "my page"
     assert not (tmp_path / "new").exists() and sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["letter.txt"]
 
 

@@ -145,7 +145,9 @@ def load_suite(name: str, size: SuiteSize = "small", workers: int = 0) -> Suite:
         return Suite(plan.id, size, tuple(make_items(plan, plan.cells, size, workers)))
     path = Path(name)
     if path.suffix not in SUFFIXES:
-        raise UserError(f"no suite {name!r}; {nearest(name, list(PLANS))} A file of puzzles ends in .jsonl or .parquet")
+        raise UserError(
+            f"no suite {name!r}; {nearest(name, list(PLANS))}. A file of puzzles ends in .jsonl or .parquet"
+        )
     if size != "small":
         raise UserError(f"{name}: a file has one size; leave out --size")
     puzzles = read_puzzles(path)

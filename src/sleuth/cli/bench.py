@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sleuth.cli.app import GREEDY, SamplingOptions, Whole, app
 from sleuth.config import Effort, Mode, SuiteSize
+from sleuth.errors import UserError
 
 
 @app.command
@@ -14,18 +15,18 @@ def bench(
     suite: str = "sleuth-bench@1",
     size: SuiteSize = "small",
     mode: Mode = "answer",
-    samples: int = 1,
-    seed: int = 0,
+    samples: Whole = 1,
+    seed: Whole = 0,
     prices: Path | None = None,
     max_cost: float | None = None,
-    max_tokens: int | None = None,
+    max_tokens: Whole | None = None,
     effort: Effort | None = None,
     thinking_tokens: Whole | None = None,
     max_retries: Whole = 3,
     timeout: Whole = 300,
     connections: Whole = 16,
     drawing: SamplingOptions = GREEDY,
-    workers: int = 0,
+    workers: Whole = 0,
     out: Path = Path("bench"),
     shard: str | None = None,
 ) -> None:
@@ -77,6 +78,9 @@ def bench(
     from sleuth.shards import parse_shard
 
     part = None if shard is None else parse_shard(shard)
+    drawing.sampling(seed)  # which refuses what no model can sample with
+    if max_tokens == 0:
+        raise UserError("--max-tokens 0: nothing could be asked; take more, or leave it out")
     settings = Settings(
         mode=mode,
         samples=samples,

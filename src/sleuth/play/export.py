@@ -33,6 +33,8 @@ MARKER = "<!-- head -->"
 
 Slot = tuple[str, str, int]
 """Family, level, number of a case."""
+SCRIPT = b"globalThis.sleuth"
+"""What every file of cases begins with."""
 
 
 def export(
@@ -65,7 +67,7 @@ def export(
     for place, (puzzle, attempts) in enumerate(tried):
         _write(folder, f"run/{place}", dossier(puzzle, attempts) | {"steps": steps_of(puzzle)})
         advance(1)
-    atomic_write(folder / "cases" / "catalog.js", _script("sleuthCatalog", contents))
+    atomic_write(folder / "cases" / "catalog.js", _script("Catalog", contents))
     # Last, since it is what makes the folder a game.
     atomic_write(folder / "index.html", page().encode())
     return len(slots) + len(tried)
@@ -75,8 +77,20 @@ def check_target(folder: Path) -> None:
     """Raises `UserError` for a folder that is not to be written to: a file, or one with something that is no game."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--export {folder}: this is a file; name a folder that is new or empty")
-    if folder.exists() and any(folder.iterdir()) and not (folder / "cases").is_dir():
+    if folder.exists() and any(folder.iterdir()) and not _is_game(folder):
         raise UserError(f"--export {folder}: the folder holds something else; name one that is new or empty")
+
+
+def _is_game(folder: Path) -> bool:
+    """Whether all that an export would replace is of an export, be it a finished one or not."""
+    cases = folder / "cases"
+    if not cases.is_dir() or ((folder / "index.html").exists() and not (cases / "catalog.js").exists()):
+        return False
+    for path in cases.iterdir():
+        with path.open("rb") as file:
+            if file.read(len(SCRIPT)) != SCRIPT:
+                return False
+    return True
 
 
 def page() -> str:
@@ -97,8 +111,8 @@ def _case(slot: Slot) -> Data:
 
 
 def _write(folder: Path, key: str, found: Data) -> None:
-    atomic_write(folder / "cases" / f"{key.replace('/', '-')}.js", _script("sleuthCase", {"key": key, **found}))
+    atomic_write(folder / "cases" / f"{key.replace('/', '-')}.js", _script("Case", {"key": key, **found}))
 
 
 def _script(name: str, data: Any) -> bytes:
-    return f"globalThis.{name}={json.dumps(data, ensure_ascii=True, separators=(',', ':'))};\n".encode()
+    return f"{SCRIPT.decode()}{name}={json.dumps(data, ensure_ascii=True, separators=(',', ':'))};\n".encode()

@@ -6,6 +6,7 @@ per puzzle and returns a *group*, `samples` rollouts, for each, in the order of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -132,8 +133,8 @@ class Sampling:
             raise UserError("a stop string has at least one character")
         if self.token_budget < 0:
             raise UserError("a token budget is 0 (none) or more")
-        if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
-            raise UserError("temperature and top-k are 0 or more, top-p is above 0 and at most 1")
+        if not 0 <= self.temperature < math.inf or self.top_k < 0 or not 0 < self.top_p <= 1:
+            raise UserError("temperature (a finite number) and top-k are 0 or more, top-p is above 0 and at most 1")
         if self.temperature == 0 and (self.top_k or self.top_p < 1):
             raise UserError("top-k and top-p need a temperature above 0; without a temperature nothing is sampled")
 

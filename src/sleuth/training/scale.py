@@ -175,7 +175,7 @@ def shape_of(model: str) -> Shape:
     if not path.is_file():
         known = nearest(model, list(SHAPES))
         raise UserError(
-            f"the size of {model!r} is not known; name a folder with its config.json, or a known model: {known}"
+            f"the size of {model!r} is not known; name a folder with its config.json, or a model that is: {known}"
         )
     try:
         config = json.loads(path.read_text(encoding="utf-8"))

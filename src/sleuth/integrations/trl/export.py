@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from sleuth.config import RunConfig
@@ -31,14 +32,23 @@ def export_trl(config: RunConfig, folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise UserError(f"{folder}: the folder holds something; choose one that is new or empty")
     model = model_path(config.model.name)
+    unfinished = folder.absolute().with_name(f".{folder.absolute().name}.tmp")
+    """What takes the folder's place once it is whole; what a killed export left is thrown away."""
     with writing(folder):
-        (folder / scripts.ACCELERATE).mkdir(parents=True, exist_ok=True)
-    write_data(folder / DATA, config)
-    write_settings(folder, config, model)
-    for name, text in scripts.files(config, model).items():
-        atomic_write(folder / name, text.encode())
-        if name.endswith(".sh"):
-            (folder / name).chmod(0o755)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        (unfinished / scripts.ACCELERATE).mkdir(parents=True)
+    try:
+        write_data(unfinished / DATA, config)
+        write_settings(unfinished, config, model)
+        for name, text in scripts.files(config, model).items():
+            atomic_write(unfinished / name, text.encode())
+            if name.endswith(".sh"):
+                (unfinished / name).chmod(0o755)
+        with writing(folder):
+            unfinished.replace(folder)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
 
 
 def write_settings(folder: Path, config: RunConfig, model: str, **others: object) -> None:
