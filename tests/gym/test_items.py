@@ -171,7 +171,7 @@ def test_names_and_versions() -> None:
 @needs_library
 def test_a_split_without_puzzles_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     item: dict[str, Any] = {"question": "1 + 1 =", "answer": "2", "metadata": {}}
-    monkeypatch.setattr(gym, "draw", lambda task, seed: item)
+    monkeypatch.setattr(gym, "sample_item", lambda task, seed: item)
     splits = []
     for split in ("train", "val", "test"):
         try:

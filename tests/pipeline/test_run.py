@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from sleuth.commands import run_pipeline
 from sleuth.errors import UserError
-from sleuth.pipeline.read import Pipeline, Stage, read_pipeline
+from sleuth.pipeline.read import Pipeline, read_pipeline
 from sleuth.pipeline.run import outlook, run
 from sleuth.runs.directory import RunDirectory
 from sleuth.training.checkpoints import WEIGHTS
@@ -158,7 +158,7 @@ def test_what_goes_on_from_changed_settings_is_refused_too(
 def test_ctrl_c_leaves_a_pipeline_that_goes_on_up_to_the_stage_asked_for(
     pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(stage: Stage, folder: Path) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sleuth.pipeline.run._make", interrupted)
