@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -53,19 +54,19 @@ class Sample:
     """(start, end, verdict), as `sleuth.runs.rows` has them."""
 
 
-class Progress:
+class Progress(ABC):
     """Shows the steps of a stage."""
 
+    @abstractmethod
     def step(
         self, line: str, figures: Mapping[str, tuple[float, str]], speed: str = "", sample: Sample | None = None
     ) -> None:
         """A step that was made: the line that says everything where there is no screen, figures (name to value and
         words), the speed in words, and a completion of it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def alarm(self, text: str) -> None:
         """Something goes wrong."""
-        raise NotImplementedError
 
 
 @contextmanager

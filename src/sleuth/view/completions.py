@@ -157,7 +157,7 @@ class Index:
             if missing := [column for column in (*_NEEDED, *own) if column not in read.schema.names]:
                 raise UserError(f"columns are missing: {', '.join(missing)}")
             return _indexed(name, read, training)
-        except (pa.ArrowException, OSError, UserError, ValueError, KeyError, TypeError, NotImplementedError) as error:
+        except (pa.ArrowException, OSError, UserError, ValueError, KeyError, TypeError) as error:
             self.broken[name] = str(error).split("\n")[0][:200]
             return None
 
