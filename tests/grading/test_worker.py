@@ -29,7 +29,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="processes and signals of 
 
 
 def heavy() -> tuple[Puzzle, str]:
-    """A program of 0.7 seconds or more, when the bound on clauses ends it: statements of the kind that needs most of them."""
+    """A program that keeps the grader 0.7 seconds, until the bound on clauses ends it."""
     puzzle = make_puzzle("temporal-clue", "4", "train", 3, 0).puzzle
     rooms = list(read_puzzle(puzzle).page.case.rooms)
     lines = [f"earlier(weapon, {a}, murderer, {b})" for a in rooms for b in rooms]
