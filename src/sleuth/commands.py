@@ -20,7 +20,7 @@ from sleuth.files import check_folder
 from sleuth.play.terminal import show
 from sleuth.policy.base import Policy, Sampling
 from sleuth.policy.chunks import ChunkedPolicy, check_chunks
-from sleuth.policy.prompts import ask, ask_again, check_constrain, check_mode, check_retries
+from sleuth.policy.prompts import ask, ask_again, check_constrain, check_mode, check_retries, settled
 from sleuth.progress import bar, say
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
@@ -249,7 +249,8 @@ def show_evaluation(
 
     results = evaluate_baselines(puzzles, seed)
     results[label] = rows
-    table = Table("", "answers right", "puzzles solved", "readable", "tokens", title=f"{len(puzzles)} puzzles")
+    told = "; reasoning that is wrong was told so, what is solved at once is below" * (mode == "reason" and retries > 0)
+    table = Table("", "answers right", "puzzles solved", "readable", "tokens", title=f"{len(puzzles)} puzzles{told}")
     for named, found in results.items():
         summary = summarise(found)
         tokens = f"{summary.length_tokens.mean:.0f}" if summary.length_tokens.mean else "-"
@@ -310,7 +311,7 @@ def _breakdowns(results: Mapping[str, list[EvaluationRow]], puzzles: Sequence[Pu
 def ask_model(
     puzzle: Puzzle, model: str, mode: Mode, sampling: Sampling, device: str, retries: int = 0, template_time: str = ""
 ) -> None:
-    """Asks one case, shows the answer as it is written, and marks it; a program that gives none is asked for again."""
+    """Asks one case, shows the answer as it is written, and marks it; one that is not `settled` is asked for again."""
     _need_extra()
     check_mode(mode)
     check_retries(mode, retries)
@@ -318,7 +319,6 @@ def ask_model(
     from sleuth.policy.chat import fix_time
     from sleuth.policy.conversations import grader
     from sleuth.policy.stream import stream
-    from sleuth.puzzles.score import ANSWERED
 
     loaded = _load(model, device)
     fix_time(loaded.tokenizer, template_time)
@@ -332,7 +332,7 @@ def ask_model(
             break
         score = grader(puzzle, mode)(rollout)
         print(f"\n--- {score.outcome}{': ' + score.detail if score.detail else ''} ({len(rollout.tokens)} tokens) ---")
-        if score.outcome in ANSWERED or not left:
+        if settled(mode, score) or not left:
             break
         request = ask_again(request, 0, rollout, score)
         print(f"--- asked again: {request.turns[-1].said} ---")

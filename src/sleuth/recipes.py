@@ -66,9 +66,9 @@ def keys(section: type[Section] = RunConfig, prefix: str = "") -> Iterator[tuple
             )
 
 
-def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> RunConfig:
-    """Reads a recipe and sets the overrides (`{"grpo.steps": "20"}`) on top of it. A recipe that does not name itself
-    is called as its file.
+def load_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
+    """Reads a recipe and sets the overrides (`{"grpo.steps": "20"}`, or a value of the key's type) on top of it. A
+    recipe that does not name itself is called as its file.
 
     Raises `UserError`, naming file, key and remedy, if the file can't be read, a key is unknown or a value is not of
     its type, and for a recipe with stages, which is several runs.
@@ -151,8 +151,9 @@ def current_names(data: Mapping[str, Any], source: str, told: bool) -> dict[str,
     return data
 
 
-def with_overrides(data: dict[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
-    """Plain data with keys set from the command line. Raises `UserError` for a key that there is not."""
+def with_overrides(data: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain data with keys set: to a text as on the command line, or to a value of the key's type. Raises `UserError`
+    for a key that there is not."""
     for dotted, value in overrides.items():
         _set(data, dotted, value)
     return data
@@ -182,7 +183,7 @@ def _unknown(dotted: str) -> str:
     return f"unknown key {dotted!r}; {nearest(dotted, [name for name, *_ in keys()])}"
 
 
-def _set(data: dict[str, Any], dotted: str, value: str) -> None:
+def _set(data: dict[str, Any], dotted: str, value: Any) -> None:
     types = {name: shown for name, shown, *_ in keys()}
     if dotted in RENAMED:
         say(f"--{dotted} is called --{RENAMED[dotted]} now; the old name is read for one more version")
@@ -194,6 +195,9 @@ def _set(data: dict[str, Any], dotted: str, value: str) -> None:
         data = data.setdefault(section, {})
         if not isinstance(data, dict):
             raise UserError(f"--{dotted}: {section} is {data!r} in the recipe, and not a section of keys")
+    if not isinstance(value, str):
+        data[last] = value
+        return
     if types[dotted] == TABLE:
         try:
             data[last] = tomllib.loads("\n".join(value.split(",")))

@@ -9,7 +9,7 @@ import pytest
 
 from sleuth.errors import UserError
 from sleuth.evaluation.evaluate import evaluate, graded_by
-from sleuth.evaluation.summary import answering
+from sleuth.evaluation.summary import answering, summarise
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.scripted import ScriptedPolicy
 from sleuth.puzzles.generate import make_puzzle
@@ -84,6 +84,30 @@ def test_an_answer_is_never_asked_again_even_a_wrong_one() -> None:
     assert (figures.answered.mean, figures.errors) == (1, 1) and figures.right is not None and figures.right.mean == 0
 
 
+def test_reasoning_is_asked_again_until_it_is_right_and_what_is_right_at_once_is_counted_apart() -> None:
+    """Right at once; after a wrong answer; after nothing readable; never."""
+
+    def told(request: Request, sample: int) -> str:
+        place = list(RIGHT).index(request.user)
+        right = gold_completion(PUZZLES[place], "answer")
+        wrong = "\n".join(f"{letter}. nobody" for letter in PUZZLES[place].answers)
+        return [right, right if request.turns else wrong, right if request.turns else "hm", wrong][place]
+
+    rows = evaluate(ScriptedPolicy(told), PUZZLES, "reason", GREEDY, retries=1)
+    assert [(row.correct, [said for _, said in row.turns]) for row in rows] == [
+        (True, []),
+        (True, ["Not all of these answers are right. Think again."]),
+        (True, ["No answers could be read. Think again."]),
+        (False, ["Not all of these answers are right. Think again."]),
+    ]
+    turns = summarise(rows, 1, "reason").turns
+    assert {name: interval.mean for name, interval in turns.items()} == {
+        "again": 0.75,
+        "right_by_1": 0.25,
+        "right_by_2": 0.75,
+    }
+
+
 def test_samples_are_asked_again_one_by_one() -> None:
     def some(request: Request, sample: int) -> str:
         return RIGHT[request.user] if request.turns or sample == 1 else f"hm {sample}"
@@ -152,7 +176,7 @@ def test_pages_of_2025_have_a_second_grade() -> None:
     assert _as_in_2025(plain, PUZZLES) == []
 
 
-@pytest.mark.parametrize(("mode", "retries"), [("answer", 1), ("reason", 2), ("program", -1)])
+@pytest.mark.parametrize(("mode", "retries"), [("answer", 1), ("python", 2), ("program", -1)])
 def test_retries_that_cannot_be(mode: str, retries: int) -> None:
     with pytest.raises(UserError, match="--retries"):
         evaluate(ScriptedPolicy(write), PUZZLES, mode, GREEDY, retries=retries)  # type: ignore[arg-type]

@@ -115,6 +115,13 @@ def test_t_quantile_against_the_printed_table(degrees: int, quantile: float) -> 
     assert t_quantile(degrees) == pytest.approx(quantile, abs=5e-5)
 
 
+@pytest.mark.parametrize(
+    ("degrees", "confidence", "quantile"), [(4, 0.9875, 4.3147), (2, 0.99, 9.9248), (1, 0.99, 63.657)]
+)
+def test_t_quantile_for_other_confidences(degrees: int, confidence: float, quantile: float) -> None:
+    assert t_quantile(degrees, confidence) == pytest.approx(quantile, rel=2e-4)
+
+
 def test_refuses_what_it_cannot_answer() -> None:
     with pytest.raises(ValueError, match="no puzzles"):
         share_interval({})

@@ -46,11 +46,12 @@ def test_what_is_said_is_short() -> None:
     assert len(turn.said) < 240 and turn.said.endswith(" Write the whole program again.")
 
 
-def test_only_programs_are_asked_for_again() -> None:
+def test_programs_and_reasoning_are_asked_for_again() -> None:
     check_retries("program", 3)
+    check_retries("reason", 1)
     check_retries("answer", 0)
-    with pytest.raises(UserError, match="mode program"):
-        check_retries("reason", 1)
+    with pytest.raises(UserError, match="modes program and reason: mode answer has nothing"):
+        check_retries("answer", 1)
     with pytest.raises(UserError, match="0 or more"):
         check_retries("program", -1)
 

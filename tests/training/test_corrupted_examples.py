@@ -25,13 +25,29 @@ PUZZLES = [
 def test_what_is_shown_is_a_program_without_answers_and_what_is_said_of_it(puzzle) -> None:  # type: ignore[no-untyped-def]
     outcomes = Counter[str]()
     for number in range(40):
-        request = second_turn(puzzle, gold_completion(puzzle, "program"), rng_of("test", number))
+        request = second_turn(puzzle, "program", gold_completion(puzzle, "program"), rng_of("test", number))
         [turn] = request.turns
         score = grade(puzzle, turn.completion, "program")
         assert score.outcome not in ANSWERED
         assert turn.said == f"{score.detail[:1].upper()}{score.detail[1:]}. Write the whole program again."
         outcomes[score.outcome] += 1
     assert {"unreadable", "ambiguous"} <= outcomes.keys()
+
+
+@pytest.mark.parametrize("telling", ["short", "spelled"])
+@pytest.mark.parametrize("puzzle", PUZZLES, ids=lambda puzzle: puzzle.id)
+def test_reasoning_that_is_shown_mistakes_an_answer_and_is_not_told_which(puzzle, telling) -> None:  # type: ignore[no-untyped-def]
+    right = gold_completion(puzzle, "reason", telling)
+    for number in range(2):
+        request = second_turn(puzzle, "reason", right, rng_of("test", number))
+        [turn] = request.turns
+        score = grade(puzzle, turn.completion, "reason")
+        assert score.outcome in ANSWERED and not score.correct
+        assert turn.said == "Not all of these answers are right. Think again."
+        changed = [
+            (old, new) for old, new in zip(right.split("\n"), turn.completion.split("\n"), strict=True) if old != new
+        ]
+        assert 0 < len(changed) <= right.count("\n") + 1
 
 
 def test_one_line_differs() -> None:
@@ -56,7 +72,7 @@ def test_one_line_differs() -> None:
 def test_only_the_right_program_is_learned() -> None:
     puzzle, tokenizer = PUZZLES[0], tiny_tokenizer()
     right = gold_completion(puzzle, "program")
-    request = second_turn(puzzle, right, rng_of("test", 0))
+    request = second_turn(puzzle, "program", right, rng_of("test", 0))
     example = encode(tokenizer, request, right)
     [completion] = example.completions
     assert list(completion) == [*tokenizer(right)["input_ids"], END]

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ import torch
 
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
-from sleuth.policy.base import Request, Rollout, StopReason
-from sleuth.policy.conversations import Conversation
+from sleuth.policy.base import Request, Rollout, Sampling, StopReason
+from sleuth.policy.conversations import Conversation, begin, go_on
+from sleuth.policy.scripted import ScriptedPolicy
 from sleuth.puzzles.score import ANSWERED, Outcome, Score, Span
 from sleuth.recipes import parse_config
 from sleuth.runs.directory import RunDirectory
@@ -204,6 +206,7 @@ def trained(settings: RunConfig, score: Any = by_first_token, **options: Any) ->
         {"loss": "reinforce", "normalise": "constant", "leave_one_out": True},
         {"kl": 0.1, "entropy": 0.01, "normalise": "group"},
         {"refill": 4},
+        {"learn_from": "right", "loss": "reinforce", "updates_per_batch": 2},
         {"loss": "cispo", "kl": 0.1, "kl_in": "reward"},
     ],
     ids=str,
@@ -267,10 +270,40 @@ def test_a_policy_that_comes_right_in_its_second_turn_learns_from_it() -> None:
     assert told.groups[1][0].advantages == pytest.approx([0.45, -0.45] * 2)
 
 
+def test_reasoning_is_asked_again_until_it_is_right_and_told_no_more() -> None:
+    """Of three completions, the first is right; the second is wrong in one answer, the third cannot be read."""
+    unread = Score(Outcome.UNREADABLE, 0.0, False, {}, {}, "A should be the Hall")
+    grades = [iter(scores) for scores in ([RIGHT], [HALF, RIGHT], [unread, HALF])]
+    policy = ScriptedPolicy(lambda request, sample: f"{request.key} #{sample}")
+    sampling = Sampling(max_new_tokens=5)
+    [group] = begin(policy, [Request("k", "", "Who?", mode="reason")], 3, sampling)
+    for _ in range(2):
+        for one, scores in zip(group, grades, strict=True):
+            one.grade(lambda rollout, scores=scores: next(scores))  # type: ignore[misc]
+        go_on(policy, group, sampling)
+    said = [[turn.said for turn in one.request.turns] for one in group]
+    assert said[0] == [] and said[1] == ["Not all of these answers are right. Think again."]
+    assert said[2][0] == "No answers could be read. Think again."
+    rows = [SimpleNamespace(correct=one.scores[-1].correct, turns=one.request.turns) for one in group]
+    assert [(row.correct, len(row.turns)) for row in rows[:2]] == [(True, 0), (True, 1)]
+
+
+def test_learning_from_what_is_right_alone_by_hand() -> None:
+    # Right: the first, of 3 tokens, and the second, of 6 in two turns. What they earn makes no difference.
+    settings = config(grpo={"learn_from": "right", "deviation": True, "loss": "reinforce", "updates_per_batch": 2})
+    group = group_of(FOUR, settings)
+    assert list(group.advantages) == [1.0, 1.0, 0.0, 0.0] and list(group.trained) == [True, True, False, False]
+    assert group.spread and group.tokens == 9
+    [micro_batch] = update._plan([group], settings, 1_000)
+    assert micro_batch.advantages == [1.0] * 9 and micro_batch.weights == pytest.approx([1 / 9] * 9)
+    assert not group_of(FOUR[2:], settings).spread
+    with pytest.raises(UserError, match=r"grpo.learn_from right .* set reward.spans to 0"):
+        parse_config({"grpo": {"learn_from": "right"}, "reward": {"spans": 1}}, "r.toml")
+
+
 def test_a_recipe_with_retries_in_another_mode_is_refused() -> None:
-    for mode in ("answer", "reason"):
-        with pytest.raises(UserError, match=f"r.toml: grpo.retries is for mode program .in mode {mode} nobody knows"):
-            parse_config({"mode": mode, "grpo": {"retries": 1}}, "r.toml")
+    with pytest.raises(UserError, match=r"r.toml: grpo.retries is for modes program and reason .* nothing to think"):
+        parse_config({"mode": "answer", "grpo": {"retries": 1}}, "r.toml")
     with pytest.raises(UserError, match=r"grpo.retries"):
         parse_config({"grpo": {"retries": -1}}, "r.toml")
     with pytest.raises(UserError, match=r"grpo.retry_discount"):

@@ -46,7 +46,7 @@ def ask(
     mode
         `answer`, `reason`, `program` or `python` (runs under bubblewrap).
     retries
-        Mode `program`: how often to ask again if a program gives no answer.
+        How often to ask again: mode `program`, if a program gives no answer; mode `reason`, if it is not all right.
     seed
         Seed of the sampling.
     template_time
@@ -162,7 +162,8 @@ def eval_command(
     mode
         `answer`, `reason`, `program` or `python` (runs under bubblewrap).
     retries
-        Mode `program`: how often to ask again if a program gives no answer, before it counts as abstaining.
+        How often to ask again: mode `program`, if a program gives no answer, before it counts as abstaining; mode
+        `reason`, if the puzzle is not solved, which the model is told.
     clues_at_a_time
         Mode `program`: show a long case in parts with at most this many clues each; the completions of all parts are
         the program. 0: show it whole.

@@ -81,7 +81,7 @@ class RunConfig(Section):
             raise ValueError(
                 "grpo.loss gspo has one ratio for a completion, grpo.correction a weight for each token; set it to 0"
             )
-        if grpo.loss == "reinforce" and grpo.updates_per_batch > 1:
+        if grpo.loss == "reinforce" and grpo.updates_per_batch > 1 and grpo.learn_from == "all":
             raise ValueError("grpo.loss reinforce has no ratio; set grpo.updates_per_batch to 1 or take another loss")
         if grpo.sample_deviation and not grpo.deviation:
             raise ValueError("grpo.sample_deviation says which deviation is divided by, and grpo.deviation is false")
@@ -98,16 +98,20 @@ class RunConfig(Section):
             raise ValueError("grpo.kl_end is where grpo.kl goes to, which is 0; set grpo.kl above 0")
         if reward.overlong > 0 and not 0 < reward.overlong_tokens <= self.sampling.max_new_tokens:
             raise ValueError("reward.overlong needs reward.overlong_tokens from 1 to sampling.max_new_tokens")
-        if grpo.retries > 0 and self.mode != "program":
+        if grpo.retries > 0 and self.mode == "answer":
             raise ValueError(
-                f"grpo.retries is for mode program (in mode {self.mode} nobody knows which completions are wrong); "
-                "set it to 0"
+                "grpo.retries is for modes program and reason (in mode answer there is nothing to think over); set it "
+                "to 0"
             )
+        if grpo.learn_from == "right" and reward.spans > 0:
+            raise ValueError("grpo.learn_from right takes whole completions, whatever they earn; set reward.spans to 0")
         for key in ("family", "level", "style") if puzzles.mixture else ():
             if getattr(puzzles, key) != getattr(PuzzlesConfig(), key):
                 raise ValueError(f"puzzles.{key} stands beside puzzles.mixture, whose sources have their own; take one")
         if puzzles.fixed and (puzzles.enter > 0 or any(s.begins > 0 or s.ends < 1 for s in puzzles.mixture)):
             raise ValueError("puzzles.fixed is the same puzzles to the end; leave out puzzles.enter, begins and ends")
+        if puzzles.choice != "first" and not puzzles.fixed:
+            raise ValueError(f"puzzles.choice {puzzles.choice} chooses the fixed puzzles; set puzzles.fixed above 0")
         if puzzles.enter > 0 and len(puzzles.mixture) < 2:
             raise ValueError("puzzles.enter leads from source to source; list two or more in [[puzzles.mixture]]")
         if any(source.begins >= source.ends for source in puzzles.mixture):

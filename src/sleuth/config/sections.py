@@ -16,6 +16,8 @@ Normalise = Literal["batch", "group", "completion", "constant"]
 KlEstimator = Literal["k1", "k2", "k3"]
 KlPlace = Literal["loss", "reward"]
 Truncated = Literal["keep", "mask"]
+LearnFrom = Literal["all", "right"]
+Choice = Literal["first", "random", "easiest", "edge", "different"]
 Schedule = Literal["linear", "cosine", "constant"]
 Names = Literal["themed", "pool", "coined"]
 Goal = Literal["world", "questions"]
@@ -119,6 +121,10 @@ class PuzzlesConfig(Section):
     wordings of every statement. `original`: pages as in 2025."""
     fixed: int = Field(0, ge=0)
     """Train on this many puzzles again and again; 0: on an endless stream of new ones."""
+    choice: Choice = "first"
+    """Which puzzles `fixed` takes. `first`: the first ones. All others choose among eight times as many: `random`;
+    `easiest`, of which the model as the run begins solves most; `edge`, of which it solves nearest to half;
+    `different`, whose pages have the fewest word pairs in common."""
     mixture: tuple[SourceConfig, ...] = ()
     """Several sources instead of `family`, `level` and `style`: one table `[[puzzles.mixture]]` per source, with these
     three keys and `names` (`themed`: those of the style's own pages; `pool`: from lists; `coined`: made up), `weight`,
@@ -218,13 +224,19 @@ class GrpoConfig(Section):
     refill: int = Field(0, ge=0)
     """Most further puzzles that a step samples in place of groups that are left out. The loss is then not divided by
     those groups, either (dynamic sampling)."""
+    learn_from: LearnFrom = "all"
+    """`all`: every completion, by its advantage. `right`: only those that solve their puzzle, each with advantage 1,
+    whatever the reward (rejection sampling). With many `puzzles_per_step` and `updates_per_batch`, and `loss`
+    `reinforce`, a step is a round of expert iteration: sample, keep what is right, learn it as supervised examples."""
     truncated: Truncated = "keep"
     """Completions cut off at the length limit. `keep`: treat them like any other. `mask`: count their reward in the
     group's mean, but do not train on them (on a conversation, if its last turn was cut off)."""
     retries: int = Field(0, ge=0)
-    """Mode `program`: how often the model is asked again if a completion gives no answer, as a further turn with the
-    solver's message, in training and in the run's evaluations. The conversation is one sample of its group, and its
-    final result is credited to the tokens of all its turns."""
+    """How often the model is asked again, as a further turn, in training and in the run's evaluations. Mode `program`:
+    after a program that gives no answer, with the solver's message. Mode `reason`: after anything but a solved puzzle,
+    told that not all answers are right; only the solution says so, and evaluations tell what is solved at once apart
+    (`right_by_1`). The conversation is one sample of its group, and its final result is credited to the tokens of all
+    its turns."""
     retry_discount: float = Field(0.9, gt=0, le=1)
     """With `retries`: the reward for answers (`reward.answers`, `strict`, `format`) is multiplied by this for each
     further turn."""

@@ -110,12 +110,12 @@ def paired_p_value(a_by_puzzle: ValuesByPuzzle, b_by_puzzle: ValuesByPuzzle) -> 
     return math.erfc(abs(tango_statistic(0.0, gained, lost, n_effective)) / math.sqrt(2))
 
 
-def mean_interval(values_by_puzzle: ValuesByPuzzle) -> Interval:
+def mean_interval(values_by_puzzle: ValuesByPuzzle, confidence: float = CONFIDENCE) -> Interval:
     """Mean of unbounded values with Student's t interval; both ends are NaN for a single puzzle.
 
     Raises `ValueError` without puzzles and for a puzzle without values.
     """
-    return _t_interval(puzzle_means(values_by_puzzle))
+    return _t_interval(puzzle_means(values_by_puzzle), confidence)
 
 
 def paired_mean_difference(a_by_puzzle: ValuesByPuzzle, b_by_puzzle: ValuesByPuzzle) -> Interval:
@@ -170,17 +170,18 @@ def _design_effect(values: NDArray[np.float64], ends: tuple[float, float]) -> fl
     return (float((padded**2).mean()) - square_of_mean) / (float(np.abs(padded).mean()) - square_of_mean)
 
 
-def _t_interval(values: NDArray[np.float64]) -> Interval:
+def _t_interval(values: NDArray[np.float64], confidence: float = CONFIDENCE) -> Interval:
     n = len(values)
     mean = float(values.mean())
     if n == 1:
         return Interval(mean, math.nan, math.nan, 1)
-    half = t_quantile(n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
+    half = t_quantile(n - 1, confidence) * float(values.std(ddof=1)) / math.sqrt(n)
     return Interval(mean, mean - half, mean + half, n)
 
 
-def t_quantile(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t distribution with a whole number of degrees of freedom, at least 1.
+def t_quantile(degrees: int, confidence: float = CONFIDENCE) -> float:
+    """What Student's t, with a whole number of degrees of freedom, at least 1, stays within with this probability, on
+    either side of 0: for 0.95 its 97.5 % quantile.
 
     Found by halving on the distribution function, a finite series (Abramowitz and Stegun, 26.7.3 and 26.7.4).
     """
@@ -198,7 +199,9 @@ def t_quantile(degrees: int) -> float:
         return 2 / math.pi * (angle + sine * total) if odd else sine * total
 
     low, high = 1.0, 13.0
+    while inside(high) < confidence:
+        high *= 2
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if inside(middle) < CONFIDENCE else (low, middle)
+        low, high = (middle, high) if inside(middle) < confidence else (low, middle)
     return (low + high) / 2

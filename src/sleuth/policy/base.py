@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from sleuth.config import Until
+from sleuth.config import Mode, Until
 from sleuth.errors import UserError
 
 
@@ -87,6 +87,8 @@ class Request:
     """Whether a completion that stands so far answers all; None where that cannot be said before its end."""
     turns: tuple[Turn, ...] = ()
     """The conversation after `user`, where it has begun."""
+    mode: Mode = "answer"
+    """How the puzzle is asked, which says what is asked again, and with which words."""
 
     grammar: Callable[[], str] | None = None
     """Makes, when it is called, a regular expression that a completion matches as a whole where everything in it can be

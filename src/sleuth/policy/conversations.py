@@ -1,8 +1,9 @@
 """Conversations: a completion, and where it answers nothing, those that come after.
 
-Evaluation and training ask again in the same way: of a mode in which the reader or the solver knows that a completion
-is no answer, with what they said of it as a further turn. A conversation ends with an answer (right or wrong), when it
-was asked again as often as may be, or where the model's context has no room for another turn.
+Evaluation and training ask again in the same way, with a message as a further turn: in mode `program` where the reader
+or the solver knows that a completion is no answer, with what they said of it; in mode `reason` where the puzzle is not
+solved. A conversation also ends when it was asked again as often as may be, or where the model's context has no room
+for another turn.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from itertools import chain
 from sleuth.config import Mode
 from sleuth.grading.worker import grade_safely
 from sleuth.policy.base import Policy, Request, Rollout, Sampling
-from sleuth.policy.prompts import ask_again
+from sleuth.policy.prompts import ask_again, settled
 from sleuth.puzzles.puzzle import Puzzle
-from sleuth.puzzles.score import ANSWERED, Outcome, Score, failed
+from sleuth.puzzles.score import Outcome, Score, failed
 
 Grader = Callable[[Rollout], Score]
 Progress = Callable[[int], None] | None
@@ -65,7 +66,7 @@ class Conversation:
         """Grades the last completion, where that was not done."""
         if len(self.scores) < len(self.rollouts):
             self.scores.append(grader(self.rollout))
-            self.ended = self.score.outcome in ANSWERED or self.score.outcome is Outcome.FAULT
+            self.ended = settled(self.request.mode, self.score)
 
 
 def begin(
@@ -80,7 +81,7 @@ def begin(
 
 
 def go_on(policy: Policy, conversations: Sequence[Conversation], sampling: Sampling, progress: Progress = None) -> None:
-    """Asks again in every conversation whose last completion was graded as no answer: it gets another one, or ends
+    """Asks again in every conversation whose last completion did not settle it: it gets another one, or ends
     where the model's context has no room for that. What was begun is brought to its end, whatever the token budget."""
     again = [one for one in conversations if not one.ended]
     requests = [ask_again(one.request, one.sample, one.rollout, one.score) for one in again]

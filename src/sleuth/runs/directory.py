@@ -6,6 +6,7 @@
     timings.jsonl                   seconds and whatever else differs between equal runs
     rollouts/<phase>_<step>.parquet every completion of a training step
     evaluations/<name>.parquet      every completion of an evaluation; <name>.json is its summary
+    chosen.json                     which fixed puzzles were chosen by what the model solves (`puzzles.choice`)
     initial/                        a nano model as it was before training
     reference/                      the model as it was before GRPO
     checkpoints/                    what a run resumes from
@@ -56,6 +57,9 @@ PATIENCE_S = 3.0
 """A process that was killed as it started another one may leave its lock to that for the moment until it has begun."""
 INITIAL = "initial"
 """Folder of a nano model as it is before training."""
+CHOSEN = "chosen.json"
+"""Which puzzles of the pool were chosen as the fixed ones, and the share of completions that solved each of the
+pool."""
 REFERENCE = "reference"
 """Folder of the model as it was before GRPO."""
 MODEL = "model"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from operator import attrgetter
 from pathlib import Path
 
 from sleuth.config import NANO_SIZES, RunConfig, SftConfig
 from sleuth.errors import UserError
 from sleuth.files import atomic_write
 from sleuth.recipes import parse_config, with_overrides
-from sleuth.runs.directory import INITIAL, REFERENCE, RunDirectory, step_of
+from sleuth.runs.directory import CHOSEN, INITIAL, REFERENCE, RunDirectory, step_of
 from sleuth.runs.settings import aligned
 
 PARENT = "parent.json"
@@ -41,6 +42,11 @@ def forked(parent: RunDirectory, overrides: Mapping[str, str]) -> RunConfig:
                 f"--{name}: a checkpoint is bound to it; train a new run with --model.name {parent.path / 'model'}"
             )
     return parse_config(with_overrides(parent.config.model_dump(mode="json"), overrides), "sleuth fork")
+
+
+def bound(parent: RunConfig, config: RunConfig) -> str:
+    """The first key that a checkpoint of the one is bound to and that the other has otherwise, or an empty text."""
+    return next((key for key in sorted(BOUND) if attrgetter(key)(parent) != attrgetter(key)(config)), "")
 
 
 def origin(parent: RunDirectory, step: str, config: RunConfig) -> Path:
@@ -87,6 +93,8 @@ def branch(
         for name in ("metrics.jsonl", "timings.jsonl"):
             if (parent.path / name).exists():
                 shutil.copyfile(parent.path / name, path / name)
+        if (parent.path / CHOSEN).exists() and parent.config.puzzles == config.puzzles:
+            shutil.copyfile(parent.path / CHOSEN, path / CHOSEN)
         for name in COPIED:
             if (parent.path / name).is_dir():
                 shutil.copytree(parent.path / name, path / name)

@@ -51,16 +51,22 @@ def _with_versions(config: RunConfig, versions: Mapping[str, str]) -> RunConfig:
     return config.model_copy(update={"puzzles": puzzles.model_copy(update={"family": family, "mixture": mixture})})
 
 
-def differing(one: RunConfig, other: RunConfig) -> str:
-    """The first key that sets two runs apart, or an empty text. A family without a version agrees with each of its
-    versions."""
+def differences(one: RunConfig, other: RunConfig) -> dict[str, Any]:
+    """The keys that set two runs apart, with the other's values as plain data. A family without a version agrees with
+    each of its versions."""
     one, other = aligned(one, other)
-    return next((name for name in _names() if attrgetter(name)(one) != attrgetter(name)(other)), "")
+    return {name: _plain(name, other) for name in _names() if attrgetter(name)(one) != attrgetter(name)(other)}
+
+
+def _plain(name: str, config: RunConfig) -> Any:
+    """A key's value as plain data."""
+    value = attrgetter(name)(config)
+    return [one.model_dump(mode="json") for one in value] if name == "puzzles.mixture" else value
 
 
 def change(found: RunConfig, wanted: RunConfig) -> str:
     """The first difference in words, or an empty text: what was found, and what is wanted."""
-    if not (key := differing(found, wanted)):
+    if not (key := next(iter(differences(found, wanted)), "")):
         return ""
     if key == "puzzles.mixture":
         return f"another {key}"
@@ -70,13 +76,10 @@ def change(found: RunConfig, wanted: RunConfig) -> str:
 def digest(config: RunConfig | None, sources: Iterable[str] = ()) -> str:
     """A hash of the settings that are not their defaults, and of the digests of what a run comes from; `config` None:
     of those alone. A key that a later version adds changes nothing."""
-    plain = {} if config is None else {name: attrgetter(name)(config) for name in _names()}
-    defaults = RunConfig()
-    told: dict[str, Any] = {
-        name: [one.model_dump(mode="json") for one in value] if name == "puzzles.mixture" else value
-        for name, value in plain.items()
-        if value != attrgetter(name)(defaults)
-    }
+    told: dict[str, Any] = {}
+    if config is not None:
+        defaults = RunConfig()
+        told = {n: _plain(n, config) for n in _names() if attrgetter(n)(config) != attrgetter(n)(defaults)}
     return hashlib.sha256(json.dumps([told, list(sources)], sort_keys=True).encode()).hexdigest()
 
 

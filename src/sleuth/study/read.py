@@ -15,6 +15,11 @@
     [arms."0.001"]
     "grpo.kl" = 0.001
 
+    [arms.lower]                       # goes on from a checkpoint of that arm's run: best, last or a step
+    from = "0.001"
+    step = "best"
+    "grpo.learning_rate" = 1e-4
+
 A seed sets `seed` and `puzzles.seed` of a run; the suite of its evaluation (`eval.seed`) stays the recipe's, so that
 all runs answer the same puzzles.
 """
@@ -33,19 +38,31 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sleuth.config import RunConfig
 from sleuth.errors import UserError, nearest
 from sleuth.recipes import load_recipe
+from sleuth.runs.fork import bound
 
 MEASURES = {
     "strict": "puzzles solved",
     "share": "answers right",
     "readable": "readable",
+    "right_by_1": "solved at once",
+    "right_by_2": "solved by the second turn",
     "length_tokens": "length, tokens",
+    "length_better": "length with advantage above 0, tokens",
+    "length_worse": "length with advantage below 0, tokens",
     "language": "legibility: language",
     "compression": "legibility: compression",
     "repetition": "legibility: repetition",
+    "fluency": "legibility: fluency for the start model",
+    "kl": "divergence from the start model, nats a token",
     "sentences_true": "true sentences",
     "sentences_derived": "derived sentences",
+    "sentences_unread": "unreadable sentences in a completion",
+    "nothing_false": "without a false sentence",
 }
-"""What is compared of the last evaluations, and how it is called."""
+"""What is compared of the last evaluations, and how it is called. Lengths by advantage are means over all GRPO steps;
+fluency and divergence are of the last evaluation during GRPO."""
+FROM, STEP = "from", "step"
+"""Keys of an arm that are none of a recipe."""
 
 
 class _File(BaseModel):
@@ -75,6 +92,8 @@ class Study:
     """Arm to the keys that set it apart."""
     common: Mapping[str, Any]
     """The keys that are set for all arms."""
+    origins: Mapping[str, tuple[str, str]]
+    """Arm to the arm whose run it goes on from, and at which step; only those that go on from one."""
 
 
 def read_study(path: Path) -> Study:
@@ -98,19 +117,39 @@ def read_study(path: Path) -> Study:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", arm):
             raise UserError(f"{path}: arm {arm!r} names folders; use letters, digits, points and hyphens")
     arms: dict[str, dict[int, RunConfig]] = {}
-    for arm, keys in file.arms.items():
+    changed: dict[str, dict[str, Any]] = {}
+    origins: dict[str, tuple[str, str]] = {}
+    for arm, told in file.arms.items():
+        changed[arm] = {key: value for key, value in told.items() if key not in (FROM, STEP)}
         arms[arm] = {}
-        for seed in file.seeds:
-            own = {**file.set, **keys, "seed": seed, "puzzles.seed": seed, "name": f"{file.name}-{arm}-{seed}"}
-            try:
-                arms[arm][seed] = load_recipe(path.parent / file.recipe, {k: _text(value) for k, value in own.items()})
-            except UserError as error:
-                raise UserError(f"{path}, arm {arm}: {error}") from None
-    return Study(path, file.name, file.question, file.seeds, file.measures, arms, file.arms, file.set)
+        try:
+            if FROM in told or STEP in told:
+                origins[arm] = _origin(told, arms)
+            for seed in file.seeds:
+                own = {**file.set, **changed[arm], "seed": seed, "puzzles.seed": seed}
+                named = {"name": f"{file.name}-{arm}-{seed}"}
+                arms[arm][seed] = load_recipe(path.parent / file.recipe, own | named)
+            if arm in origins:
+                _check_going_on(*origins[arm], arms, arms[arm])
+        except UserError as error:
+            raise UserError(f"{path}, arm {arm}: {error}") from None
+    return Study(path, file.name, file.question, file.seeds, file.measures, arms, changed, file.set, origins)
 
 
-def _text(value: Any) -> str:
-    """As the command line would have it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+def _origin(told: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[str, str]:
+    """What an arm goes on from. Raises `UserError` for no arm above it."""
+    parent, step = told.get(FROM), told.get(STEP, "last")
+    if parent not in list(before)[:-1]:
+        raise UserError(f"{FROM} {parent!r} names no arm above it; {STEP} says where its run is left")
+    return str(parent), str(step)
+
+
+def _check_going_on(
+    parent: str, step: str, arms: Mapping[str, Mapping[int, RunConfig]], own: Mapping[int, RunConfig]
+) -> None:
+    """Raises `UserError` for settings that a checkpoint of the parent does not allow, or a step it will not keep."""
+    for seed, config in own.items():
+        if key := bound(arms[parent][seed], config):
+            raise UserError(f"{key} is not that of arm {parent}, whose checkpoint it goes on from; leave it out")
+        if step == "best" and not arms[parent][seed].checkpoint.best:
+            raise UserError(f"arm {parent} names no best checkpoint; set its checkpoint.best")

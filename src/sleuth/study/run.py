@@ -2,7 +2,8 @@
 
 Runs come seed by seed, all arms of one before the next, so that a study that is stopped compares what it has. A run
 that is finished is not made again; one that was stopped goes on. Arms of a seed that differ in nothing but GRPO and
-reward have the same warm start, to the bit: it is made once, as a run of its own, and they go on from its end.
+reward have the same warm start, to the bit: it is made once, as a run of its own, and they go on from its end. An arm
+may also go on from a checkpoint of another arm's run of the same seed.
 """
 
 from __future__ import annotations
@@ -10,26 +11,30 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from statistics import NormalDist
 
 from sleuth.config import EngineConfig, GrpoConfig, RewardConfig, RunConfig
 from sleuth.errors import UserError
+from sleuth.evaluation.statistics import CONFIDENCE
 from sleuth.files import check_folder
 from sleuth.progress import say
 from sleuth.runs.directory import RunDirectory
-from sleuth.runs.settings import pinned, versions_of
+from sleuth.runs.settings import differences, pinned, versions_of
 from sleuth.study.read import Study
-from sleuth.study.table import write_table
+from sleuth.study.table import power_told, write_table
 from sleuth.training.preflight import start, start_from
 from sleuth.training.run import train_to_end
 
-POWER_Z = 1.96 + 0.84
-"""A difference is found in 80 % of studies if it is so many standard errors (two-sided, 5 %)."""
+POWER = 0.8
+"""Share of studies that find a difference of the size that they state."""
 
 
-def detectable(puzzles: int, seeds: int, share: float = 0.5) -> float:
-    """The least difference of two shares around `share` that such a study finds with a power of 80 %, from chance in
-    the puzzles alone; chance between seeds comes on top."""
-    return POWER_Z * math.sqrt(2 * share * (1 - share) / (puzzles * seeds))
+def detectable(puzzles: int, seeds: int, comparisons: int = 1, share: float = 0.5) -> float:
+    """The least difference of two shares around `share` that such a study finds with a power of 80 % (two-sided, 5 %
+    for all comparisons together, by Bonferroni), from chance in the puzzles alone; chance between seeds comes on top.
+    """
+    z = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / (2 * comparisons)) + NormalDist().inv_cdf(POWER)
+    return z * math.sqrt(2 * share * (1 - share) / (puzzles * seeds))
 
 
 def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -> Path | None:
@@ -45,23 +50,27 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
     check_folder(folder)
     check_folder(results)
     count = next(iter(next(iter(study.arms.values())).values())).eval.count
-    least = detectable(count, len(study.seeds))
+    comparisons = max(1, len(study.arms) - 1)
+    least = detectable(count, len(study.seeds), comparisons)
     say(f"{study.name}: {study.question}")
     say(
         f"{len(study.arms)} arms, {len(study.seeds)} seeds, {count} puzzles each: a difference of {least:.1%} would be "
-        "detected with 80 % power, counting only chance in the puzzles"
+        f"detected with 80 % power, {power_told(study)}"
     )
     versions = _versions(study, folder)
     for seed in only or study.seeds:
         configs = {arm: pinned(of_seed[seed], versions) for arm, of_seed in study.arms.items()}
         for arm, config in configs.items():
-            path, shared = folder / f"{arm}-{seed}", _sharing(configs, arm)
-            warm = None
-            if len(shared) > 1 and not (path / "config.json").exists():
+            path, shared = folder / f"{arm}-{seed}", _sharing(configs, arm, study.origins)
+            begun: tuple[RunDirectory, str] | None = None
+            if arm in study.origins:
+                parent, step = study.origins[arm]
+                begun = RunDirectory.open(folder / f"{parent}-{seed}"), step
+            elif len(shared) > 1 and not (path / "config.json").exists():
                 say(f"{study.name}: warm start of arms {', '.join(shared)}, seed {seed}")
-                warm = _made(warm_start(config), folder / f"warm-{shared[0]}-{seed}")
+                begun = _made(warm_start(config), folder / f"warm-{shared[0]}-{seed}"), "last"
             say(f"{study.name}: arm {arm}, seed {seed}")
-            _made(config, path, warm)
+            _made(config, path, begun)
     paths = {arm: [folder / f"{arm}-{seed}" for seed in study.seeds] for arm in study.arms}
     every = [path for of_arm in paths.values() for path in of_arm]
     done = sum((path / "config.json").exists() and RunDirectory.open(path).finished for path in every)
@@ -83,13 +92,15 @@ def _versions(study: Study, folder: Path) -> dict[str, str]:
     return found
 
 
-def _made(config: RunConfig, path: Path, warm: RunDirectory | None = None) -> RunDirectory:
-    """The run, trained to its end. Raises `UserError` for one that is there with other settings."""
+def _made(config: RunConfig, path: Path, origin: tuple[RunDirectory, str] | None = None) -> RunDirectory:
+    """The run, trained to its end, from the start or from a step of another run. Raises `UserError` for one that is
+    there with other settings."""
 
     def begin() -> RunDirectory:
-        if warm is None:
+        if origin is None:
             return start(config, path)
-        return start_from(warm, "last", path, config, config.model_dump(include={"grpo", "reward"}))
+        parent, step = origin
+        return start_from(parent, step, path, config, differences(parent.config, config))
 
     return train_to_end(config, path, begin)
 
@@ -100,15 +111,15 @@ def warm_start(config: RunConfig) -> RunConfig:
     return config.model_copy(update={**plain, "eval": config.eval.model_copy(update={"every": 0})})
 
 
-def _sharing(configs: Mapping[str, RunConfig], arm: str) -> list[str]:
+def _sharing(configs: Mapping[str, RunConfig], arm: str, origins: Collection[str]) -> list[str]:
     """The arms with this one's warm start, itself among them. Where GRPO has further turns, the warm start shows some,
-    and it is not shared; nor is none at all."""
+    and it is not shared; nor is none at all, or that of an arm that goes on from another."""
     config = configs[arm]
-    if not config.sft.examples or config.grpo.retries or not config.grpo.steps:
+    if arm in origins or not config.sft.examples or config.grpo.retries or not config.grpo.steps:
         return [arm]
     warm = warm_start(config)
     return [
         name
         for name, other in configs.items()
-        if other.grpo.steps and not other.grpo.retries and warm_start(other) == warm
+        if name not in origins and other.grpo.steps and not other.grpo.retries and warm_start(other) == warm
     ]

@@ -3,7 +3,8 @@
 Two sources of chance are told apart: which puzzles are asked (the intervals of a run) and which seed it was. Arms are
 compared seed by seed, and the interval of a difference is Student's t over the seeds: with three of them it is wide,
 and says so. With one seed there is nothing to say of seeds: intervals are over puzzles, and the table calls itself a
-probe.
+probe. Where several arms are compared with the first, the intervals of one measure's differences hold for all of them
+together (Bonferroni's correction).
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 import vl_convert
 
-from sleuth.evaluation.statistics import Interval, mean_interval
+from sleuth.evaluation.statistics import CONFIDENCE, Interval, mean_interval
 from sleuth.evaluation.summary import EvaluationSummary, compare, summarise
 from sleuth.files import atomic_write, writing
 from sleuth.runs.directory import RunDirectory
@@ -25,8 +27,23 @@ from sleuth.study.read import MEASURES, Study
 
 COMPARED = ("strict", "share", "length_tokens")
 """Measures that can be compared puzzle by puzzle."""
+OF_STEPS = ("length_better", "length_worse")
+"""Measures of the GRPO steps, of which the mean is compared."""
+OF_LAST = ("kl", "fluency")
+"""Measures that only evaluations during GRPO make, of which the last is compared."""
+NUMBERS = {"length_tokens": 1, "length_better": 1, "length_worse": 1, "sentences_unread": 2, "kl": 4}
+"""Measures that are no shares, with their decimals."""
 Runs = Mapping[str, Sequence[RunDirectory]]
 """Arm to its finished runs, in the order of the seeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is known of a run at one of its evaluations."""
+
+    summary: EvaluationSummary
+    logged: Mapping[str, float]
+    """Of its steps up to there: `OF_STEPS`, `OF_LAST`."""
 
 
 def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
@@ -37,29 +54,31 @@ def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
     of_first = runs[first]
     head = _row("", [*(MEASURES[measure] for measure in study.measures), "minutes of training"])
     lines = [*_heading(study, of_first[0], least), "", head, _rule(head)]
-    guessing = [_summary(one, "guessing") for one in of_first]
+    guessing = [_seen(one, "guessing") for one in of_first]
     lines.append(_row("guessing", [*_cells(study, guessing, ("strict", "share")), "–"]))
     if not of_first[0].config.sft.examples:
-        lines.append(_row("before GRPO", [*_cells(study, [_summary(one, "before") for one in of_first]), "–"]))
+        lines.append(_row("before GRPO", [*_cells(study, [_seen(one, "before") for one in of_first]), "–"]))
     for arms, many in _warm_starts(runs):
-        summaries = [_summary(one, "after-sft") for one in many]
-        lines.append(_row(f"warm start of {', '.join(arms)}", [*_cells(study, summaries), _minutes(many, ("sft",))]))
-    last = {arm: [_summary(one, _end(one)) for one in many] for arm, many in runs.items()}
-    for arm, summaries in last.items():
+        seen = [_seen(one, "after-sft") for one in many]
+        lines.append(_row(f"warm start of {', '.join(arms)}", [*_cells(study, seen), _minutes(many, ("sft",))]))
+    last = {arm: [_seen(one, _end(one)) for one in many] for arm, many in runs.items()}
+    for arm, seen in last.items():
         minutes = _minutes(runs[arm], ("sft", "grpo"))
-        changed = f" ({_told(study.changed[arm])})" if study.changed[arm] else ""
-        lines.append(_row(f"{arm}{changed}", [*_cells(study, summaries), minutes]))
+        changed = f" ({told})" if (told := _arm(study, arm)) else ""
+        lines.append(_row(f"{arm}{changed}", [*_cells(study, seen), minutes]))
     others = [arm for arm in study.arms if arm != first]
     if others and len(study.seeds) > 1:
         head = _row("", [MEASURES[measure] for measure in study.measures])
-        chance = f"with 95 % intervals (Student's t over {len(study.seeds)} seeds)"
+        each = 1 - (1 - CONFIDENCE) / len(others)
+        chance = f"with 95 % intervals (Student's t over {len(study.seeds)} seeds{_together(len(others), each)})"
         lines += ["", f"Differences from {first}, seed by seed, {chance}:", "", head, _rule(head)]
         for arm in others:
             cells = []
             for measure in study.measures:
                 pairs = zip(last[first], last[arm], strict=True)
-                differences = [value(b, measure) - value(a, measure) for a, b in pairs]
-                cells.append(_interval(measure, mean_interval({str(i): [d] for i, d in enumerate(differences)})))
+                differences = [_value(b, measure) - _value(a, measure) for a, b in pairs]
+                by_seed = {str(i): [d] for i, d in enumerate(differences)}
+                cells.append(_interval(measure, mean_interval(by_seed, each)))
             lines.append(_row(arm, cells))
     elif others:
         head = _row("", [MEASURES[measure] for measure in COMPARED])
@@ -95,12 +114,24 @@ def _heading(study: Study, run: RunDirectory, least: float) -> list[str]:
         f"supervised examples and {config.grpo.steps} steps of GRPO (Group Relative Policy Optimization) with "
         f"{config.grpo.puzzles_per_step} x {config.grpo.samples} completions. {_seeds(study)}. All runs answer the "
         f"same {config.eval.count} puzzles, which training never sees, with greedy decoding. We stated before the runs "
-        f"that a difference of {least:.1%} of puzzles would be detected with 80 % power, counting only chance in the "
-        f"puzzles. {_cell(study)} {machine.processor}, threads per run: {model.threads}; minutes are wall-clock time "
+        f"that a difference of {least:.1%} of puzzles would be detected with 80 % power, {power_told(study)}. "
+        f"{_cell(study)} {machine.processor}, threads per run: {model.threads}; minutes are wall-clock time "
         "and include whatever else the machine did.",
         "",
         f"Made by `sleuth study {study.path.name}`. Keys set for all arms: {_told(study.common) or 'none'}.",
     ]
+
+
+def power_told(study: Study) -> str:
+    """What the power that is stated counts, and what it does not."""
+    others = len(study.arms) - 1
+    several = f"for {others} comparisons together, " if others > 1 else ""
+    return f"{several}counting only chance in the puzzles"
+
+
+def _together(comparisons: int, each: float) -> str:
+    """Of intervals that hold for several comparisons at once."""
+    return f"; {100 * each:.4g} % each, so that all {comparisons} of a column hold together" if comparisons > 1 else ""
 
 
 def _seeds(study: Study) -> str:
@@ -132,15 +163,19 @@ def _rule(head: str) -> str:
     return "|" + " --- |" * (head.count("|") - 1)
 
 
-def _cells(study: Study, summaries: Sequence[EvaluationSummary], only: Sequence[str] = ()) -> list[str]:
-    return [_cell_of(measure, summaries) if not only or measure in only else "–" for measure in study.measures]
+def _cells(study: Study, seen: Sequence[_Seen], only: Sequence[str] = ()) -> list[str]:
+    return [_cell_of(measure, seen) if not only or measure in only else "–" for measure in study.measures]
 
 
-def _cell_of(measure: str, summaries: Sequence[EvaluationSummary]) -> str:
-    if len(summaries) > 1:
-        return _shown(measure, [value(one, measure) for one in summaries])
-    found = _measured(summaries[0], measure)
-    return _interval(measure, found, sign=False) if found else "–"
+def _cell_of(measure: str, seen: Sequence[_Seen]) -> str:
+    if len(seen) > 1:
+        values = [_value(one, measure) for one in seen]
+        return "–" if all(map(math.isnan, values)) else _shown(measure, values)
+    found = _measured(seen[0].summary, measure)
+    if found:
+        return _interval(measure, found, sign=False)
+    alone = _value(seen[0], measure)
+    return "–" if math.isnan(alone) else _number(measure, alone)
 
 
 def _minutes(runs: Sequence[RunDirectory], phases: Sequence[str]) -> str:
@@ -159,34 +194,62 @@ def _minutes(runs: Sequence[RunDirectory], phases: Sequence[str]) -> str:
     return f"{statistics.fmean(spent):.1f}{each}"
 
 
-def value(summary: EvaluationSummary, measure: str) -> float:
+def _value(seen: _Seen, measure: str) -> float:
     """A measure's mean; NaN where there is nothing to say of it."""
-    found = _measured(summary, measure)
-    return found.mean if found else math.nan
+    found = _measured(seen.summary, measure)
+    return found.mean if found else seen.logged.get(measure, math.nan)
 
 
 def _measured(summary: EvaluationSummary, measure: str) -> Interval | None:
     if measure in ("strict", "share", "readable", "length_tokens"):
         interval: Interval = getattr(summary, measure)
         return interval
-    return summary.spans.get(measure) or summary.legibility.get(measure)
+    if measure.startswith("right_by_") and not summary.turns:  # nothing was asked again
+        return summary.strict
+    return summary.spans.get(measure) or summary.legibility.get(measure) or summary.turns.get(measure)
 
 
-def _summary(run: RunDirectory, name: str) -> EvaluationSummary:
-    return summarise(run.read_evaluation(name), mode=run.config.mode)
+def _seen(run: RunDirectory, name: str) -> _Seen:
+    config, logged = run.config, dict[str, float]()
+    if name == "after-grpo":
+        for measure in OF_STEPS:
+            values = [line.values[measure] for line in run.read_metrics("grpo") if measure in line.values]
+            logged |= {measure: statistics.fmean(values)} if values else {}
+        last = run.read_metrics("eval")[-1].values if run.read_metrics("eval") else {}
+        logged |= {measure: last[measure] for measure in OF_LAST if measure in last}
+    return _Seen(summarise(run.read_evaluation(name), config.grpo.retries, config.mode), logged)
 
 
 def _end(run: RunDirectory) -> str:
     return "after-grpo" if run.config.grpo.steps else "after-sft"
 
 
+def _arm(study: Study, arm: str) -> str:
+    """What sets an arm apart."""
+    parent, step = study.origins.get(arm, ("", ""))
+    begun = [f"goes on from {parent}, {f'step {step}' if step.isdigit() else step}"] if parent else []
+    return ", ".join([*begun, *([_told(keys)] if (keys := study.changed[arm]) else [])])
+
+
 def _told(keys: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {' '.join(value) if isinstance(value, list) else value}" for key, value in keys.items())
+    return ", ".join(f"{key} {_text(value)}" for key, value in keys.items())
+
+
+def _text(value: Any) -> str:
+    """A value as a table shows it; tables in a list with a plus between them."""
+    if isinstance(value, list):
+        tables = any(isinstance(one, Mapping) for one in value)
+        return " + ".join(f"({_told(one)})" for one in value) if tables else " ".join(map(str, value))
+    return str(value)
 
 
 def _number(measure: str, number: float, sign: bool = False) -> str:
     plus = "+" if sign else ""
-    return f"{number:{plus}.1f}" if measure == "length_tokens" else f"{100 * number:{plus}.1f} %"
+    if math.isnan(number):
+        return "–"
+    if measure in NUMBERS:
+        return f"{number:{plus}.{NUMBERS[measure]}f}"
+    return f"{100 * number:{plus}.1f} %"
 
 
 def _shown(measure: str, values: Sequence[float]) -> str:
@@ -194,6 +257,8 @@ def _shown(measure: str, values: Sequence[float]) -> str:
 
 
 def _interval(measure: str, found: Interval, sign: bool = True) -> str:
+    if math.isnan(found.mean):
+        return "–"
     low, high = (_number(measure, end, sign) for end in (found.low, found.high))
     return f"{_number(measure, found.mean, sign)} [{low}, {high}]"
 

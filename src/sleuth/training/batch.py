@@ -1,7 +1,7 @@
 """The batch of a GRPO step: what is asked, and what came of it.
 
 A sample is a conversation: one completion, or with `grpo.retries` several, where those before the last gave no answer
-and the solver's message was the next turn.
+(or, in mode `reason`, did not solve the puzzle) and were told so in the next turn.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Second turns for the warm start: a right program with a slip in it, and what the solver says of that.
+"""Second turns for the warm start: a right completion with a slip in it, and what is said of that.
 
 A model that has only ever seen first turns makes nothing of a second one, and what never comes right teaches GRPO
 nothing. So where completions are asked for again, some examples show it: the program with a line left out, cut short,
-or with another line's last name in it, then the message, then the whole program, of which alone is learned. Slips of
-these kinds are no model's own; correcting those is what GRPO is for (examples of corrections alone hardly carry over
-to a model's own mistakes: Kumar et al. 2024, SCoRe, arXiv:2409.12917).
+or with another line's last name in it, then the message, then the whole program, of which alone is learned. In
+reasoning, an answer is mistaken for another choice of its question from some line on. Slips of these kinds are no
+model's own; correcting those is what GRPO is for (examples of corrections alone hardly carry over to a model's own
+mistakes: Kumar et al. 2024, SCoRe, arXiv:2409.12917).
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from __future__ import annotations
 import re
 from random import Random
 
+from sleuth.config import Mode
 from sleuth.grading.grade import grade
 from sleuth.policy.base import Request, Rollout, StopReason
-from sleuth.policy.prompts import ask, ask_again
+from sleuth.policy.prompts import ask, ask_again, settled
 from sleuth.puzzles.puzzle import Puzzle
-from sleuth.puzzles.score import ANSWERED
 
 SHARE = 0.25
 """Of the examples."""
@@ -25,16 +26,29 @@ TRIES = 16
 _LAST_NAME = re.compile(r"[^(),]+(?=\)+$)")
 
 
-def second_turn(puzzle: Puzzle, program: str, rng: Random) -> Request:
-    """The request, in mode `program`, that follows on a slip in a right program; the first one, if no slip was found
-    that the solver would notice."""
-    request = ask(puzzle, "program")
+def second_turn(puzzle: Puzzle, mode: Mode, right: str, rng: Random) -> Request:
+    """The request, in mode `program` or `reason`, that follows on a slip in a right completion; the first one, if no
+    slip was found that anyone would notice."""
+    request = ask(puzzle, mode)
     for _ in range(TRIES):
-        wrong = slipped(program, rng)
-        score = grade(puzzle, wrong, "program")
-        if score.outcome not in ANSWERED:
+        wrong = slipped(right, rng) if mode == "program" else mistaken(puzzle, right, rng)
+        score = grade(puzzle, wrong, "program" if mode == "program" else "answer")  # whose judge costs nothing
+        if not settled(mode, score):
             return ask_again(request, 0, Rollout((), (), (), StopReason.END, wrong), score)
     return request
+
+
+def mistaken(puzzle: Puzzle, reasoning: str, rng: Random) -> str:
+    """The reasoning in which one answer is taken for another choice of its question, from some line on."""
+    questions = [question for question in puzzle.questions if len(question.choices) > 1]
+    if not questions:
+        return reasoning
+    question = rng.choice(questions)
+    answer = puzzle.answers[question.letter]
+    other = rng.choice([choice for choice in question.choices if choice != answer])
+    lines = reasoning.split("\n")
+    place = rng.randrange(len(lines))
+    return "\n".join([*lines[:place], *(line.replace(answer, other) for line in lines[place:])])
 
 
 def slipped(program: str, rng: Random) -> str:

@@ -19,6 +19,7 @@ from sleuth.progress import track
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.task import MIXED
+from sleuth.training.choice import MEASURED, chosen, pool_size
 
 
 def spec_of(source: SourceConfig, split: str, seed: int, count: int) -> PuzzleSpec:
@@ -52,6 +53,7 @@ class Curriculum:
         """Sources in use, of a curriculum by success."""
         self._success: list[float | None] = list(state["success"]) if state else [None] * len(self._sources)
         self._fixed: list[Puzzle] | None = None
+        self._pool: list[Puzzle] | None = None
 
     def state(self) -> dict[str, Any]:
         """Plain data that a checkpoint keeps."""
@@ -143,11 +145,24 @@ class Curriculum:
             if number == hardest or (mean := self._success[number]) is None or mean <= self._puzzles.leave
         ]
 
+    @property
+    def pool(self) -> list[Puzzle]:
+        """The puzzles among which the fixed ones are chosen."""
+        if self._pool is None:
+            everything = range(len(self._sources))
+            numbers = range(pool_size(self._puzzles))
+            self._pool = list(make_slots([self._slot(number, everything) for number in numbers]))
+        return self._pool
+
+    def fix(self, places: Sequence[int]) -> None:
+        """Takes the fixed puzzles from these places of the pool."""
+        self._fixed = [self.pool[place] for place in places]
+
     def _fixed_set(self) -> list[Puzzle]:
         if self._fixed is None:
-            everything = range(len(self._sources))
-            count = self._puzzles.fixed
-            self._fixed = list(make_slots([self._slot(number, everything) for number in range(count)]))
+            assert self._puzzles.choice not in MEASURED, "the session has not chosen"
+            self.fix(chosen(self._puzzles, self.pool))
+        assert self._fixed is not None
         return self._fixed
 
     def _in_use(self, at: float, among: Sequence[int]) -> list[int]:

@@ -17,6 +17,7 @@ from sleuth.progress import say
 from sleuth.runs.directory import MODEL, RunDirectory
 from sleuth.runs.settings import change
 from sleuth.training import checkpoints
+from sleuth.training.choice import choose
 from sleuth.training.evaluations import Evaluations
 from sleuth.training.lowrank import write_adapter
 from sleuth.training.session import Session
@@ -73,6 +74,7 @@ def _stages(session: Session, engine: Engine) -> None:
     sft, grpo = session.sft_steps, session.config.grpo.steps
     log, evaluations = StepLog(session), Evaluations(session)
     evaluations.baselines()
+    choose(session)
     if session.done == 0:
         evaluations.stage("before")
     if session.done < sft:

@@ -7,6 +7,10 @@ which is an unbiased estimate, and less than an answer at once (`grpo.retry_disc
 (as SCoRe has for improving on itself: Kumar et al. 2024, arXiv:2409.12917): only what gives no answer is ever asked
 again, so a model that answers at once loses nothing.
 
+With `grpo.learn_from` `right`, solved ones are learned as they are: rejection sampling in every step, as in RAFT (Dong
+et al. 2023, arXiv:2304.06767), which Xiong et al. 2025 (arXiv:2504.11343) compare with GRPO; with large batches and
+many updates, rounds of expert iteration (Anthony et al. 2017, arXiv:1705.08439).
+
 Shapes: B groups, G conversations each, T completion tokens of all turns of one.
 """
 
@@ -65,11 +69,18 @@ def score_groups(
             found_G.append(found)
             rewards_G.append(reward)
         rewards_1G = torch.tensor([rewards_G])
-        whole = group_advantages(rewards_1G, grpo.deviation, grpo.leave_one_out, grpo.sample_deviation)[0].tolist()
+        right_G = [one.score.correct for one in conversations]
+        if grpo.learn_from == "right":
+            whole = list(map(float, right_G))
+        else:
+            whole = group_advantages(rewards_1G, grpo.deviation, grpo.leave_one_out, grpo.sample_deviation)[0].tolist()
         by_token = token_advantages(conversations, whole, config, ends)
         if grpo.min_deviation > 0 and statistics.pstdev(rewards_G) <= grpo.min_deviation:
             whole, by_token = [0.0] * len(whole), [[0.0] * len(one) for one in by_token]
-        trained = [grpo.truncated == "keep" or not one.rollout.stop.cut for one in conversations]
+        trained = [
+            (grpo.truncated == "keep" or not one.rollout.stop.cut) and (grpo.learn_from == "all" or right)
+            for one, right in zip(conversations, right_G, strict=True)
+        ]
         groups.append(ScoredGroup(task, conversations, found_G, rewards_G, whole, by_token, trained))
     return groups
 

@@ -64,5 +64,5 @@ def _example(session: Session, number: int, puzzle: Puzzle, right: str) -> Group
     config = session.config
     rng = rng_of("slip", config.seed, number)
     again = config.grpo.retries > 0 and config.grpo.steps > 0 and rng.random() < SHARE
-    request = second_turn(puzzle, right, rng) if again else ask(puzzle, config.mode)
+    request = second_turn(puzzle, config.mode, right, rng) if again else ask(puzzle, config.mode)
     return encode(session.tokenizer, request, right)

@@ -1,0 +1,138 @@
+"""Studies: every shipped one can be run as it stands, arms go on from arms, and what power is stated."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from sleuth.errors import UserError
+from sleuth.policy.models import load_shape
+from sleuth.runs.directory import RunDirectory
+from sleuth.study import run as studies
+from sleuth.study.read import read_study
+from sleuth.study.run import detectable
+from sleuth.training.lowrank import trained
+from tests.tiny import tiny_folder
+
+STUDIES = Path(__file__).parent.parent.parent / "recipes" / "studies"
+ASKED = {
+    **{1: "penalty", 2: "pressure", 3: "collapse", 4: "bare-answers", 5: "few-puzzles", 6: "layers", 7: "levels"},
+    **{8: "rewards", 9: "updates", 10: "exploration", 11: "warm-starts", 12: "group-size"},
+    **{13: "expert-iteration", 14: "second-turn"},
+}
+"""The readers' questions to their studies."""
+
+
+@pytest.mark.parametrize(("number", "name"), ASKED.items(), ids=ASKED.values())
+def test_every_question_has_a_study_that_could_be_run(number: int, name: str) -> None:
+    path = STUDIES / f"{name}.toml"
+    study = read_study(path)
+    assert path.read_text(encoding="utf-8").startswith(f"# Question {number}: ")
+    assert len(study.seeds) == 5 and len(study.arms) > 1
+    first = next(iter(study.arms.values()))[0]
+    # The aim: differences of 5 points, for all comparisons of a study together a little more.
+    assert detectable(first.eval.count, len(study.seeds)) < 0.05
+    assert detectable(first.eval.count, len(study.seeds), len(study.arms) - 1) < 0.06
+    shape = None if first.model.kind == "nano" else load_shape(first.model.name, torch.float32)[0]
+    for arm, of_seed in study.arms.items():
+        config = of_seed[0]
+        assert (config.model.kind, config.model.name) == (first.model.kind, first.model.name)
+        assert config.eval == first.eval.model_copy(update={"every": config.eval.every}), arm
+        assert [source.level for source in config.puzzles.sources] == [source.level for source in first.puzzles.sources]
+        if shape is not None:
+            assert trained({name: parameter.shape for name, parameter in shape.named_parameters()}, config.weights)
+
+
+def test_the_shipped_studies_are_those_of_the_questions_and_the_earlier_ones() -> None:
+    assert {path.stem for path in STUDIES.glob("*.toml")} == {*ASKED.values(), "kl", "answers", "probes"}
+
+
+def test_the_power_that_is_stated_by_hand() -> None:
+    # z = 1.959964 + 0.841621; the standard error of a difference of two shares of one half is sqrt(2 / 4 / n).
+    assert detectable(400, 5) == pytest.approx(2.801585 * math.sqrt(0.5 / 2000), rel=1e-6)
+    # Five comparisons: 0.05 / 5 two-sided, z = 2.575829.
+    assert detectable(400, 5, 5) == pytest.approx((2.575829 + 0.841621) * math.sqrt(0.5 / 2000), rel=1e-6)
+
+
+LINES = """\
+name = "tiny"
+question = "Does it?"
+recipe = "recipe.toml"
+seeds = [0]
+measures = ["strict", "right_by_1", "right_by_2", "kl", "length_worse", "sentences_unread"]
+
+[arms.plain]
+
+[arms.later]
+from = "plain"
+step = "1"
+"grpo.learning_rate" = 1e-6
+
+[arms.right]
+"grpo.learn_from" = "right"
+
+[arms.again]
+"grpo.retries" = 1
+"""
+RECIPE = """\
+mode = "reason"
+model = {name = "MODEL", dtype = "float32", device = "cpu", threads = 1}
+puzzles = {fixed = 2, choice = "edge"}
+sft.examples = 0
+grpo = {steps = 2, puzzles_per_step = 2, samples = 2}
+sampling.max_new_tokens = 3
+eval = {count = 2, every = 1, every_count = 2}
+checkpoint = {every = 1, keep_every = 1, best = "strict"}
+"""
+
+
+def test_a_study_whose_arms_go_on_from_one_another(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(RECIPE.replace("MODEL", str(tiny_folder(tmp_path / "model"))))
+    (tmp_path / "tiny.toml").write_text(LINES)
+    table = studies.run(read_study(tmp_path / "tiny.toml"), tmp_path / "runs", tmp_path / "results")
+    assert table is not None
+    text = table.read_text()
+    assert "| later (goes on from plain, step 1, grpo.learning_rate 1e-06) |" in text
+    assert "for 3 comparisons together, counting only chance in the puzzles" in text
+    plain, later, again = (RunDirectory.open(tmp_path / "runs" / f"{arm}-0") for arm in ("plain", "later", "again"))
+    told = json.loads((later.path / "parent.json").read_text())
+    assert told["step"] == 1 and told["changed"] == {"grpo.learning_rate": 1e-6}
+    assert later.read_metrics("grpo")[0] == plain.read_metrics("grpo")[0]
+    assert later.read_metrics("grpo")[1].values["learning_rate"] < 1e-6
+    chosen = [(run.path / "chosen.json").read_bytes() for run in (plain, later)]
+    assert chosen[0] == chosen[1]
+    rows = again.read_evaluation("after-grpo")
+    assert all([said for _, said in row.turns] == ["No answers could be read. Think again."] for row in rows)
+    row = next(line for line in text.splitlines() if line.startswith("| again "))
+    assert row.split(" | ")[2:4] == [row.split(" | ")[1]] * 2  # nothing is solved, at once or later
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('from = "plain"', 'from = "right"', "arm later: from 'right' names no arm above it"),
+        ('step = "1"', 'step = "1"\nmode = "answer"', "mode is not that of arm plain, whose checkpoint"),
+        ('step = "1"', 'step = "best"\n"checkpoint.best" = ""', ""),
+        (
+            "[arms.plain]",
+            '[arms.plain]\n"checkpoint.best" = ""\n"eval.every" = 0',
+            "arm plain names no best checkpoint",
+        ),
+        ('"grpo.retries" = 1', 'step = "1"', "arm again: from None names no arm above it"),
+        ('"right_by_2"', '"right_by_3"', "unknown measure 'right_by_3'; did you mean"),
+    ],
+)
+def test_bad_studies(old: str, new: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(RECIPE.replace("MODEL", "smollm2-135m"))
+    text = LINES.replace(old, new)
+    (tmp_path / "tiny.toml").write_text(text.replace('step = "1"', 'step = "best"') if "no best" in said else text)
+    if not said:
+        assert read_study(tmp_path / "tiny.toml").origins == {"later": ("plain", "best")}
+        return
+    with pytest.raises(UserError, match=said) as error:
+        read_study(tmp_path / "tiny.toml")
+    assert "\n" not in str(error.value)
