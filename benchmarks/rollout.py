@@ -2,9 +2,9 @@
 
     python benchmarks/rollout.py [--groups 32 64] [--tokens 64] [--repeats 3] [--out benchmarks/results]
 
-SmolLM2-135M-Instruct (weights from a Q4_1 file) in this processor's fast number format, temperature 1 over the whole
-vocabulary. All sides alternate in one run and medians are compared: only ratios say something on a machine that others
-use.
+SmolLM2-135M-Instruct (weights from a Q4_1 file; with `--quick`, the small model that comes with Sleuth) in this
+processor's fast number format, temperature 1 over the whole vocabulary. All sides alternate in one run and medians are
+compared: only ratios say something on a machine that others use.
 
 - Beside `generate`: one prompt of about 200 tokens, a group of completions of it, each forced to `tokens` new tokens
   (no end token ends one).
@@ -57,7 +57,7 @@ def main() -> None:
     if options.quick:
         options.groups, options.tokens, options.repeats = [2], 4, 1
 
-    loaded = load_model(SMOLLM2, fast_dtype("cpu"), "cpu")
+    loaded = load_model("nano-detective" if options.quick else SMOLLM2, fast_dtype("cpu"), "cpu")
     request = Request("case", "Solve the case.", f"{CASE}\n{QUESTION}")
     prompt = torch.tensor([prompt_tokens(loaded.tokenizer, request)])
     versions = f"torch {torch.__version__}, transformers {transformers.__version__}, {torch.get_num_threads()} threads"

