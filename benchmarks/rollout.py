@@ -26,7 +26,7 @@ from typing import Any
 import torch
 import transformers
 
-from common import machine, write_table
+from common import QUICK, QUICK_MODEL, machine, write_table
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.chat import end_token_id, prompt_tokens
 from sleuth.policy.decoder import Decoder, after_drop
@@ -52,12 +52,12 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64, help="new tokens of each")
     parser.add_argument("--repeats", type=int, default=3, help="timed runs of each side, after one untimed")
     parser.add_argument("--out", type=Path, help="folder for the dated table")
-    parser.add_argument("--quick", action="store_true", help="everything once and small, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help=QUICK)
     options = parser.parse_args()
     if options.quick:
         options.groups, options.tokens, options.repeats = [2], 4, 1
 
-    loaded = load_model("nano-detective" if options.quick else SMOLLM2, fast_dtype("cpu"), "cpu")
+    loaded = load_model(QUICK_MODEL if options.quick else SMOLLM2, fast_dtype("cpu"), "cpu")
     request = Request("case", "Solve the case.", f"{CASE}\n{QUESTION}")
     prompt = torch.tensor([prompt_tokens(loaded.tokenizer, request)])
     versions = f"torch {torch.__version__}, transformers {transformers.__version__}, {torch.get_num_threads()} threads"
