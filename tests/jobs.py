@@ -16,3 +16,8 @@ def pid_slowly(number: int) -> int:
     if number:
         time.sleep(600)
     return os.getpid()
+
+
+def pid_after(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()

@@ -143,9 +143,15 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path: Path) -> None:
     assert "kill 1: " in done.stdout and "different: none" in done.stdout
 
 
-def test_translate_refuses_a_folder_without_models(originals: Path, tmp_path: Path) -> None:
-    done = run("translate.py", originals, "--runs", tmp_path, "--out", tmp_path)
-    assert done.returncode == 2 and "train the recipes above" in done.stderr
+def test_translate_refuses_a_folder_without_models(
+    originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    arguments = [originals, "--runs", tmp_path, "--out", tmp_path]
+    monkeypatch.setattr(sys, "argv", ["translate.py", *map(str, arguments)])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(BENCHMARKS / "translate.py"), run_name="__main__")
+    assert left.value.code == 2 and "train the recipes above" in capsys.readouterr().err
 
 
 def test_view(tmp_path: Path) -> None:

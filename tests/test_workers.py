@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from sleuth import workers
 from sleuth.errors import UserError
-from sleuth.workers import in_order, processes
-from tests.jobs import end_itself, pid_slowly
+from sleuth.workers import in_order, map_in_order, processes
+from tests.jobs import end_itself, pid_after, pid_slowly
 from tests.tiny import tiny_folder
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -47,6 +48,17 @@ eval = {count = 4, every = 0}
 def test_results_come_in_the_order_of_the_items(workers: int, chunk: int, ahead: int | None) -> None:
     found = in_order(partial(operator.mul, 3), range(20), workers, chunk=chunk, ahead=ahead)
     assert list(found) == [3 * number for number in range(20)]
+
+
+def test_quick_work_is_done_here() -> None:
+    assert set(map_in_order(pid_after, [0.0] * 5, 2)) == {os.getpid()}
+
+
+def test_long_work_is_shared_out_once_it_is_known_to_be_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "STARTING_S", 0.1)
+    first, second, *others = map_in_order(pid_after, [0.07] * 8, 2)
+    assert first == second == os.getpid() and os.getpid() not in others
+    assert set(map_in_order(pid_after, [0.07] * 4, 1)) == {os.getpid()}
 
 
 def test_no_items_need_no_worker() -> None:

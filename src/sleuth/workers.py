@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,6 +30,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Job = tuple[Future[list[Any]], bytes]
 """Where the results go, and the pickle of (function, items)."""
+
+
+STARTING_S = 1.0
+"""About what it takes worker processes to start, in seconds."""
 
 
 def processes(workers: int) -> int:
@@ -48,6 +53,21 @@ def start_interpreter(code: str, environment: Mapping[str, str] | None = None) -
         start_new_session=True,
         env=os.environ | (environment or {}),
     )
+
+
+def map_in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int, *, chunk: int = 1
+) -> Iterator[Result]:
+    """`function` of each item, in order: in this process until that has taken about as long as starting others takes,
+    and from then on by `in_order`. With one worker, in this process to the end."""
+    source, spent_s = iter(items), 0.0
+    for item in source:
+        begun_s = time.perf_counter()
+        result = function(item)
+        spent_s += time.perf_counter() - begun_s
+        yield result
+        if workers > 1 and spent_s >= STARTING_S:
+            yield from in_order(function, source, workers, chunk=chunk)
 
 
 def in_order(

@@ -33,7 +33,7 @@ from sleuth.puzzles.herrings import NoHerringError, with_herrings
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import adopting
 from sleuth.puzzles.retell import retold
-from sleuth.workers import in_order, processes
+from sleuth.workers import map_in_order, processes
 
 Variant = Literal["base", "names", "words", "herrings"]
 TWINS: tuple[Variant, ...] = ("names", "words", "herrings")
@@ -161,8 +161,7 @@ def make_items(plan: Plan, cells: Iterable[Cell], size: SuiteSize, workers: int 
         for cell in cells
         for index in range(cell.count(size))
     ]
-    crew = processes(workers)
-    groups = map(_group, jobs) if crew == 1 or len(jobs) < EVERY else in_order(adopting(_group), jobs, crew)
+    groups = map_in_order(adopting(_group), jobs, processes(workers))
     seen: set[tuple[str, str, str]] = set()
     for job, (digest, attempt, items) in zip(jobs, groups, strict=True):
         place = (job.spec.family, job.spec.level)

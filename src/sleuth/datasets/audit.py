@@ -20,7 +20,7 @@ from sleuth.logic.formulas import Not, World
 from sleuth.puzzles.family import Family, PageText
 from sleuth.puzzles.puzzle import IMPORTED, Puzzle
 from sleuth.puzzles.registry import adopting, get_family, get_task
-from sleuth.workers import in_order, processes
+from sleuth.workers import map_in_order, processes
 
 SECONDS = 300.0
 """Most time for one verdict of CP-SAT."""
@@ -151,11 +151,7 @@ def _remarks(family: Family[Any, Any], page: PageText, world: World) -> Iterator
 
 def audit_all(puzzles: Iterable[Puzzle], minimal: bool = False, workers: int = 0) -> Iterator[Finding]:
     """Audits puzzles on `workers` processes (0: all cores), in order."""
-    workers = processes(workers)
-    if workers == 1:
-        yield from (audit(puzzle, minimal) for puzzle in puzzles)
-        return
-    yield from in_order(adopting(partial(audit, minimal=minimal)), puzzles, workers, chunk=4)
+    return map_in_order(adopting(partial(audit, minimal=minimal)), puzzles, processes(workers), chunk=4)
 
 
 def overview(findings: Sequence[Finding]) -> list[str]:

@@ -12,7 +12,7 @@ from sleuth.puzzles.explain import Difficulty, difficulty, explain, tell
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import adopting
 from sleuth.puzzles.tellings import reasoning
-from sleuth.workers import in_order, processes
+from sleuth.workers import map_in_order, processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +44,4 @@ class Explainer:
 
 def explain_all(puzzles: Iterable[Puzzle], explainer: Explainer, workers: int = 0) -> Iterator[dict[str, Any]]:
     """The record of each puzzle, in order, on `workers` processes (0: all cores)."""
-    crew = processes(workers)
-    yield from map(explainer.record, puzzles) if crew == 1 else in_order(adopting(explainer.record), puzzles, crew)
+    return map_in_order(adopting(explainer.record), puzzles, processes(workers))

@@ -15,7 +15,7 @@ from sleuth.puzzles.explain import rated
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import adopting, get_task
 from sleuth.puzzles.task import Key, Made, check_level, check_names, check_split, check_style
-from sleuth.workers import in_order, processes
+from sleuth.workers import map_in_order, processes
 
 REDRAWS = 2000
 """A puzzle that is a double so many times in a row means that there are hardly any others left."""
@@ -114,11 +114,8 @@ def without_doubles(slots: Iterable[Slot], draws: Iterable[Made]) -> Iterator[tu
 
 
 def _made(slots: Sequence[Slot], workers: int) -> Iterator[Made]:
-    if workers == 1 or len(slots) < 4:
-        yield from map(_make, slots)
-        return
     chunk = max(1, min(64, len(slots) // (workers * 4)))
-    yield from in_order(adopting(_make), slots, workers, chunk=chunk)
+    return map_in_order(adopting(_make), slots, workers, chunk=chunk)
 
 
 def _make(slot: Slot) -> Made:

@@ -23,7 +23,7 @@ from sleuth.progress import Advance
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import adopting
 from sleuth.web import STATIC
-from sleuth.workers import in_order, processes
+from sleuth.workers import map_in_order, processes
 
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
 """The content security policy of the page, which has no server to send one."""
@@ -61,7 +61,7 @@ def export(
     with writing(folder):
         (folder / "cases").mkdir(parents=True, exist_ok=True)
         shutil.copytree(FILES, folder / "static", dirs_exist_ok=True, ignore=_not_shown)
-    for slot, found in zip(slots, in_order(adopting(_case), slots, processes(workers)), strict=True):
+    for slot, found in zip(slots, map_in_order(adopting(_case), slots, processes(workers)), strict=True):
         _write(folder, "/".join(map(str, slot)), found)
         advance(1)
     for place, (puzzle, attempts) in enumerate(tried):
