@@ -58,3 +58,11 @@ def test_every_figure_stands_in_a_page_that_the_row_cites(row: list[str]) -> Non
     measured = (RESULTS / f"{study}.md").exists()
     assert measured == (not row[2].startswith("Not measured yet")), study
     assert not measured or f"{study}.md" in cited
+
+
+def test_hours_are_those_of_the_newest_estimate() -> None:
+    estimate = (ROOT / "benchmarks" / "results" / "questions.md").read_text(encoding="utf-8").rpartition("\n## ")[2]
+    hours = {cells[1].strip(): cells[5].strip() for line in estimate.splitlines() if len(cells := line.split("|")) == 7}
+    for row in rows():
+        name = row[5].split("`")[1]
+        assert row[5].endswith(f"about {hours[name]} hours"), name
