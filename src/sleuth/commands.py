@@ -395,7 +395,7 @@ def run_demo(path: Path, device: str) -> None:
     """Puzzles with their proof, then two training runs from their start, or from where they were interrupted (on the
     device that they began with): in `path` and, beside it, in its name with "-reasoning" behind it."""
     _need_extra()
-    from sleuth.policy.native.build import library
+    from sleuth.policy.native.build import bfloat16_library
 
     check_folder(path)
     if (path / "config.json").exists():
@@ -418,6 +418,6 @@ def run_demo(path: Path, device: str) -> None:
         resume_run(second)
     else:
         say("Second act: a model of 2 million parameters, which reasons in words, practises on new cases.")
-        config = reasoning_demo_config(STEPS_WITH_KERNELS if library() is not None else STEPS_WITHOUT)
+        config = reasoning_demo_config(STEPS_WITH_KERNELS if bfloat16_library() is not None else STEPS_WITHOUT)
         model = config.model.model_copy(update={"device": device})
         start_run(config.model_copy(update={"model": model}), second)

@@ -26,8 +26,8 @@ from tests.policy.families import FAMILIES, tiny_family
 from tests.tiny import VOCABULARY, tiny_tokenizer
 
 needs_library = pytest.mark.skipif(
-    "library() is None",
-    reason="THE NATIVE DECODER IS NOT TESTED: this processor has no AMX, or decode.cpp cannot be built here",
+    "native_library.bfloat16_library() is None",
+    reason="THE NATIVE DECODER IS NOT TESTED: no AVX-512 with bfloat16 here, or decode.cpp cannot be built",
 )
 
 TOKENIZER = tiny_tokenizer()
@@ -237,7 +237,7 @@ def test_models_it_is_not_made_for() -> None:
 def fresh_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """Nothing is built yet, and the processor has what it takes. Gives the folder of the cache."""
     monkeypatch.setenv("SLEUTH_CACHE", str(tmp_path))
-    monkeypatch.setattr(native_library, "_processor_flags", lambda: set(native_library.NEEDS))
+    monkeypatch.setattr(native_library, "_processor_flags", lambda: set(native_library.FLOAT32.needs))
     native_library.library.cache_clear()
     yield tmp_path
     native_library.library.cache_clear()
@@ -281,7 +281,7 @@ def test_failing_compiler_is_told_once_and_the_policy_works(
 def test_other_processors_build_nothing(
     fresh_build: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(native_library, "_processor_flags", lambda: {"avx2"})
+    monkeypatch.setattr(native_library, "_processor_flags", lambda: {"avx2", "sse4_2"})
     monkeypatch.setenv("CXX", "/bin/false")
     assert library() is None
     assert capfd.readouterr() == ("", "")

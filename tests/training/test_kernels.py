@@ -1,20 +1,25 @@
-"""Attention of the C++ kernels against its definition in float64, over prompts and completions longer than the blocks
-of keys in which it works, with tiles (AMX) and with vectors."""
+"""The C++ kernels against definitions in float64. Attention over prompts and completions longer than the blocks of keys
+in which it works, with tiles (AMX) and with vectors."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from sleuth.policy.native import build
+from sleuth.policy.native import build, functions
 from sleuth.training import kernels
 from sleuth.training.packing import Group, Packed, pack
 
 HEADS = H, K = 6, 2
 D = 32
 SCALE = 0.2
-BUILDS = {"tiles": build.TILE_NEEDS, "vectors": frozenset[str]()}
+Function: TypeAlias = Callable[..., tuple[Tensor, ...]]
+BUILDS = {"tiles": build.TILES, "vectors": build.BFLOAT16}
 
 
 def defined(packed: Packed, qkv_TND: Tensor) -> Tensor:
@@ -36,11 +41,11 @@ def defined(packed: Packed, qkv_TND: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("products", BUILDS)
 def test_attention_is_what_it_says(products: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not (build.NEEDS | BUILDS[products]).issubset(build._processor_flags()):
+    if not BUILDS[products].needs.issubset(build._processor_flags()):
         pytest.skip("this processor has no such instructions")
-    loaded = build._load(tiles=products == "tiles")
+    loaded = build.load(BUILDS[products])
     assert loaded is not None
-    monkeypatch.setattr(kernels, "library", lambda: loaded)
+    monkeypatch.setattr(kernels, "bfloat16_library", lambda: loaded)
     lengths = [(300, (1, 40, 291)), (5, (600,)), (256, (256, 33))]
     groups = [Group([1] * prompt, [[1] * length for length in completions]) for prompt, completions in lengths]
     packed = pack(groups, torch.device("cpu"))
@@ -56,3 +61,95 @@ def test_attention_is_what_it_says(products: str, monkeypatch: pytest.MonkeyPatc
     torch.testing.assert_close(out.double(), wanted.detach(), rtol=0.02, atol=0.02)
     torch.testing.assert_close(qkv.grad.double(), exact.grad, rtol=0.03, atol=0.05)
     assert float((qkv.grad.double() - exact.grad).norm() / exact.grad.norm()) < 0.005
+
+
+@pytest.fixture(params=[torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+def dtype(request: pytest.FixtureRequest) -> torch.dtype:
+    """Number formats that this processor has kernels for."""
+    found: torch.dtype = request.param
+    if not functions.available(torch.empty(0, dtype=found)):
+        pytest.skip("THE C++ KERNELS ARE NOT TO BE HAD HERE: what they compute is not tested")
+    return found
+
+
+def compare(dtype: torch.dtype, kernel: Function, definition: Function, *shapes: tuple[int, ...]) -> None:
+    """Results and gradients, of random tensors of these shapes; float32 keeps six digits, bfloat16 two."""
+    generator = torch.Generator().manual_seed(1)
+    inputs = [(2 * torch.randn(shape, generator=generator)).to(dtype).requires_grad_() for shape in shapes]
+    exact = [one.detach().double().requires_grad_() for one in inputs]
+    found, wanted = kernel(*inputs), definition(*exact)
+    near = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0.02, "atol": 0.05}
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one.double(), other, **near)
+    weights = [torch.randn(one.shape, generator=generator).to(one.dtype) for one in found]
+    torch.autograd.backward(found, weights)
+    torch.autograd.backward(wanted, [one.double() for one in weights])
+    for one, other in zip(inputs, exact, strict=True):
+        assert one.grad is not None and other.grad is not None
+        distance = float((one.grad.double() - other.grad).norm() / other.grad.norm())
+        assert distance < (1e-6 if dtype == torch.float32 else 0.01)
+
+
+def rms_norm(x: Tensor, factor: Tensor) -> Tensor:
+    return x / (x.square().mean(-1, keepdim=True) + 0.1).sqrt() * factor
+
+
+@pytest.mark.parametrize("width", [16, 48, 144])
+def test_norms(dtype: torch.dtype, width: int) -> None:
+    factor = torch.linspace(-1, 2, width, requires_grad=True)
+    exact = factor.detach().double().requires_grad_()
+    shape = 7, width
+    compare(dtype, lambda x: (kernels.norm(x, factor, 0.1),), lambda x: (rms_norm(x, exact),), shape)
+    compare(
+        dtype,
+        lambda x, y: kernels.add_norm(x, y, factor, 0.1),
+        lambda x, y: (x + y, rms_norm(x + y, exact)),
+        *(shape, shape),
+    )
+    assert factor.grad is not None and exact.grad is not None
+    assert float((factor.grad - exact.grad).norm() / exact.grad.norm()) < 0.01
+
+
+@pytest.mark.parametrize("gelu", [False, True])
+def test_gates(dtype: torch.dtype, gelu: bool) -> None:
+    def definition(x: Tensor) -> tuple[Tensor]:
+        gate, up = x.chunk(2, -1)
+        return ((functional.gelu(gate, approximate="tanh") if gelu else functional.silu(gate)) * up,)
+
+    compare(dtype, lambda x: (kernels.gated(x, gelu),), definition, (5, 96))
+
+
+@pytest.mark.parametrize("size", [16, 48, 64])
+def test_rotation(dtype: torch.dtype, size: int) -> None:
+    packed = pack([Group([1, 2], [[1, 2, 3], [1, 2]])])
+    angles = torch.arange(packed.longest)[:, None] * torch.linspace(0.1, 2, size // 2)
+    rope = angles.cos(), angles.sin()
+
+    def definition(x: Tensor) -> tuple[Tensor]:
+        low, high = x[:, :3].chunk(2, -1)
+        cos, sin = (table[packed.positions, None].double() for table in rope)
+        return (torch.cat([torch.cat([low * cos - high * sin, high * cos + low * sin], -1), x[:, 3:]], 1),)
+
+    compare(dtype, lambda x: (kernels.rotated(x, 3, rope, packed),), definition, (len(packed.tokens), 4, size))
+
+
+@pytest.mark.parametrize("vocabulary", [7, 16, 131])
+def test_logprobs(dtype: torch.dtype, vocabulary: int) -> None:
+    """With logits of which one has no weight, one nearly all, and one row that hardly differs."""
+    generator = torch.Generator().manual_seed(2)
+    logits = torch.randn(4, vocabulary, generator=generator).mul_(3).to(dtype)
+    logits[1, 2], logits[2, 5], logits[3] = -1e30, 60, 0.5
+    targets = torch.tensor([0, vocabulary - 1, 5, 3])
+    exact = logits.double().requires_grad_()
+    logprobs = (exact / 0.7).log_softmax(-1)
+    found = kernels.logprobs(logits, targets, 0.7)
+    chosen = logprobs.gather(1, targets[:, None])[:, 0]
+    entropies = -(logprobs.exp() * logprobs).sum(-1)
+    for one, other in zip(found, (chosen, entropies, (exact / 0.7).logsumexp(-1)), strict=True):
+        torch.testing.assert_close(one.double(), other.detach(), rtol=1e-5, atol=1e-5)
+    grad = torch.tensor([1.0, -2.0, 0.5, 3.0])
+    chosen.backward(grad.double())
+    kernels.logprobs_backward(logits, targets, found[2], grad, 0.7)
+    near = 1e-5 if dtype == torch.float32 else 0.02
+    assert exact.grad is not None
+    torch.testing.assert_close(logits.double(), exact.grad, rtol=near, atol=near)

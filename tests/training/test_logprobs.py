@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from sleuth.errors import UserError
 from sleuth.policy import architecture
 from sleuth.policy.constraint import Bits, Constraint
-from sleuth.policy.native.build import library
+from sleuth.policy.native import functions
 from sleuth.training import attention, logprobs, packed_forward
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.packing import Group, micro_batches, pack
@@ -207,17 +207,15 @@ def test_constrained_in_bfloat16_is_as_near_to_float32_as_unpacked(entropy: bool
     assert distance(got) <= 1.2 * distance(plain)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_kernels_are_taken_where_they_fit(family: str) -> None:
-    model = tiny_family(family)
-    described = architecture.read(model)
-    assert described is not None and not packed_forward.fits(described, pack(GROUPS))  # float32
-    described = architecture.read(model.to(torch.bfloat16))
+def test_the_kernels_are_taken_where_they_fit(family: str, dtype: torch.dtype) -> None:
+    described = architecture.read(tiny_family(family).to(dtype))
     assert described is not None
-    if library() is None:
+    if not functions.available(described.embedding):
         pytest.skip("THE C++ KERNELS ARE NOT TO BE HAD HERE: what they compute is not tested")
     assert packed_forward.fits(described, pack(GROUPS))
-    odd = architecture.read(tiny_family(family, intermediate_size=40).to(torch.bfloat16))
+    odd = architecture.read(tiny_family(family, intermediate_size=40).to(dtype))
     assert odd is not None and not packed_forward.fits(odd, pack(GROUPS))
 
 

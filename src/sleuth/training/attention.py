@@ -68,8 +68,8 @@ class _Products(torch.autograd.Function):
         return dq_THD, dk_TKD.to(k_TKD.dtype), dv_TKD.to(v_TKD.dtype), None, None
 
 
-def _fused_attention(q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, blocks: tuple[Block, ...], scale: float) -> Tensor:
-    """The same by PyTorch's fused attention."""
+def fused_attention(q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, blocks: tuple[Block, ...], scale: float) -> Tensor:
+    """softmax(q kᵀ · scale) v, T×H×D, by PyTorch's fused attention."""
     rows = [_fused(*_side_by_side(q_THD, k_TKD, v_TKD, block), block, scale) for block in blocks]
     out_THD = torch.empty_like(q_THD, memory_format=torch.contiguous_format)
     for block, found in zip(blocks, rows, strict=True):
@@ -166,7 +166,7 @@ def _attention(
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if q.dtype == torch.float32:
-        return _fused_attention(q, k, v, packed.blocks, scale)[None], None
+        return fused_attention(q, k, v, packed.blocks, scale)[None], None
     out_THD = _Products.apply(q, k, v, packed.blocks, scale)  # type: ignore[no-untyped-call]
     return out_THD[None], None
 

@@ -1,7 +1,7 @@
 """Log-probabilities of the completion tokens of a packed batch, with gradient.
 
-In bfloat16 on processors for which the C++ kernels are made, models that `sleuth.policy.architecture` describes go
-through `sleuth.training.packed_forward`; all others, through transformers' own forward pass.
+On processors for which the C++ kernels are made, models that `sleuth.policy.architecture` describes go through
+`sleuth.training.packed_forward`; all others, through transformers' own forward pass.
 
 Where completions were constrained to a grammar, the distributions are those over what it allowed: only the logits of
 tokens that it allowed somewhere in the batch are computed, for they are few.
@@ -23,6 +23,7 @@ from transformers import PreTrainedModel
 from sleuth.errors import UserError
 from sleuth.policy import architecture
 from sleuth.policy.constraint import columns
+from sleuth.policy.native import functions
 from sleuth.training import kernels, packed_forward
 from sleuth.training.attention import checkpointed_layers, packed_attention
 from sleuth.training.packing import Packed
@@ -53,7 +54,7 @@ class _TokenLogprobs(torch.autograd.Function):
         chunks = []
         for rows in _chunks(len(hidden_NE)):
             logits = _logits(hidden_NE[rows], weight_UE, bias_U, allowed_NU, rows)
-            measure = kernels.logprobs if kernels.available(weight_UE) else _logprobs
+            measure = kernels.logprobs if functions.available(weight_UE) else _logprobs
             chunks.append(measure(logits, targets_N[rows], temperature))
         logprobs_N, entropy_N, normalisers_N = (torch.cat(parts) for parts in zip(*chunks, strict=True))
         ctx.save_for_backward(hidden_NE, weight_UE, bias_U, targets_N, normalisers_N, entropy_N, allowed_NU)
@@ -66,7 +67,7 @@ class _TokenLogprobs(torch.autograd.Function):
         hidden_NE, weight_UE, bias_U, targets_N, normalisers_N, entropy_N, allowed_NU = ctx.saved_tensors
         grad_N = torch.zeros_like(entropy_N) if grads[0] is None else grads[0].contiguous()
         entropy_grad_N = torch.zeros_like(entropy_N) if grads[1] is None else grads[1].contiguous()
-        native = kernels.available(weight_UE) and grads[1] is None
+        native = functions.available(weight_UE) and grads[1] is None
         dhidden = []
         dweight_UE = torch.zeros(weight_UE.shape, dtype=torch.float32, device=weight_UE.device)
         dbias_U = None if bias_U is None else torch.zeros_like(bias_U, dtype=torch.float32)

@@ -26,7 +26,7 @@ from sleuth.config import RunConfig, WeightsConfig
 from sleuth.errors import UserError
 from sleuth.policy import architecture
 from sleuth.policy.native import decoder as native
-from sleuth.policy.native.build import library
+from sleuth.policy.native import functions
 from sleuth.training.logprobs import CHUNK_TOKENS
 from sleuth.training.lowrank import trained
 from sleuth.training.optimizer import ALL
@@ -98,11 +98,13 @@ class Footprint:
         on_processor = torch.device(device).type == "cpu"
         self.kernels = (
             on_processor
-            and dtype == torch.bfloat16
             and self._described is not None
             and native.suits(self._described)
-            and library() is not None
+            and functions.available(torch.empty(0, dtype=dtype))
         )
+        """Whether the C++ kernels train it."""
+        self._fused = dtype == torch.float32
+        """Whether attention is torch's own, which takes copies and keeps them."""
         self._copies_all = on_processor and dtype == torch.bfloat16
 
     def weights(self, reference: bool) -> int:
@@ -128,7 +130,7 @@ class Footprint:
             copies = head + joined + single if self._copies_all else joined
             cached = groups * prompt + rows * new
         per_token = 2 * self._layers * self._kv_heads * self._head_size * self._size
-        logits = rows * self._vocabulary * (4 if self.kernels else self._size + 8)
+        logits = rows * self._vocabulary * (4 if self.kernels and not self._fused else self._size + 8)
         return copies * self._size + cached * per_token + logits
 
     def training(self, tokens: int, context: int, checkpointing: bool) -> int:
@@ -157,7 +159,9 @@ class Footprint:
         after = 0 if self._described is None or self._described.layers[0].after_attention is None else 2
         if self.kernels:
             factors = 4 * (2 + after + self._heads + (normed and self._heads + self._kv_heads))
-            return s * ((4 + after) * E + 2 * q + 2 * k + normed + 3 * F) + factors
+            # What torch's attention takes and gives is laid out for it, and its mask is of numbers.
+            fused = q + self._heads // self._kv_heads * context if self._fused else 0
+            return s * ((4 + after) * E + 2 * q + 2 * k + normed + 3 * F + fused) + factors
         norms = (2 * E + normed) * (4 + 2 * s) + after * E * (4 + s)
         return norms + s * (2 * q + 2 * k + 4 * F + self._heads * context)
 

@@ -12,19 +12,18 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from sleuth.policy.architecture import Architecture, Layer
+from sleuth.policy.native import functions
 from sleuth.training import kernels
+from sleuth.training.attention import fused_attention
 from sleuth.training.packing import Packed
-
-UNIT = 16
-"""Widths that the kernels take are multiples of it."""
 
 
 def fits(architecture: Architecture, packed: Packed) -> bool:
     """Whether `hidden_states` computes what this model computes for this batch."""
     weight, gate = architecture.embedding, architecture.layers[0].gate
     return (
-        kernels.available(weight)
-        and all(size % UNIT == 0 for size in (weight.shape[1], architecture.head_size, gate.out_features))
+        functions.available(weight)
+        and all(size % functions.UNIT == 0 for size in (weight.shape[1], architecture.head_size, gate.out_features))
         and all(layer.window is None or layer.window >= packed.longest for layer in architecture.layers)
     )
 
@@ -90,6 +89,11 @@ def _attention(
     if layer.rope is not None:
         cos, sin = tables[layer.rope]
         rope = cos, sin
+    if qkv_TND.dtype == torch.float32:
+        if rope is not None:
+            qkv_TND = kernels.rotated(qkv_TND, H + K, rope, packed)
+        q, k, v = torch.split(qkv_TND, [H, K, K], 1)
+        return _linear(fused_attention(q, k, v, packed.blocks, architecture.scale).flatten(1), layer.out)
     context = kernels.rotary_attention(qkv_TND, (H, K), rope, packed, architecture.scale)
     return _linear(context, layer.out)
 

@@ -1,8 +1,8 @@
 """Builds the C++ files when they are first used, keeps the result in the cache folder, and declares its functions.
 
-They depend on the compiler alone, and the build takes about ten seconds. They are written for AVX-512 with bfloat16,
-and faster where there is AMX (Advanced Matrix Extensions), too; without either there is nothing to build. Where the
-build fails, `library` says why, once. Torch operations then do the same work.
+They depend on the compiler alone, and the build takes a few seconds. What works on float32 needs AVX2; what works on
+bfloat16 needs AVX-512 with bfloat16, and is faster where there is AMX (Advanced Matrix Extensions), too; elsewhere
+there is nothing to build. Where the build fails, `library` says why, once. Torch operations then do the same work.
 """
 
 from __future__ import annotations
@@ -15,23 +15,36 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from sleuth.policy.models import cache_folder
 from sleuth.progress import say
 
 FOLDER = Path(__file__).parent
-SOURCES = ("decode.cpp", "sample.cpp", "train.cpp", "attention.cpp")
-HEADERS = ("tiles.h", "turn.h", "vector.h")
-FLAGS = (
-    *("-O3", "-std=c++17", "-fPIC", "-shared", "-fopenmp"),
-    *("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mfma"),
+HEADERS = ("tiles.h", "train.h", "turn.h", "vector.h")
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One way to build the library."""
+
+    needs: frozenset[str]
+    """As Linux names what a processor can do."""
+    sources: tuple[str, ...]
+    flags: tuple[str, ...]
+
+
+_FLAGS = ("-O3", "-std=c++17", "-fPIC", "-shared", "-fopenmp", "-mfma")
+FLOAT32 = Build(frozenset({"avx2", "fma"}), ("sample.cpp", "train_f32.cpp"), (*_FLAGS, "-mavx2"))
+BFLOAT16 = Build(
+    frozenset({"avx512_bf16", "avx512bw", "avx512vl", "avx512dq"}),
+    (*FLOAT32.sources, "train_bf16.cpp", "decode.cpp", "attention.cpp"),
+    (*_FLAGS, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16"),
 )
-TILE_FLAGS = ("-mamx-tile", "-mamx-bf16")
-"""Besides, where there are tiles."""
-NEEDS = frozenset({"avx512_bf16", "avx512bw", "avx512vl", "avx512dq"})
-TILE_NEEDS = frozenset({"amx_tile", "amx_bf16"})
-"""As Linux names what a processor can do."""
+TILES = Build(
+    BFLOAT16.needs | {"amx_tile", "amx_bf16"}, BFLOAT16.sources, (*BFLOAT16.flags, "-mamx-tile", "-mamx-bf16")
+)
 COMPILERS = ("c++", "g++", "clang++")
 BUILD_LIMIT_S = 300
 
@@ -88,46 +101,56 @@ class BatchArguments(ctypes.Structure):
 def library() -> ctypes.CDLL | None:
     """The functions of the C++ files, or None where they cannot be had."""
     flags = _processor_flags()
-    if not NEEDS.issubset(flags):
-        return None
     try:
-        # The system may refuse tiles that the processor has: then vectors do their work.
-        return (TILE_NEEDS.issubset(flags) and _load(tiles=True)) or _load(tiles=False)
+        for build in (TILES, BFLOAT16, FLOAT32):
+            # The system may refuse tiles that the processor has: then vectors do their work.
+            if build.needs.issubset(flags) and (loaded := load(build)) is not None:
+                return loaded
     except (OSError, subprocess.SubprocessError) as error:
         say(f"The fast engine cannot be built ({_reason(error)}); a slower one is used. Install a C++ compiler (g++).")
-        return None
+    return None
 
 
-def _load(tiles: bool) -> ctypes.CDLL | None:
-    """The functions, built with tiles or without; None if the system does not allow them."""
-    loaded = ctypes.CDLL(str(_build((*FLAGS, *TILE_FLAGS) if tiles else FLAGS)))
+def bfloat16_library() -> ctypes.CDLL | None:
+    """The same, where it has the functions that work on bfloat16."""
+    loaded = library()
+    return loaded if loaded is not None and hasattr(loaded, "sleuth_forward") else None
+
+
+def load(build: Build) -> ctypes.CDLL | None:
+    """The functions, built in this way; None if the system does not allow them."""
+    loaded = ctypes.CDLL(str(_build(build)))
     integer, pointer, real = ctypes.c_int64, ctypes.c_void_p, ctypes.c_double
-    for name, arguments in {
-        "draw": (pointer, pointer, integer, integer, real, pointer, pointer),
+    values = {
         "norm": (*[pointer] * 3, integer, integer, real, *[pointer] * 3),
         "norm_backward": (*[pointer] * 5, integer, integer, pointer, pointer),
         "rotate": (*[pointer] * 4, *[integer] * 4, real),
         "gate": (pointer, *[integer] * 3, pointer),
         "gate_backward": (pointer, pointer, *[integer] * 3, pointer),
-        "attention": (*[pointer] * 3, *[integer] * 4, real, pointer, pointer),
-        "attention_backward": (*[pointer] * 3, *[integer] * 4, real, *[pointer] * 4),
         "logprobs": (pointer, pointer, integer, integer, real, *[pointer] * 3),
         "logprobs_backward": (*[pointer] * 4, integer, integer, real),
-    }.items():
+    }
+    declared: dict[str, tuple[type, ...]] = {
+        "draw": (pointer, pointer, integer, integer, real, pointer, pointer),
+        **{f"{name}_f32": arguments for name, arguments in values.items()},
+    }
+    if build is not FLOAT32:
+        declared |= {f"{name}_bf16": arguments for name, arguments in values.items()}
+        declared |= {
+            "attention": (*[pointer] * 3, *[integer] * 4, real, pointer, pointer),
+            "attention_backward": (*[pointer] * 3, *[integer] * 4, real, *[pointer] * 4),
+            "pack": (pointer, integer, integer, integer, pointer),
+            "forward": (ctypes.POINTER(ModelArguments), ctypes.POINTER(BatchArguments), integer, pointer),
+        }
+    for name, arguments in declared.items():
         function = getattr(loaded, f"sleuth_{name}")
         function.argtypes, function.restype = list(arguments), None
+    if build is FLOAT32:
+        return loaded
     loaded.sleuth_begin.argtypes = []
     loaded.sleuth_packed.argtypes, loaded.sleuth_packed.restype = [integer, integer], integer
-    loaded.sleuth_pack.argtypes, loaded.sleuth_pack.restype = [pointer, integer, integer, integer, pointer], None
     loaded.sleuth_workspace.argtypes = [ctypes.POINTER(ModelArguments), integer, integer, integer, integer]
     loaded.sleuth_workspace.restype = integer
-    loaded.sleuth_forward.argtypes = [
-        ctypes.POINTER(ModelArguments),
-        ctypes.POINTER(BatchArguments),
-        integer,
-        pointer,
-    ]
-    loaded.sleuth_forward.restype = None
     return loaded if loaded.sleuth_begin() == 0 else None
 
 
@@ -140,20 +163,20 @@ def _processor_flags() -> set[str]:
     return {flag for line in lines if line.startswith("flags") for flag in line.partition(":")[2].split()}
 
 
-def _build(flags: tuple[str, ...]) -> Path:
-    """The shared library for this source, these flags and this compiler."""
+def _build(build: Build) -> Path:
+    """The shared library for these sources, these flags and this compiler."""
     compiler = shlex.split(os.environ.get("CXX", "")) or [*filter(shutil.which, COMPILERS)][:1]
     if not compiler:
         raise OSError("no C++ compiler")
     version = subprocess.run([*compiler, "--version"], capture_output=True, check=True, timeout=BUILD_LIMIT_S).stdout
-    texts = [(FOLDER / name).read_bytes() for name in (*SOURCES, *HEADERS)]
-    key = hashlib.blake2b(b"".join([*texts, " ".join(flags).encode(), version]), digest_size=8).hexdigest()
+    texts = [(FOLDER / name).read_bytes() for name in (*build.sources, *HEADERS)]
+    key = hashlib.blake2b(b"".join([*texts, " ".join(build.flags).encode(), version]), digest_size=8).hexdigest()
     target = cache_folder() / "native" / f"sleuth-{key}.so"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             fresh = Path(folder) / target.name
-            command = [*compiler, *flags, *(str(FOLDER / name) for name in SOURCES), "-o", str(fresh)]
+            command = [*compiler, *build.flags, *(str(FOLDER / name) for name in build.sources), "-o", str(fresh)]
             subprocess.run(command, capture_output=True, check=True, timeout=BUILD_LIMIT_S)
             fresh.replace(target)  # several processes may build at once; the last one wins with the same bytes
     return target

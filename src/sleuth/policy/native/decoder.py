@@ -23,7 +23,7 @@ import torch
 
 from sleuth.policy.architecture import Architecture, Layer
 from sleuth.policy.decoder import after_drop
-from sleuth.policy.native.build import BatchArguments, BlockArguments, LayerArguments, ModelArguments, library
+from sleuth.policy.native.build import BatchArguments, BlockArguments, LayerArguments, ModelArguments, bfloat16_library
 
 UNIT = 32
 """Caches hold a multiple of so many tokens, and operands of products are padded to so many values."""
@@ -41,7 +41,7 @@ def fits(architecture: Architecture) -> bool:
     """Whether this processor and this model are what `decode.cpp` is made for."""
     weight = architecture.embedding
     in_place = weight.device.type == "cpu" and weight.dtype == torch.bfloat16
-    return in_place and suits(architecture) and library() is not None
+    return in_place and suits(architecture) and bfloat16_library() is not None
 
 
 def suits(architecture: Architecture) -> bool:
@@ -75,7 +75,7 @@ class NativeDecoder:
     """
 
     def __init__(self, architecture: Architecture, rows: int, prompt: int, new: int) -> None:
-        loaded = library()
+        loaded = bfloat16_library()
         assert loaded is not None
         self._library, self._threads = loaded, min(torch.get_num_threads(), MOST_THREADS)
         self._model = _Model(architecture, loaded, prompt + new)
