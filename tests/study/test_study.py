@@ -48,7 +48,7 @@ def test_every_question_has_a_study_that_could_be_run(number: int, name: str) ->
 
 
 def test_the_shipped_studies_are_those_of_the_questions_and_the_earlier_ones() -> None:
-    assert {path.stem for path in STUDIES.glob("*.toml")} == {*ASKED.values(), "kl", "answers", "probes"}
+    assert {path.stem for path in STUDIES.glob("*.toml")} == {*ASKED.values(), "kl", "answers", "probes", "high-rate"}
 
 
 def test_the_power_that_is_stated_by_hand() -> None:
