@@ -9,17 +9,23 @@ import pytest
 import torch
 
 from sleuth.errors import UserError
+from sleuth.policy import sampling as sampling_module
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason
 from sleuth.policy.chat import prompt_tokens
 from sleuth.policy.decoder import TransformersDecoder
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.fused import FusedDecoder
 from sleuth.policy.models import Loaded
+from sleuth.policy.native import functions
 from sleuth.policy.stream import stream
 from tests.devices import DEVICES
 from tests.policy.families import FAMILIES, tiny_family
 from tests.tiny import CHAT_TEMPLATE, END, tiny_llama, tiny_tokenizer
 
+needs_functions = pytest.mark.skipif(
+    "not functions.available(torch.empty(0))",
+    reason="THE C++ FUNCTIONS ARE NOT TESTED: no AVX2 here, or they cannot be built",
+)
 TOKENIZER = tiny_tokenizer()
 REQUESTS = [
     Request("puzzle/0", "Answer.", "Who was it?"),
@@ -135,6 +141,45 @@ def test_greedy_logprobs_are_those_of_temperature_one() -> None:
     [[rollout]] = TorchPolicy(model, TOKENIZER).rollout(REQUESTS[:1], 1, Sampling(10, temperature=0))
     expected = forward_logprobs(model, rollout, 1.0)
     torch.testing.assert_close(torch.tensor(rollout.logprobs), expected, atol=1e-4, rtol=0)
+
+
+@needs_functions
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_torch_operations_draw_what_the_functions_in_c_draw(
+    kind: str, samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy, sampling = TorchPolicy(model_of(kind), TOKENIZER), Sampling(20, temperature=0.8, seed=(3,))
+    found = flat(policy.rollout(REQUESTS, samples, sampling))
+    monkeypatch.setattr(functions, "available", lambda weight: False)
+    monkeypatch.setattr(sampling_module, "library", lambda: None)
+    for one, other in zip(found, flat(policy.rollout(REQUESTS, samples, sampling)), strict=True):
+        assert one.tokens == other.tokens
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+
+
+@needs_functions
+@pytest.mark.parametrize(("heads", "kv_heads", "size"), [(4, 2, 16), (3, 3, 48), (5, 1, 80), (2, 1, 256)])
+def test_attention_is_what_it_says(heads: int, kv_heads: int, size: int) -> None:
+    """Rows of a prompt that two share, of another one, and of none; the new key and value are kept."""
+    generator = torch.Generator().manual_seed(0)
+    prompts = [torch.randn(2, kv_heads, count, size, generator=generator) for count in (0, 21, 40)]
+    rows, own, capacity = [1, 2, 1, 0], [0, 7, 30, 3], 32
+    qkv = torch.randn(len(rows), heads + 2 * kv_heads, size, generator=generator)
+    caches = torch.randn(2, len(rows), kv_heads, capacity, size, generator=generator)
+    before = caches.clone()
+    addresses = torch.tensor([[prompts[row][which].data_ptr() for row in rows] for which in range(2)])
+    lengths = torch.tensor([prompts[row].shape[2] for row in rows])
+    found = functions.attend(qkv, caches[0], caches[1], torch.tensor(own), addresses, lengths, heads, 0.3)
+    new = torch.stack([qkv[:, heads : heads + kv_heads], qkv[:, heads + kv_heads :]])
+    for number, (row, count) in enumerate(zip(rows, own, strict=True)):
+        before[:, number, :, count] = new[:, number]
+        seen = torch.cat([prompts[row], before[:, number, :, : count + 1]], 2).double()
+        keys, values = seen.repeat_interleave(heads // kv_heads, 1)
+        weights = (torch.einsum("hd,htd->ht", qkv[number, :heads].double(), keys) * 0.3).softmax(-1)
+        wanted = torch.einsum("ht,htd->hd", weights, values).flatten()
+        torch.testing.assert_close(found[number].double(), wanted, rtol=1e-5, atol=1e-5)
+    assert torch.equal(caches, before)
 
 
 @pytest.mark.parametrize("kind", ["llama", "Qwen2"])

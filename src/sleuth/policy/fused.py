@@ -8,6 +8,9 @@ Where every prompt has several rows, its keys and values are kept once and met b
 matrix product (as in "Hydragen", Juravsky et al. 2024, here with one softmax over both parts); a row keeps only its own
 tokens. Where a prompt has one row, both lie in the row's cache, for scaled-dot-product attention.
 
+In float32 on a processor for which the C++ library is built, what lies between the matrix products is C++
+(`sleuth.policy.native.functions`), attention included; a prompt is then always kept once.
+
 Shapes: B rows, P prompt tokens, T cached tokens, H query heads, K key/value heads, R = H / K, D head size, E hidden
 size, V vocabulary.
 """
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import torch
@@ -23,6 +27,7 @@ from torch.nn import functional
 
 from sleuth.policy.architecture import Architecture, Layer
 from sleuth.policy.decoder import after_drop
+from sleuth.policy.native import functions
 
 WIDTH = 16
 """Attention looks at a multiple of so many cached tokens: oneDNN prepares each new shape anew."""
@@ -35,17 +40,22 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "tanh": lambda x: functional.gelu(x, approximate="tanh"),
 }
 
-Attend: TypeAlias = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-"""(layer, queries N×H×D, keys N×K×D, values N×K×D) -> N×E"""
+Attend: TypeAlias = Callable[[int, torch.Tensor], torch.Tensor]
+"""(layer, queries, keys and values side by side: N×A×D, A = H + 2 K) -> N×(H D)"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prefix:
     """A prompt's keys and values, one K×P×D tensor per layer."""
 
     keys: list[torch.Tensor]
     values: list[torch.Tensor]
     tokens: int
+
+    @cached_property
+    def addresses(self) -> list[list[int]]:
+        """Of each layer: where its keys and its values lie."""
+        return [[one.data_ptr() for one in pair] for pair in zip(self.keys, self.values, strict=True)]
 
 
 class _Linear:
@@ -99,6 +109,17 @@ def fits(architecture: Architecture, length: int) -> bool:
     return all(layer.window is None or layer.window >= length for layer in architecture.layers)
 
 
+def _native(architecture: Architecture) -> bool:
+    """Whether the C++ functions for float32 are to be had, and made for these sizes."""
+    weight = architecture.embedding
+    sizes = weight.shape[1], architecture.head_size, architecture.layers[0].gate.out_features
+    return (
+        weight.dtype == torch.float32
+        and functions.available(weight)
+        and all(size % functions.UNIT == 0 for size in sizes)
+    )
+
+
 class FusedDecoder:
     """A `Decoder` for models that `sleuth.policy.architecture` describes.
 
@@ -110,22 +131,28 @@ class FusedDecoder:
         self._embedding, self._head = architecture.embedding, _Linear(architecture.head)
         self._embedding_scale = architecture.embedding_scale
         self._device, self._dtype = self._embedding.device, self._embedding.dtype
-        self._rows, self._shared = rows, shared
+        self._native = _native(architecture)
+        self._rows, self._shared = rows, shared or self._native
         self._heads, self._kv_heads = architecture.heads, architecture.kv_heads
         self._head_size, self._scale = architecture.head_size, architecture.scale
         self._epsilon, self._activation = architecture.epsilon, ACTIVATIONS[architecture.activation]
+        self._gelu = architecture.activation == "tanh"
         self._norm = architecture.factor(architecture.norm)
         half = self._head_size // 2
-        rope = {  # sines signed for `roll`
-            name: (cos, torch.cat([-sin[:, :half], sin[:, half:]], -1))
-            for name, (cos, sin) in architecture.rope(length).items()
-        }
+        rope = {}
+        for name, (cos, sin) in architecture.rope(length).items():  # both halves of a table are equal
+            if self._native:
+                rope[name] = cos[:, :half].contiguous(), sin[:, :half].contiguous()
+            else:
+                rope[name] = cos, torch.cat([-sin[:, :half], sin[:, half:]], -1)  # signed for `roll`
         self._layers = [_Layer(layer, architecture, rope) for layer in architecture.layers]
         self._keys = [self._empty(rows, 0) for _ in self._layers]
         self._values = [self._empty(rows, 0) for _ in self._layers]
         self._prefixes: list[Prefix] = []
         self._own: list[int] = []  # tokens in each row's cache
         self._groups: list[tuple[Prefix, slice | torch.Tensor]] = []
+        self._addresses = torch.empty(0, dtype=torch.long)
+        """Layers × 2 × rows: where the keys and the values of each row's prompt lie."""
 
     def room(self) -> int:
         return self._rows - len(self._own)
@@ -133,7 +160,8 @@ class FusedDecoder:
     def prefill(self, tokens: Sequence[int]) -> tuple[Prefix, torch.Tensor]:
         prefix = Prefix([], [], len(tokens))
 
-        def attend(layer: int, q_PHD: torch.Tensor, k_PKD: torch.Tensor, v_PKD: torch.Tensor) -> torch.Tensor:
+        def attend(layer: int, qkv_PAD: torch.Tensor) -> torch.Tensor:
+            q_PHD, k_PKD, v_PKD = self._parts(qkv_PAD)
             q_HPD, k_KPD, v_KPD = (tensor.transpose(0, 1).contiguous() for tensor in (q_PHD, k_PKD, v_PKD))
             prefix.keys.append(k_KPD)
             prefix.values.append(v_KPD)
@@ -163,6 +191,8 @@ class FusedDecoder:
         rows, own = len(self._own), torch.tensor(self._own, device=self._device)
         assert len(tokens) == rows
         self._grow(max(self._own) + 1)
+        if self._native:
+            return self._step_native(tokens, own)
         # Where each row's new key lies when rows, heads and tokens are one axis.
         heads = torch.arange(rows * self._kv_heads, device=self._device).view(rows, self._kv_heads)
         place_BK = heads * self._keys[0].shape[2] + own[:, None]
@@ -184,7 +214,8 @@ class FusedDecoder:
         else:
             seen_B11T = ~unseen_BT[:, None, None]
 
-        def attend(layer: int, q_BHD: torch.Tensor, k_BKD: torch.Tensor, v_BKD: torch.Tensor) -> torch.Tensor:
+        def attend(layer: int, qkv_BAD: torch.Tensor) -> torch.Tensor:
+            q_BHD, k_BKD, v_BKD = self._parts(qkv_BAD)
             keys, values = self._keys[layer], self._values[layer]
             keys.view(-1, self._head_size).index_copy_(0, place_BK.flatten(), k_BKD.flatten(0, 1))
             values.view(-1, self._head_size).index_copy_(0, place_BK.flatten(), v_BKD.flatten(0, 1))
@@ -196,6 +227,18 @@ class FusedDecoder:
             ).flatten(1)
 
         hidden_BE = self._forward(self._ids(tokens), positions, attend)
+        self._own = [count + 1 for count in self._own]
+        return self._head(hidden_BE)
+
+    def _step_native(self, tokens: Sequence[int], own_B: torch.Tensor) -> torch.Tensor:
+        prompts_B = torch.tensor([prefix.tokens for prefix in self._prefixes])
+
+        def attend(layer: int, qkv_BAD: torch.Tensor) -> torch.Tensor:
+            caches = self._keys[layer], self._values[layer]
+            arguments = own_B, self._addresses[layer], prompts_B, self._heads, self._scale
+            return functions.attend(qkv_BAD, *caches, *arguments)
+
+        hidden_BE = self._forward(self._ids(tokens), own_B + prompts_B, attend)
         self._own = [count + 1 for count in self._own]
         return self._head(hidden_BE)
 
@@ -242,29 +285,63 @@ class FusedDecoder:
         x_NE = self._embedding[ids_N]
         if self._embedding_scale != 1:
             x_NE = x_NE * self._embedding_scale
-        rotated = self._heads + self._kv_heads
-        for number, layer in enumerate(self._layers):
-            qkv = layer.qkv(self._rms_norm(x_NE, layer.norm)).view(len(ids_N), -1, self._head_size)
-            qk, v = qkv[:, :rotated], qkv[:, rotated:]
+        normed_NE = self._rms_norm(x_NE, self._layers[0].norm)
+        next_norms = [*(layer.norm for layer in self._layers[1:]), self._norm]
+        for number, (layer, next_norm) in enumerate(zip(self._layers, next_norms, strict=True)):
+            qkv_NAD = layer.qkv(normed_NE).view(len(ids_N), -1, self._head_size)
             if layer.q_norm is not None and layer.k_norm is not None:
-                q, k = torch.split(qk, [self._heads, self._kv_heads], 1)
-                qk = torch.cat([self._rms_norm(q, layer.q_norm), self._rms_norm(k, layer.k_norm)], 1)
+                q, k, v = self._parts(qkv_NAD)
+                qkv_NAD = torch.cat([self._rms_norm(q, layer.q_norm), self._rms_norm(k, layer.k_norm), v], 1)
             if layer.rope is not None:
-                cos_N1D, sin_N1D = (table[positions_N, None] for table in layer.rope)
-                qk = torch.addcmul(qk * cos_N1D, qk.roll(self._head_size // 2, -1), sin_N1D)
-            added_NE = layer.out(attend(number, qk[:, : self._heads], qk[:, self._heads :], v))
+                qkv_NAD = self._rotated(qkv_NAD, layer.rope, positions_N)
+            added_NE = layer.out(attend(number, qkv_NAD))
             if layer.after_attention is not None:
                 added_NE = self._rms_norm(added_NE, layer.after_attention)
-            x_NE = x_NE + added_NE
-            gate, up = layer.gate_up(self._rms_norm(x_NE, layer.mlp_norm)).chunk(2, -1)
-            added_NE = layer.down(self._activation(gate) * up)
+            x_NE, normed_NE = self._add_norm(x_NE, added_NE, layer.mlp_norm)
+            added_NE = layer.down(self._gated(layer.gate_up(normed_NE)))
             if layer.after_mlp is not None:
                 added_NE = self._rms_norm(added_NE, layer.after_mlp)
-            x_NE = x_NE + added_NE
-        return self._rms_norm(x_NE, self._norm)
+            x_NE, normed_NE = self._add_norm(x_NE, added_NE, next_norm)
+        return normed_NE
+
+    def _parts(self, qkv_NAD: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Queries, keys and values, which lie side by side: A = H + 2 K."""
+        q, k, v = torch.split(qkv_NAD, [self._heads, self._kv_heads, self._kv_heads], 1)
+        return q, k, v
+
+    def _rotated(
+        self, qkv_NAD: torch.Tensor, rope: tuple[torch.Tensor, torch.Tensor], positions_N: torch.Tensor
+    ) -> torch.Tensor:
+        """Queries and keys rotated by their positions, and the values beside them; `qkv_NAD` may be changed."""
+        rotated = self._heads + self._kv_heads
+        if self._native:
+            functions.rotate(qkv_NAD, rotated, rope, positions_N)
+            return qkv_NAD
+        qk = qkv_NAD[:, :rotated]
+        cos_N1D, sin_N1D = (table[positions_N, None] for table in rope)
+        qk = torch.addcmul(qk * cos_N1D, qk.roll(self._head_size // 2, -1), sin_N1D)
+        return torch.cat([qk, qkv_NAD[:, rotated:]], 1)
+
+    def _gated(self, gate_up: torch.Tensor) -> torch.Tensor:
+        if self._native:
+            return functions.gate(gate_up, self._gelu)
+        gate, up = gate_up.chunk(2, -1)
+        return self._activation(gate) * up
+
+    def _add_norm(
+        self, x: torch.Tensor, added: torch.Tensor, weight: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Their sum, and it under the norm."""
+        if self._native:
+            x, normed, _ = functions.norm(x, added, weight, self._epsilon)
+            return x, normed
+        x = x + added
+        return x, self._rms_norm(x, weight)
 
     def _rms_norm(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Over the last axis; weight in float32."""
+        if self._native:
+            return functions.norm(x.contiguous(), None, weight, self._epsilon)[1]
         x_float = x.float()
         scale = x_float.square().mean(-1, keepdim=True).add_(self._epsilon).rsqrt_()
         return (x_float * scale * weight).to(x.dtype)
@@ -286,6 +363,10 @@ class FusedDecoder:
 
     def _regroup(self) -> None:
         """Which slots continue which prompt: a slice where they are neighbours, which spares copies."""
+        if self._native:
+            addresses = torch.tensor([prefix.addresses for prefix in self._prefixes], dtype=torch.long)
+            self._addresses = addresses.view(-1, len(self._layers), 2).permute(1, 2, 0).contiguous()
+            return
         if not self._shared:
             return
         slots: dict[int, list[int]] = {}

@@ -36,7 +36,7 @@ class Build:
 
 
 _FLAGS = ("-O3", "-std=c++17", "-fPIC", "-shared", "-fopenmp", "-mfma")
-FLOAT32 = Build(frozenset({"avx2", "fma"}), ("sample.cpp", "train_f32.cpp"), (*_FLAGS, "-mavx2"))
+FLOAT32 = Build(frozenset({"avx2", "fma"}), ("attend.cpp", "sample.cpp", "train_f32.cpp"), (*_FLAGS, "-mavx2"))
 BFLOAT16 = Build(
     frozenset({"avx512_bf16", "avx512bw", "avx512vl", "avx512dq"}),
     (*FLOAT32.sources, "train_bf16.cpp", "decode.cpp", "attention.cpp"),
@@ -132,6 +132,7 @@ def load(build: Build) -> ctypes.CDLL | None:
     }
     declared: dict[str, tuple[type, ...]] = {
         "draw": (pointer, pointer, integer, integer, real, pointer, pointer),
+        "attend": (*[pointer] * 3, integer, *[pointer] * 4, *[integer] * 4, real, pointer),
         **{f"{name}_f32": arguments for name, arguments in values.items()},
     }
     if build is not FLOAT32:
