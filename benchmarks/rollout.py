@@ -1,4 +1,5 @@
-"""Tokens per second of sampling: our engine and transformers' `generate`, and our engine with and without refill.
+"""Tokens per second of sampling: our engine and transformers' `generate`, and our engine with and without refill, and
+with and without C++ in float32.
 
     python benchmarks/rollout.py [--groups 32 64] [--tokens 64] [--repeats 3] [--out benchmarks/results]
 
@@ -11,6 +12,8 @@ compared: only ratios say something on a machine that others use.
 - Refill: 24 prompts × 4 completions, 32 side by side, whose lengths, drawn beforehand, are spread evenly over the
   powers from 16 to 512, so that few are long. Without refill a batch is decoded to its end before the next begins, its
   finished rows dropped, or (as `generate` does) computed on.
+- In float32: the shipped nano model, 32 cases × 8 completions, each of 96 new tokens, with C++ or with torch operations
+  between the matrix products.
 """
 
 from __future__ import annotations
@@ -22,17 +25,22 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 import transformers
 
 from common import QUICK, QUICK_MODEL, machine, write_table
+from sleuth import make
+from sleuth.policy import sampling
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.chat import end_token_id, prompt_tokens
 from sleuth.policy.decoder import Decoder, after_drop
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
 from sleuth.policy.models import SMOLLM2, Loaded, load_model
+from sleuth.policy.native import functions
+from sleuth.policy.prompts import ask
 
 CASE = """On a stormy night at the old mill six guests were seen in the kitchen, the loft, the cellar and the yard.
 The miller was in the same room as the rope at midnight. Either the baker or the smith was in the loft at eleven, but
@@ -76,6 +84,12 @@ def main() -> None:
     head = ("way", "tokens/s", "refill is faster by")
     write_table("rollout", f"Completions of 16 to 512 tokens, {about}", head, rows, options.out)
 
+    speed = between_products(options.repeats, *((2, 2, 4) if options.quick else (32, 8, 96)))
+    rows = [(way, f"{rate:.0f}", f"{rate / speed['torch']:.2f}") for way, rate in speed.items()]
+    head = ("between the products", "tokens/s", "as fast")
+    about = about.replace(str(loaded.model.dtype).removeprefix("torch."), "float32")
+    write_table("rollout", f"Nano model, {about}", head, rows, options.out)
+
 
 def alternating(sides: dict[str, Callable[[int], None]], repeats: int) -> dict[str, float]:
     """Median seconds of each, after one untimed call; each gets the number of the repeat."""
@@ -117,6 +131,24 @@ def beside_generate(
 
     times_s = alternating({"ours": ours, "generate": generate}, repeats)
     return {name: group * tokens / seconds for name, seconds in times_s.items()}
+
+
+def between_products(repeats: int, cases: int, samples: int, tokens: int) -> dict[str, float]:
+    """Tokens a second in float32, by what is used between the matrix products."""
+    loaded = load_model(QUICK_MODEL, torch.float32, "cpu")
+    policy = TorchPolicy(loaded.model, loaded.tokenizer, rows=cases * samples, ends=False)
+    requests = [ask(puzzle, "reason") for puzzle in make("temporal-clue", level="1", count=cases, style="terse")]
+
+    def functions_of_c(repeat: int) -> None:
+        policy.rollout(requests, samples, Sampling(tokens, seed=(repeat,)))
+
+    def torch_operations(repeat: int) -> None:
+        without = mock.patch.object(functions, "available", lambda weight: False)
+        with without, mock.patch.object(sampling, "library", lambda: None):
+            functions_of_c(repeat)
+
+    times_s = alternating({"C++": functions_of_c, "torch": torch_operations}, repeats)
+    return {name: cases * samples * tokens / seconds for name, seconds in times_s.items()}
 
 
 MIXED_PROMPTS, MIXED_SAMPLES, MIXED_ROWS = 48, 4, 32
