@@ -49,7 +49,9 @@ def test_random_and_first_need_no_model_and_hang_on_the_seed_alone() -> None:
 
 
 @pytest.mark.parametrize(("choice", "places"), [("easiest", [9, 3]), ("edge", [5, 7])])
-def test_what_the_model_solves_decides_once(choice: str, places: list[int], tmp_path: Path) -> None:
+def test_what_the_model_solves_decides_once(
+    choice: str, places: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Solved of 8 completions: 8 of puzzle 9, 7 of puzzle 3, 4 of puzzle 5, 3 of puzzle 7, none of the others."""
     settings = config(choice)
     curriculum = Curriculum(settings)
@@ -67,6 +69,8 @@ def test_what_the_model_solves_decides_once(choice: str, places: list[int], tmp_
 
     choose(session(curriculum))
     assert len(asked) == 16 * SAMPLES
+    of_chosen = "93.8%" if choice == "easiest" else "43.8%"  # 15 and 7 of 16 completions; 22 of 128 of all
+    assert f"chose 2 of 16 puzzles: the model solves 17.2% of all, and {of_chosen} of these" in capsys.readouterr().err
     wanted = [curriculum.pool[place].id for place in places]
     assert [puzzle.id for puzzle in curriculum.asked(1)] == wanted
     again = Curriculum(settings)  # as a run that is resumed: nothing is asked

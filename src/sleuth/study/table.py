@@ -248,7 +248,8 @@ def _number(measure: str, number: float, sign: bool = False) -> str:
     if math.isnan(number):
         return "–"
     if measure in NUMBERS:
-        return f"{number:{plus}.{NUMBERS[measure]}f}"
+        rounded = round(number, NUMBERS[measure]) + 0.0  # no minus before a zero
+        return f"{rounded:{plus}.{NUMBERS[measure]}f}"
     return f"{100 * number:{plus}.1f} %"
 
 

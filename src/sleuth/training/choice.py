@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -20,7 +21,7 @@ from sleuth.files import atomic_write
 from sleuth.policy.base import Sampling
 from sleuth.policy.conversations import begin, grade_all, grader
 from sleuth.policy.prompts import ask
-from sleuth.progress import bar
+from sleuth.progress import bar, say
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.runs.directory import CHOSEN
 
@@ -85,7 +86,12 @@ def choose(session: Session) -> None:
     file = session.run.path / CHOSEN
     if not file.exists():
         solved = _solved(session)
-        told = {"choice": puzzles.choice, "places": by_success(puzzles.choice, solved, puzzles.fixed), "solved": solved}
+        places = by_success(puzzles.choice, solved, puzzles.fixed)
+        told = {"choice": puzzles.choice, "places": places, "solved": solved}
+        say(
+            f"chose {len(places)} of {len(solved)} puzzles: the model solves {statistics.fmean(solved):.1%} of all, "
+            f"and {statistics.fmean(solved[place] for place in places):.1%} of these"
+        )
         atomic_write(file, (json.dumps(told) + "\n").encode())
     session.curriculum.fix(_places(file, puzzles))
 
