@@ -5,11 +5,11 @@ import { percent, visible } from "../common/text";
 import { address, note, state } from "./address";
 import { type Completion, type Query, type Reasons, type Row, type Words, ask, meanings } from "./data";
 import { diff } from "./diff";
-import { byAdvantage, byLogprob, legend, marked, page, reasonOf } from "./marks";
+import { byAdvantage, byLogprob, byRatio, legend, marked, page, reasonOf } from "./marks";
 import { choice, failure, short } from "./parts";
 
 const TABS: [string, string][] = [["", "Completion"], ["group", "Its group"], ["puzzle", "Through the training"]];
-const SHADES: [string, string][] = [["", "the judge's marks"], ["logprob", "log-probability"], ["advantage", "advantage"]];
+const SHADES: [string, string][] = [["", "the judge's marks"], ["logprob", "log-probability"], ["ratio", "importance ratio"], ["advantage", "advantage"]];
 const IN_GROUP = 3000;
 
 export function showCompletion(root: HTMLElement, run: string, file: string, row: number, close: () => void): () => void {
@@ -30,7 +30,7 @@ function draw(root: HTMLElement, run: string, one: Completion, words: Words, clo
     h("button", { type: "button", class: "back", onclick: close }, "← All completions"),
     h("h2", {}, h("span", { class: `dot ${one.outcome}`, "aria-hidden": "true" }, outcome?.sign ?? "?"), " ", visible(`${one.outcome}`), h("small", {}, visible(outcome?.meaning ?? ""))),
     h("p", { class: "quiet" }, visible(`${where} · ${short(one.puzzle_id)} · sample ${one.sample} · reward `), percent(one.reward),
-      one.advantage === null || one.advantage === undefined ? "" : ` · advantage ${one.advantage.toFixed(3)}`, ` · ${one.length} tokens · ${visible(words.stops[one.stop] ?? one.stop)}`),
+      one.advantage === null || one.advantage === undefined ? "" : ` · advantage ${signed(one.advantage)}`, ` · ${one.length} tokens · ${visible(words.stops[one.stop] ?? one.stop)}`),
     h("div", { class: "tabs", role: "tablist" }, TABS.map(([key, text]) => h("button", { type: "button", role: "tab", "aria-selected": key === tab ? "true" : "false", onclick: () => { note({ tab: key }); again(); } }, text))),
     body);
   if (tab === "group") void group(body, run, one, words).catch((error: unknown) => fill(body, failure(error)));
@@ -65,7 +65,7 @@ function whole(body: HTMLElement, run: string, one: Completion, words: Words, ag
     }).catch((error: unknown) => { reasons = undefined; fill(why, lead, failure(error)); });
   };
 
-  const text = shade === "logprob" ? byLogprob(one) : shade === "advantage" ? byAdvantage(one) : marked(one, words, explain);
+  const text = shade === "logprob" ? byLogprob(one) : shade === "ratio" ? byRatio(one) : shade === "advantage" ? byAdvantage(one) : marked(one, words, explain);
   fill(prompt, page(one.prompt, [], []));
   fill(body,
     h("div", { class: "toolbar" }, choice("Colour by", SHADES, shade, (value) => { note({ shade: value }); again(); })),
@@ -76,7 +76,8 @@ function whole(body: HTMLElement, run: string, one: Completion, words: Words, ag
 }
 
 function scale(): HTMLElement {
-  return h("ul", { class: "key" }, ["certain", "", "", "", "", "surprising"].map((text, level) => h("li", {}, h("span", { class: `token level-${level}` }, "\u00a0\u00a0"), ` ${text}`)));
+  const steps = [0, 1, 2, 3, 4, 5].map((level) => h("li", { "aria-hidden": "true" }, h("span", { class: `token level-${level}` }, "\u00a0")));
+  return h("ul", { class: "key scale" }, h("li", {}, "certain"), steps, h("li", {}, "surprising"));
 }
 
 /** Each question with the answer that was read beside the right one. */
@@ -115,7 +116,11 @@ function advantage(value: number | null | undefined): Child {
   if (value === null || value === undefined) return h("p", { class: "quiet" }, "no advantage");
   const bar = h("span", { class: value >= 0 ? "up" : "down" });
   bar.style.width = `${Math.min(50, 20 * Math.abs(value))}%`;
-  return h("p", { class: "advantage-bar" }, h("span", { class: "track", "aria-hidden": "true" }, bar), ` ${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`);
+  return h("p", { class: "advantage-bar" }, h("span", { class: "track", "aria-hidden": "true" }, bar), ` ${signed(value)}`);
+}
+
+function signed(value: number): string {
+  return `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`;
 }
 
 const ORDER = ["before", "after-sft", "training", "after-grpo"];
@@ -123,13 +128,14 @@ const ORDER = ["before", "after-sft", "training", "after-grpo"];
 async function course(body: HTMLElement, run: string, one: Completion): Promise<void> {
   fill(body, h("p", { class: "quiet" }, "Reading …"));
   const told = await ask<{ rows: Row[] }>("puzzle", { run, puzzle: one.puzzle_id });
-  const rank = (row: Row): number => { const at = ORDER.indexOf(row.source); return at < 0 ? -1 : at; };
+  const rank = (row: Row): number => { const at = ORDER.indexOf(row.source); return at < 0 ? ORDER.length : at; }; // baselines last
   const rows = told.rows.sort((a, b) => rank(a) - rank(b) || a.step - b.step || a.sample - b.sample);
   const key = (row: Row): string => `${row.file}:${row.row}`;
   const name = (row: Row): string => `${row.source === "training" ? `step ${row.step}` : row.source} #${row.sample}: ${row.outcome}, ${percent(row.reward)}`;
   const best = rows.reduce((found, row) => (row.reward > found.reward ? row : found), rows[0]!);
   const options = rows.map((row): [string, string] => [key(row), name(row)]);
-  let first = key(rows[0]!), second = rows.length > 1 ? key(rows[rows.length - 1]!) : first;
+  const models = rows.filter((row) => ORDER.includes(row.source)), ends = models.length > 1 ? models : rows;
+  let first = key(ends[0]!), second = key(ends[ends.length - 1]!);
   const result = h("div");
   const show = async (): Promise<void> => {
     const read = async (of: string): Promise<Completion> => {

@@ -6,6 +6,8 @@ import { address, note, state } from "./address";
 import { type Branch, type RunLine, type Runs, ask } from "./data";
 import { ago, badges, failure, field, poll, share, spark } from "./parts";
 
+/** A row of the table, which stays the same element for as long as it is shown. */
+interface Line { element: HTMLElement; show: (run: RunLine, depth: number, branch: Branch | undefined) => void }
 type Column = { key: string; name: string; value: (run: RunLine) => number | string; cell: (run: RunLine) => Child | Child[]; number?: boolean };
 
 const COLUMNS: Column[] = [
@@ -27,6 +29,7 @@ function progress(run: RunLine): Child {
 
 export function showList(root: HTMLElement): () => void {
   const body = h("tbody"), head = h("tr"), foot = h("p", { class: "quiet" }), bar = h("div", { class: "selection", role: "status" });
+  const lines = new Map<string, Line>();
   let told: Runs | undefined, versions = "", stopped = false;
   const search = field("Search runs", state().get("q") ?? "", (value) => { note({ q: value }); draw(); }, { placeholder: "name, task, model, state" });
   const asTree = h("input", { type: "checkbox", checked: state().has("tree"), onchange: () => { note({ tree: asTree.checked ? "1" : null }); draw(); } });
@@ -40,15 +43,30 @@ export function showList(root: HTMLElement): () => void {
 
   const chosen = (): string[] => state().getAll("run");
 
+  const upwards = (): boolean => state().get("order") === "up";
+  const sortedBy = (one: Column): boolean => one.key === (state().get("sort") ?? "changed");
+  const heads = COLUMNS.map((one) => {
+    const sign = h("span", { "aria-hidden": "true" });
+    const link = h("a", { onclick: (event: MouseEvent) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      event.stopPropagation();
+      note({ sort: one.key, order: sortedBy(one) && !upwards() ? "up" : null });
+      draw();
+    } }, one.name, sign);
+    return { one, link, sign, cell: h("th", { scope: "col", class: one.number ? "number" : "" }, link) };
+  });
+  fill(head, h("th", { scope: "col" }, h("span", { class: "hidden-label" }, "Compare")), heads.map(({ cell }) => cell));
+
   function draw(): void {
     if (!told) return;
-    const here = state(), by = here.get("sort") ?? "changed", up = here.get("order") === "up";
-    const column = COLUMNS.find((one) => one.key === by) ?? COLUMNS[0]!;
-    fill(head, h("th", { scope: "col" }, h("span", { class: "hidden-label" }, "Compare")), COLUMNS.map((one) => {
+    const here = state(), up = upwards(), column = COLUMNS.find(sortedBy) ?? COLUMNS[0]!;
+    for (const { one, link, sign, cell } of heads) {
       const on = one === column;
-      return h("th", { scope: "col", class: one.number ? "number" : "", "aria-sort": on ? (up ? "ascending" : "descending") : "none" },
-        h("a", { href: address("/", { sort: one.key, order: on && !up ? "up" : null }) }, one.name, on ? h("span", { "aria-hidden": "true" }, up ? " ↑" : " ↓") : null));
-    }));
+      cell.setAttribute("aria-sort", on ? (up ? "ascending" : "descending") : "none");
+      link.setAttribute("href", address("/", { sort: one.key, order: on && !up ? "up" : null }));
+      sign.textContent = on ? (up ? " ↑" : " ↓") : "";
+    }
     const wanted = (here.get("q") ?? "").toLowerCase().split(/\s+/);
     const branches = new Map(told.tree.map((one) => [one.run, one]));
     let runs = told.runs.filter((run) => {
@@ -63,10 +81,33 @@ export function showList(root: HTMLElement): () => void {
     });
     const depths = new Map<string, number>();
     if (here.has("tree")) runs = inTree(runs, branches, depths);
-    fill(body, runs.map((run) => line(run, depths.get(run.run) ?? 0, branches.get(run.run))));
-    fill(foot, runs.length === told.runs.length ? `${runs.length} runs` : `${runs.length} of ${told.runs.length} runs`);
+    place(runs.map((run) => {
+      const line = lines.get(run.run) ?? newLine(run.run);
+      lines.set(run.run, line);
+      line.show(run, depths.get(run.run) ?? 0, branches.get(run.run));
+      return line.element;
+    }));
+    fill(foot, runs.length === told.runs.length ? count(runs.length) : `${runs.length} of ${count(told.runs.length)}`);
     if (!told.runs.length) fill(foot, "No run is here yet. Train one, and it appears.");
     drawBar();
+  }
+
+  /** Puts the rows in order around the one that has the focus, which would lose it if it were moved. */
+  function place(rows: HTMLElement[]): void {
+    const still = rows.find((row) => row.contains(document.activeElement));
+    const wanted = new Set<Element>(rows);
+    for (const row of [...body.children]) if (!wanted.has(row)) row.remove();
+    let last: HTMLElement | undefined;
+    for (const row of rows) {
+      if (still && row !== still && !last) still.before(row);
+      else {
+        if (row !== still && (last ? last.nextElementSibling : body.firstElementChild) !== row) {
+          if (last) last.after(row);
+          else body.prepend(row);
+        }
+        last = row;
+      }
+    }
   }
 
   function drawBar(): void {
@@ -77,20 +118,28 @@ export function showList(root: HTMLElement): () => void {
     ] : h("span", { class: "quiet" }, "Tick runs to lay their curves over one another and to compare their recipes."));
   }
 
-  function line(run: RunLine, depth: number, branch: Branch | undefined): HTMLElement {
+  function newLine(name: string): Line {
     const tick = h("input", {
-      type: "checkbox", checked: chosen().includes(run.run), "aria-label": `Compare ${visible(run.run)}`,
+      type: "checkbox", "aria-label": `Compare ${visible(name)}`,
       onchange: () => {
-        const others = chosen().filter((name) => name !== run.run);
-        note({ run: tick.checked ? [...others, run.run] : others });
+        const others = chosen().filter((other) => other !== name);
+        note({ run: tick.checked ? [...others, name] : others });
         drawBar();
       },
     });
-    const about = run.fault ? h("span", { class: "range" }, visible(run.fault)) : h("span", { class: "range" }, visible(`${run.task} · ${run.mode}`), run.whole ? "" : " · reading its log …");
-    const from = depth && branch?.how ? h("span", { class: "range" }, "↳ ", visible(branch.how)) : branch?.outside ? h("span", { class: "range" }, "↳ from ", visible(branch.outside)) : null;
-    return h("tr", {}, h("td", {}, tick),
-      h("th", { scope: "row", class: `depth-${Math.min(depth, 6)}` }, h("a", { href: address("/run", { run: run.run }, false) }, visible(run.run === "." ? told?.root ?? "." : run.run)), about, from),
-      COLUMNS.slice(1).map((one) => h("td", { class: one.number ? "number" : "", "data-name": one.name }, one.cell(run))));
+    const link = h("a", { href: address("/run", { run: name }, false) }, visible(name)), about = h("span");
+    const title = h("th", { scope: "row" }, link, about);
+    const cells = COLUMNS.slice(1).map((one) => ({ one, cell: h("td", { class: one.number ? "number" : "", "data-name": one.name }) }));
+    const show = (run: RunLine, depth: number, branch: Branch | undefined): void => {
+      tick.checked = chosen().includes(name);
+      title.className = `depth-${Math.min(depth, 6)}`;
+      if (name === ".") link.textContent = visible(told?.root ?? ".");
+      const from = depth && branch?.how ? ["↳ ", visible(branch.how)] : branch?.outside ? ["↳ from ", visible(branch.outside)] : null;
+      fill(about, h("span", { class: "range" }, run.fault ? visible(run.fault) : [visible(`${run.task} · ${run.mode}`), run.whole ? "" : " · reading its log …"]),
+        from ? h("span", { class: "range" }, from) : null);
+      for (const { one, cell } of cells) fill(cell, one.cell(run));
+    };
+    return { element: h("tr", {}, h("td", {}, tick), title, cells.map(({ cell }) => cell)), show };
   }
 
   async function load(): Promise<void> {
@@ -99,10 +148,10 @@ export function showList(root: HTMLElement): () => void {
 
   async function read(): Promise<void> {
     const fresh = await ask<Runs>("runs");
-    const now = JSON.stringify(fresh.runs.map((run) => [run.run, run.version, run.alarms]));
+    const now = JSON.stringify(fresh.runs.map((run) => [run.run, run.version, run.alarms, run.changed]));
     told = fresh;
     fill(title, `Runs in ${visible(fresh.root)}`);
-    if (now !== versions && !body.contains(document.activeElement)) {
+    if (now !== versions) {
       versions = now;
       draw();
     }
@@ -114,6 +163,10 @@ export function showList(root: HTMLElement): () => void {
     stopped = true;
     stop();
   };
+}
+
+function count(runs: number): string {
+  return runs === 1 ? "1 run" : `${runs} runs`;
 }
 
 /** Runs with those that descend from one behind it, and how deep each stands. */

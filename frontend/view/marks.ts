@@ -67,13 +67,33 @@ export function byLogprob(one: Completion): HTMLElement {
   return h("div", { class: "text" }, spans);
 }
 
+const RATIOS = [1.01, 1.05, 1.2]; // from which on a token is shaded, the stronger the further from 1
+const RATIO_KEY: [string, string][] = [["down-3", "below 1/1.2"], ["down-2", "below 1/1.05"], ["down-1", "below 1/1.01"], ["", "about 1"], ["up-1", "above 1.01"], ["up-2", "above 1.05"], ["up-3", "above 1.2"]];
+
+/** Every token by its importance ratio: what its probability became before it was trained on, relative to what it was when sampled. */
+export function byRatio(one: Completion): HTMLElement {
+  const { ratios, tokens } = one;
+  if (!ratios.length) {
+    return h("p", { class: "quiet" }, "No ratio of this completion is known to differ from 1. Ratios are stored where a step makes several updates, or where sampler and trainer round differently.");
+  }
+  const spans = tokens.map((token, i) => {
+    const ratio = ratios[i] ?? 1, level = RATIOS.filter((bound) => Math.max(ratio, 1 / ratio) >= bound).length;
+    return h("span", { class: `token ${level ? `${ratio > 1 ? "up" : "down"}-${level}` : ""}`, title: `ratio ${ratio.toFixed(3)}` }, visible(one.pieces?.[i] ?? `⟨${token}⟩`));
+  });
+  const changed = ratios.filter((ratio) => ratio !== 1).length;
+  const ends = `${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`;
+  return h("div", {}, h("p", { class: "quiet" }, `Probability when trained on, over probability when sampled: ${ends}; ${changed} of ${ratios.length} tokens differ from 1.`),
+    h("ul", { class: "key" }, RATIO_KEY.map(([level, text]) => h("li", {}, h("span", { class: `token ${level}` }, "\u00a0"), ` ${text}`))),
+    h("div", { class: "text" }, spans));
+}
+
 /** Every token in the colour of the completion's advantage, the stronger the larger it is. */
 export function byAdvantage(one: Completion): HTMLElement {
   if (!one.tokens.length || one.advantage === null || one.advantage === undefined) {
     return h("p", { class: "quiet" }, "This completion has no advantage: an evaluation has none, and neither has a group whose rewards are all equal.");
   }
   const level = Math.min(3, Math.ceil(Math.abs(one.advantage))), sign = one.advantage > 0 ? "up" : one.advantage < 0 ? "down" : "none";
-  return h("div", {}, h("p", { class: "quiet" }, `Every token ${one.advantage > 0 ? "becomes likelier" : "becomes less likely"}: the advantage is ${one.advantage.toFixed(3)}.`),
+  return h("div", {}, h("p", { class: "quiet" }, `Every token ${one.advantage > 0 ? "becomes likelier" : "becomes less likely"}: the advantage is ${one.advantage.toFixed(2).replace("-", "−")}.`),
     h("div", { class: `text advantage ${sign}-${level}` }, visible(one.completion)));
 }
 

@@ -83,7 +83,7 @@ function cards(told: RunDetail): HTMLElement {
   const card = (label: string, value: Child, under: Child): HTMLElement => h("div", {}, h("dt", {}, label), h("dd", {}, h("span", { class: "value" }, value), h("span", { class: "note" }, under)));
   return h("dl", { class: "headlines" },
     card(told.stage === "before" || !told.stage ? "puzzles solved, untrained" : "puzzles solved, held out", told.solved ? percent(told.solved.mean) : "–",
-      told.solved ? [range(told.solved, (v) => (100 * v).toFixed(1)), told.before ? ` before: ${percent(told.before.mean)}` : null].flat() as never : "not measured yet"),
+      told.solved ? [range(told.solved, (v) => (100 * v).toFixed(1)), told.before ? ` · before ${percent(told.before.mean)}` : null].flat() as never : "not measured yet"),
     card("reward of the newest step", told.reward == null ? "–" : percent(told.reward), "questions answered right"),
     card("steps", told.step === undefined ? "–" : `${told.step} / ${told.steps}`, told.phase === "sft" ? "warm start" : "GRPO"),
     card("time", told.seconds ? duration(told.seconds) : "–", "training and evaluation"));

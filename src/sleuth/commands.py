@@ -41,6 +41,12 @@ def _need_extra() -> None:
         raise UserError(f"models need the extra 'train' ({missing[0]} is missing): {installing('train')}")
 
 
+def _need_view() -> None:
+    needed = ("altair", "duckdb", "filelock", "starlette", "uvicorn", "vl_convert")
+    if missing := [module for module in needed if importlib.util.find_spec(module) is None]:
+        raise UserError(f"the pages need the extra 'view' ({missing[0]} is missing): {installing('view')}")
+
+
 def check_samples(samples: int) -> None:
     """Raises `UserError` where nothing would be asked."""
     if samples < 1:
@@ -165,13 +171,25 @@ def run_study(file: Path, out: Path | None, results: Path | None, only: Sequence
         raise
 
 
-def report_run(path: Path) -> Path:
+def report_run(path: Path, out: Path | None = None) -> Path:
     """Writes a run's report and tells where it is."""
+    if out is not None:
+        raise UserError("--out is for the report of several runs; that of one run is report.html in its folder")
     _need_extra()
     from sleuth.report.page import write_report
     from sleuth.runs.directory import RunDirectory
 
     return write_report(RunDirectory.open(path))
+
+
+def report_runs(paths: Sequence[Path], out: Path) -> Path:
+    """Writes one report of several runs and tells where it is."""
+    _need_view()
+    from sleuth.view.offline import write_offline
+
+    size = write_offline(paths, out)
+    say(f"{len(paths)} runs in {size / 1e6:.1f} MB")
+    return out
 
 
 def evaluate_model(
@@ -365,9 +383,7 @@ def serve_model(
 
 def view_runs(folder: Path, port: int) -> None:
     """Shows the runs under a folder in the browser until it is interrupted."""
-    needed = ("altair", "duckdb", "filelock", "starlette", "uvicorn", "vl_convert")
-    if missing := [module for module in needed if importlib.util.find_spec(module) is None]:
-        raise UserError(f"the pages need the extra 'view' ({missing[0]} is missing): {installing('view')}")
+    _need_view()
     from sleuth.view.app import make_app
     from sleuth.web.site import run_site
 

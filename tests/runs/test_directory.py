@@ -242,6 +242,18 @@ def test_turns_of_rollouts_are_read_back(run: RunDirectory) -> None:
     assert schema.names == [*without.names, "turns", "turn_tokens"]
 
 
+def test_ratios_are_stored_where_one_differs_from_1(run: RunDirectory) -> None:
+    import pyarrow.parquet as pq
+
+    rows = [replace(ROLLOUT, ratios=(1.0, 0.732, 1.5)), ROLLOUT]
+    run.write_rollouts("grpo", 3, rows)
+    run.write_rollouts("grpo", 4, [replace(ROLLOUT, ratios=(1.0, 1.0, 1.0))])
+    assert run.read_rollouts("grpo", 3) == rows and run.read_rollouts("grpo", 4) == [ROLLOUT]
+    schema, without = (pq.read_schema(run.path / "rollouts" / f"grpo_00000{step}.parquet") for step in (3, 4))
+    assert str(schema.field("ratios").type) == "list<element: float>"
+    assert schema.names == [*without.names, "ratios"]
+
+
 def test_evaluations_are_read_back(run: RunDirectory) -> None:
     run.write_evaluation("after-sft", [EVALUATION], {"strict": {"mean": 0.0}})
     run.write_evaluation("before", [], {})

@@ -16,6 +16,7 @@ from sleuth.training.credit import TokenEnds
 from sleuth.training.grpo import Learner, Step, train_grpo
 from sleuth.training.likelihood import Likelihood
 from sleuth.training.optimizer import MasterOptimizer
+from sleuth.training.update import Ratios
 from tests.tiny import tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()
@@ -49,6 +50,7 @@ class Record:
         self.metrics: dict[int, dict[str, float]] = {}
         self.groups: dict[int, Sequence[ScoredGroup]] = {}
         self.timings: dict[int, dict[str, float]] = {}
+        self.ratios: dict[int, Ratios] = {}
         self.evaluated: list[int] = []
         self.saved: list[int] = []
         self._on_log, self._on_save = on_log, on_save
@@ -56,7 +58,7 @@ class Record:
     def log(self, step: Step) -> None:
         assert all(value >= 0 for value in step.timings.values())
         self.metrics[step.number], self.groups[step.number] = step.metrics, step.groups
-        self.timings[step.number] = step.timings
+        self.timings[step.number], self.ratios[step.number] = step.timings, step.ratios
         if self._on_log:
             self._on_log(step)
 

@@ -232,6 +232,32 @@ def test_what_is_trained_on_is_what_was_sampled(keys: dict[str, Any]) -> None:
             assert metrics["loss"] == pytest.approx(-wanted / sum(one.length for one in every), abs=1e-5)
 
 
+@pytest.mark.parametrize("updates", [1, 2])
+def test_ratios_are_those_that_the_loss_saw(updates: int) -> None:
+    """Of every token of every turn that was trained on: 1 in the first update; what drifts later agrees with them."""
+    settings = config(
+        grpo={"samples": 8, "retries": 2, "learning_rate": 0.02, "updates_per_batch": updates, "puzzles_per_step": 4}
+    )
+    told = trained(settings)
+    ratios, groups = told.ratios[1], told.groups[1]
+    drifts, seen = [], set()
+    for part in range(updates):
+        own = groups[part * len(groups) // updates : (part + 1) * len(groups) // updates]
+        drift = 0.0
+        for group in own:
+            assert group.spread
+            for one in group.conversations:
+                seen.add((group.task.request.key, one.sample))
+                of_sample = ratios[group.task.request.key, one.sample]
+                assert len(of_sample) == one.length
+                assert part or of_sample == pytest.approx([1] * one.length, abs=1e-3)
+                drift += sum(ratio - math.log(ratio) - 1 for ratio in of_sample)
+        drifts.append(drift / sum(group.tokens for group in own))
+    assert ratios.keys() == seen
+    assert told.metrics[1]["drift"] == pytest.approx(sum(drifts) / updates, rel=1e-3, abs=1e-7)
+    assert (told.metrics[1]["drift"] > 1e-3) == (updates > 1)
+
+
 def test_a_policy_that_comes_right_in_its_second_turn_learns_from_it() -> None:
     """Two of four come right when they are asked again, the others never: both turns of the two become likelier."""
     model = tiny_llama()

@@ -60,6 +60,7 @@ def reasoning_rows(step: int) -> list[RolloutRow]:
                     tokens=tuple(range(10 * step + sample)),
                     logprobs=tuple(-0.25 for _ in range(10 * step + sample)),
                     advantage=(None, 1.5, -1.5, 0.25)[sample],
+                    ratios=(0.7, 1.0, 1.02, *(1.0 for _ in range(10 * step - 3))) if sample == 0 and step == 3 else (),
                 )
             )
     return rows

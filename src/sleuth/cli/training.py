@@ -136,17 +136,21 @@ def study(
 
 
 @app.command
-def report(run: Path, /) -> None:
-    """Write a run's report.html.
+def report(run: Path, /, *others: Path, out: Path | None = None) -> None:
+    """Write the report of a run, or one of several runs side by side: a file that loads nothing.
 
     Parameters
     ----------
     run
         Folder of a run.
+    others
+        Folders of further runs.
+    out
+        File to write for several runs: .html; by default runs.html. The report of one run is report.html in its folder.
     """
-    from sleuth.commands import report_run
+    from sleuth.commands import report_run, report_runs
 
-    print(report_run(run))
+    print(report_runs([run, *others], out or Path("runs.html")) if others else report_run(run, out))
 
 
 @app.command

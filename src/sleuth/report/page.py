@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment as Templates
-from jinja2 import PackageLoader, StrictUndefined
+from jinja2 import PackageLoader, StrictUndefined, Template
 
 from sleuth.config import RunConfig
 from sleuth.evaluation.summary import COUNTED_SPANS, SPANS, EvaluationSummary, compare, turn_label
@@ -39,9 +39,8 @@ def write_report(run: RunDirectory) -> Path:
     return run.report
 
 
-def render(run: RunDirectory) -> str:
-    """The report as HTML."""
-    facts = read_facts(run)
+def template(name: str) -> Template:
+    """A template of this folder, which escapes all that is put into it."""
     templates = Templates(
         loader=PackageLoader("sleuth", "report"),
         autoescape=True,
@@ -55,8 +54,13 @@ def render(run: RunDirectory) -> str:
         "visible": text.visible,
         "duration": text.duration,
     }
-    template = templates.get_template("page.html")
-    return template.render(
+    return templates.get_template(name)
+
+
+def render(run: RunDirectory) -> str:
+    """The report as HTML."""
+    facts = read_facts(run)
+    return template("page.html").render(
         config=run.config,
         mode=MODES[run.config.mode],
         unfinished=_unfinished(facts),

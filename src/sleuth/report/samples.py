@@ -58,8 +58,8 @@ def shown_puzzle(row: EvaluationRow | RolloutRow) -> dict[str, Any]:
     }
 
 
-def _completion(row: EvaluationRow | RolloutRow, where: str) -> dict[str, Any]:
-    """A completion with its marks; `where` heads it and says who wrote it."""
+def shown_completion(row: EvaluationRow | RolloutRow, where: str) -> dict[str, Any]:
+    """A completion as a card shows it, with its marks; `where` heads it and says who wrote it."""
     left = len(row.completion) - len(row.completion.lstrip("\n"))
     stripped = row.completion.strip("\n")
     questions = []
@@ -122,7 +122,7 @@ def before_and_after(facts: Facts) -> list[dict[str, Any]]:
             "puzzle": shown_puzzle(row),
             "failure": row in failures,
             "completions": [
-                _completion(by_stage[name][row.puzzle_id], STAGES[name])
+                shown_completion(by_stage[name][row.puzzle_id], STAGES[name])
                 for name in stages
                 if row.puzzle_id in by_stage[name]
             ],
@@ -138,6 +138,6 @@ def training_samples(facts: Facts) -> list[dict[str, Any]]:
     for step in dict.fromkeys(steps[:1] + steps[-1:]):
         # By sample first: one completion of every puzzle before a second one of any.
         rows = sorted(facts.run.read_rollouts("grpo", step), key=lambda row: row.sample)[:COMPLETIONS_SHOWN]
-        completions = [_completion(row, f"Step {step}") | {"puzzle": shown_puzzle(row)} for row in rows]
+        completions = [shown_completion(row, f"Step {step}") | {"puzzle": shown_puzzle(row)} for row in rows]
         columns.append({"step": step, "completions": completions})
     return columns

@@ -72,6 +72,9 @@ class RolloutRow(_Completion):
     """As of `EvaluationRow`."""
     turn_tokens: tuple[int, ...] = ()
     """How many tokens each of those turns has; the rest are the last one's."""
+    ratios: tuple[float, ...] = ()
+    """Importance ratio of each token: its probability when it was trained on over its probability as sampled, to
+    `RATIO_PLACES` decimal places. Empty where no update saw the completion."""
 
     @property
     def length_tokens(self) -> int:
@@ -100,7 +103,13 @@ def evaluation_rows(
 
 
 def rollout_row(
-    puzzle: Puzzle, mode: Mode, conversation: Conversation, phase: str, step: int, advantage: float | None
+    puzzle: Puzzle,
+    mode: Mode,
+    conversation: Conversation,
+    phase: str,
+    step: int,
+    advantage: float | None,
+    ratios: Iterable[float] = (),
 ) -> RolloutRow:
     """The row of a conversation in a training step."""
     rollouts = conversation.rollouts
@@ -113,6 +122,7 @@ def rollout_row(
         advantage=advantage,
         turns=_said_before(conversation),
         turn_tokens=tuple(len(rollout.tokens) for rollout in rollouts[:-1]),
+        ratios=tuple(round(ratio, RATIO_PLACES) for ratio in ratios),
     )
 
 
@@ -154,11 +164,16 @@ def _said_before(conversation: Conversation) -> tuple[tuple[str, str], ...]:
     return tuple((turn.completion, turn.said) for turn in conversation.request.turns)
 
 
+RATIO_PLACES = 3
+"""So that equal ones are stored in little space, and rounding of the processor is not shown as a change."""
+
 Row = TypeVar("Row", RolloutRow, EvaluationRow)
 
 _JSON_COLUMNS = ("answers", "right", "gold", "spans", "turns")
 _TURN_COLUMNS = ("turns", "turn_tokens")
 """Columns that files of earlier versions lack, and those of training steps in which nothing was asked again."""
+_RATIOS = "ratios"
+"""Column that files of earlier versions lack, and those of training steps in which every ratio is 1."""
 RENAMED = {"parts": "spans"}
 """Old column to its name now; old ones are read for one version."""
 
@@ -176,6 +191,7 @@ def _schema(row_type: type[Row]) -> pa.Schema:
         "tokens": pa.list_(pa.int32()),
         "logprobs": pa.list_(pa.float32()),
         "turn_tokens": pa.list_(pa.int32()),
+        "ratios": pa.list_(pa.float32()),
     }
     return pa.schema(
         [
@@ -192,15 +208,16 @@ def to_parquet(row_type: type[Row], rows: Iterable[Row], about: Mapping[str, str
     import pyarrow.parquet as pq
 
     records = []
-    schema, again = _schema(row_type), row_type is EvaluationRow
+    schema, again, changed = _schema(row_type), row_type is EvaluationRow, False
     for row in rows:
         again |= bool(row.turns)
+        changed |= isinstance(row, RolloutRow) and any(ratio != 1 for ratio in row.ratios)
         record = asdict(row)
         for name in record.keys() & _JSON_COLUMNS:
             record[name] = json.dumps(record[name], ensure_ascii=False)
         records.append(record)
-    if not again:
-        schema = pa.schema([field for field in schema if field.name not in _TURN_COLUMNS])
+    left_out = (() if again else _TURN_COLUMNS) + (() if changed else (_RATIOS,))
+    schema = pa.schema([field for field in schema if field.name not in left_out])
     if about:
         schema = schema.with_metadata(dict(about))
     buffer = io.BytesIO()
@@ -226,7 +243,8 @@ def read_parquet(row_type: type[Row], path: Path) -> list[Row]:
         raise UserError(f"{path}: not a Parquet file ({error})") from None
     table = with_new_names(table)
     expected = _schema(row_type).names
-    if table.schema.names not in (expected, [name for name in expected if name not in _TURN_COLUMNS]):
+    without = [name for name in (*_TURN_COLUMNS, _RATIOS) if name not in table.schema.names]
+    if table.schema.names != [name for name in expected if name not in without]:
         differing = sorted(set(expected) ^ set(table.schema.names))
         raise UserError(f"{path}: written by another version of sleuth (columns differ: {', '.join(differing)})")
     rows = []
@@ -237,5 +255,7 @@ def read_parquet(row_type: type[Row], path: Path) -> list[Row]:
             record[name] = tuple(map(tuple, record[name]))
         for name in record.keys() & {"tokens", "logprobs", "turn_tokens"}:
             record[name] = tuple(record[name])
+        if _RATIOS in record:
+            record[_RATIOS] = tuple(round(ratio, RATIO_PLACES) for ratio in record[_RATIOS])
         rows.append(row_type(**record | {"outcome": Outcome(record["outcome"])}))
     return rows

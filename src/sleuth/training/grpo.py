@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sleuth.config import RunConfig
@@ -22,7 +22,7 @@ from sleuth.training.likelihood import Likelihood
 from sleuth.training.optimizer import MasterOptimizer, scheduled_rate
 from sleuth.training.sampling import sample_batch
 from sleuth.training.stopwatch import Stopwatch
-from sleuth.training.update import update
+from sleuth.training.update import Ratios, update
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Step:
     metrics: dict[str, float]
     timings: dict[str, float]
     """Disjoint seconds."""
+    ratios: Ratios = field(default_factory=dict)
 
 
 class Recorder(Protocol):
@@ -96,7 +97,7 @@ def train_grpo(
                 trained = update(learner.model, learner.reference, learner.optimizer, groups, config, rate, kl, guard)
                 metrics = sampling_metrics(groups) | trained.metrics() | {"learning_rate": rate}
             guard.changing()
-            recorder.log(Step(step, groups, metrics, watch.seconds))
+            recorder.log(Step(step, groups, metrics, watch.seconds, trained.ratios))
             if config.eval.every and (step % config.eval.every == 0 or step == grpo.steps):
                 recorder.evaluate(step)
             guard.finished(step)

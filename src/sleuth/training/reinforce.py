@@ -123,7 +123,15 @@ def _sample(rows: Sequence[RolloutRow]) -> Sample:
 def _rows(session: Session, step: Step) -> list[RolloutRow]:
     mode = session.config.mode
     return [
-        rollout_row(group.task.puzzle, mode, one, "grpo", step.number, advantage if any(group.advantages) else None)
+        rollout_row(
+            group.task.puzzle,
+            mode,
+            one,
+            "grpo",
+            step.number,
+            advantage if any(group.advantages) else None,
+            step.ratios.get((group.task.request.key, one.sample), ()),
+        )
         for group in step.groups
         for one, advantage in zip(group.conversations, group.advantages, strict=True)
     ]

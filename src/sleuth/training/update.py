@@ -22,6 +22,11 @@ from sleuth.training.losses import policy_loss, token_weight
 from sleuth.training.optimizer import MasterOptimizer
 from sleuth.training.packing import Group, micro_batches
 
+Ratios = dict[tuple[str, int], list[float]]
+"""Key of a request and number of the sample to the importance ratio of each of its tokens, those of all turns in order:
+its probability when it was trained on, before that update, over its probability as sampled. Samples that no update saw
+have none, and neither have those of a policy that tells no log-probabilities."""
+
 
 @dataclass(slots=True)
 class Trained:
@@ -38,6 +43,7 @@ class Trained:
     entropy_sum: float = 0.0
     mismatches: list[Tensor] = field(default_factory=list)
     """|log-probability as sampled − as trained| of each token."""
+    ratios: Ratios = field(default_factory=dict)
 
     def metrics(self) -> dict[str, float]:
         """As they are logged."""
@@ -104,6 +110,7 @@ def update(
             if len(micro_batch.sampled_logprobs) == len(logprobs_N):
                 sampled_N = torch.tensor(micro_batch.sampled_logprobs, device=logprobs_N.device)
                 trained.mismatches.append((sampled_N - old_logprobs_N).abs())
+                _deal(micro_batch, (logprobs_N.detach() - sampled_N).exp().tolist(), trained.ratios)
             loss, stats = policy_loss(
                 logprobs_N,
                 old_logprobs_N,
@@ -144,7 +151,17 @@ class _MicroBatch:
     """Of the terms of the loss (`token_weight`)."""
     sampled_logprobs: list[float]
     """Empty or incomplete where the policy tells none."""
+    samples: list[tuple[str, int]]
+    """Of each completion, the conversation that it is a turn of: as `Ratios` name it."""
     old_logprobs: Tensor | None = None
+
+
+def _deal(micro_batch: _MicroBatch, ratios: Sequence[float], to: Ratios) -> None:
+    """Gives each sample its ratios."""
+    rest = iter(ratios)
+    completions = (completion for group in micro_batch.groups for completion in group.completions)
+    for sample, completion in zip(micro_batch.samples, completions, strict=True):
+        to.setdefault(sample, []).extend(itertools.islice(rest, len(completion)))
 
 
 def _plan(part: Sequence[ScoredGroup], config: RunConfig, max_tokens: int) -> list[_MicroBatch]:
@@ -161,7 +178,7 @@ def _plan(part: Sequence[ScoredGroup], config: RunConfig, max_tokens: int) -> li
     }
     always = config.grpo.kl > 0 or config.grpo.entropy > 0
     groups: list[Group] = []
-    values: list[tuple[float, Rollout, Sequence[float]]] = []
+    values: list[tuple[tuple[str, int], float, Rollout, Sequence[float]]] = []
     for scored in part:
         if not (scored.spread or (always and scored.tokens)):
             continue
@@ -169,20 +186,21 @@ def _plan(part: Sequence[ScoredGroup], config: RunConfig, max_tokens: int) -> li
         for one, advantages, trained in zip(scored.conversations, scored.token_advantages, scored.trained, strict=True):
             if trained:
                 weight = token_weight(config.grpo.normalise, of_group=scored.tokens, of_completion=one.length, **count)
-                rest = iter(advantages)
+                rest, sample = iter(advantages), (scored.task.request.key, one.sample)
                 turns_G.append(
-                    [(weight, turn, list(itertools.islice(rest, len(turn.tokens)))) for turn in one.rollouts]
+                    [(sample, weight, turn, list(itertools.islice(rest, len(turn.tokens)))) for turn in one.rollouts]
                 )
         for turns in turns_by_prompt(turns_G):
-            first = turns[0][1]
-            groups.append(Group(first.prompt_tokens, [turn.tokens for _, turn, _ in turns], first.grammar))
+            first = turns[0][2]
+            groups.append(Group(first.prompt_tokens, [turn.tokens for _, _, turn, _ in turns], first.grammar))
             values += turns
     plan = []
     dealt = iter(values)
     for some in micro_batches(groups, max_tokens):
-        micro_batch = _MicroBatch(some, [], [], [])
+        micro_batch = _MicroBatch(some, [], [], [], [])
         for _ in range(sum(len(group.completions) for group in some)):
-            weight, rollout, advantages = next(dealt)
+            sample, weight, rollout, advantages = next(dealt)
+            micro_batch.samples.append(sample)
             micro_batch.advantages += advantages
             micro_batch.weights += [weight] * len(rollout.tokens)
             micro_batch.sampled_logprobs += rollout.logprobs

@@ -326,10 +326,10 @@ def _told(file: str, row: int, record: dict[str, Any]) -> dict[str, Any]:
     for name, empty in (("answers", {}), ("right", {}), ("gold", {}), ("turns", [])):
         told[name] = _json(record.get(name), empty)
     told["parts"] = _json(record.get("spans"), [])  # as the page's script calls them
-    tokens, logprobs = record.get("tokens") or [], record.get("logprobs") or []
     skipped = sum(record.get("turn_tokens") or [])
-    told["tokens"], told["logprobs"] = tokens[skipped:][:MOST_TOKENS], logprobs[skipped:][:MOST_TOKENS]
-    told["length"] = record.get("length_tokens", len(tokens))
+    for name in ("tokens", "logprobs", "ratios"):
+        told[name] = (record.get(name) or [])[skipped:][:MOST_TOKENS]
+    told["length"] = record.get("length_tokens", len(record.get("tokens") or []))
     told["source"] = "training" if file.startswith("rollouts/") else Path(file).stem
     return told
 
