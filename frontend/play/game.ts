@@ -3,7 +3,9 @@
 import { fill, h } from "../common/dom";
 import { visible } from "../common/text";
 import { Accusation } from "./accusation";
-import { type Case, type Fact, type Step, stepsOf } from "./cases";
+import type { Case, Fact, Step } from "./cases";
+import { Clues } from "./clues";
+import { Hints } from "./hints";
 import { BLANK, CROSS, type Mark, Marks, TICK } from "./marks";
 import { type Cell, Notebook } from "./notebook";
 import { Prover } from "./prover";
@@ -13,8 +15,6 @@ import { watching } from "./watch";
 type Pen = "cycle" | "cross" | "tick";
 
 const PICTURE = "data:image/svg+xml;charset=utf-8,";
-/** How long clues that a reason cites are marked. */
-const CITED_MS = 6000;
 const NOT_PROVED =
   "Not proved yet: your marks, the rules and three clues do not show this. It may still be so; find a reason first.";
 
@@ -29,8 +29,8 @@ export class Game {
   private readonly marks: Marks;
   private readonly notebook: Notebook;
   private readonly prover: Prover;
-  private readonly used: Set<number>;
-  private readonly clues: HTMLElement[];
+  private readonly clues: Clues;
+  private readonly hints: Hints;
   private readonly said = h("p", { class: "said", role: "status" });
   private readonly time = h("output", { class: "number", "aria-label": "Time" });
   private readonly undoButton = h("button", { type: "button", title: "Undo (u)", onclick: () => this.undo() }, "Undo");
@@ -40,18 +40,12 @@ export class Game {
   private readonly past: Mark[][][] = [];
   private readonly timer: number;
   private seconds: number;
-  private hints: number;
   private proof: boolean;
   private free: boolean;
   private solved: boolean;
   private over = false;
   private pen: Pen = "cycle";
-  private pinned: number | undefined;
-  private spent: boolean[] = [];
   private fading = 0;
-  private flashing = 0;
-  private hinted: Step | undefined;
-  private warned = false;
 
   constructor(
     private readonly key: string,
@@ -60,15 +54,17 @@ export class Game {
   ) {
     const kept = recall(key);
     this.marks = new Marks(played.logic.sizes, played.tables, kept?.marks);
-    this.used = new Set(kept?.used);
     this.seconds = kept?.seconds ?? 0;
-    this.hints = kept?.hints ?? 0;
     this.proof = kept?.proof ?? false;
     this.free = kept?.free ?? !this.proof;
     this.solved = kept?.solved ?? false;
     this.prover = new Prover(played.logic);
     this.notebook = new Notebook(played.tables, (cell, mark) => this.press(cell, mark));
-    this.clues = played.clues.map((text, clue) => this.drawnClue(text, clue));
+    this.clues = new Clues(played.clues, played.about, kept?.used ?? [], (names) => this.notebook.point(names), () => this.refresh());
+    this.hints = new Hints(
+      kept?.hints ?? 0, key, played, this.marks, this.notebook,
+      (...parts) => this.say(...parts), (clues) => this.clues.flash(clues), (step) => this.markStep(step),
+    );
     this.board = h("img", { class: "board", alt: played.board.text, src: PICTURE + encodeURIComponent(played.board.svg) });
     this.accusation = new Accusation(
       played.questions,
@@ -79,7 +75,7 @@ export class Game {
     this.timer = window.setInterval(() => this.tick(), 1000);
     this.element.addEventListener("keydown", (event) => this.keys(event));
     this.choosePen("cycle");
-    this.prepare();
+    if (this.proof) this.hints.prepare(); // says what is accepted where three clues are not enough
     this.refresh();
     if (this.solved) this.end("You solved this case before.");
   }
@@ -123,7 +119,7 @@ export class Game {
           "clues",
           "Clues",
           h("p", { class: "quiet small" }, "Tap a clue to see whom it speaks of, and once more to fade it."),
-          h("ol", { class: "clues" }, this.clues),
+          this.clues.element,
         ),
         part("board", "Board", this.board),
       ),
@@ -140,7 +136,7 @@ export class Game {
             mode,
             this.pens,
             this.undoButton,
-            h("button", { type: "button", title: "Hint (h)", onclick: () => void this.hint() }, "Hint"),
+            h("button", { type: "button", title: "Hint (h)", onclick: () => this.hint() }, "Hint"),
           ),
           this.said,
           this.notebook.element,
@@ -151,17 +147,6 @@ export class Game {
       ),
       h("nav", { class: "jump", "aria-label": "Parts of the page" }, go("case", "Case"), go("clues", "Clues"), go("board", "Board"), go("notebook", "Notebook"), go("accuse", "Accuse")),
     );
-  }
-
-  private drawnClue(text: string, clue: number): HTMLElement {
-    const point = (): void => this.notebook.point(this.played.about[clue] ?? []);
-    const button = h("button", { type: "button", onclick: () => this.tapClue(clue) }, visible(text));
-    const item = h("li", {}, button);
-    item.addEventListener("pointerenter", point);
-    item.addEventListener("pointerleave", () => this.repoint());
-    button.addEventListener("focus", point);
-    button.addEventListener("blur", () => this.repoint());
-    return item;
   }
 
   private choosePen(pen: Pen): void {
@@ -187,32 +172,19 @@ export class Game {
     this.notebook.show(this.marks);
     this.time.textContent = clock(this.seconds);
     this.undoButton.disabled = this.past.length === 0;
-    this.fade();
-    this.repoint();
+    this.clues.fade();
+    this.clues.repoint();
     this.save();
     window.clearTimeout(this.fading);
     // The mark is seen first: which clues have nothing more to say takes a moment in large cases.
     this.fading = window.setTimeout(() => {
-      this.spent = this.proof ? this.prover.spent(this.marks.facts()) : [];
-      this.fade();
+      this.clues.fade(this.proof ? this.prover.spent(this.marks.facts()) : []);
     });
-  }
-
-  private fade(): void {
-    this.clues.forEach((clue, number) => {
-      clue.classList.toggle("used", this.used.has(number) || this.spent[number] === true);
-      clue.classList.toggle("pinned", this.pinned === number);
-      clue.firstElementChild?.setAttribute("aria-pressed", String(this.used.has(number)));
-    });
-  }
-
-  private repoint(): void {
-    this.notebook.point(this.pinned === undefined ? [] : (this.played.about[this.pinned] ?? []));
   }
 
   private save(): void {
-    const { seconds, hints, proof, free, solved } = this;
-    keep(this.key, { marks: this.marks.all(), used: [...this.used], seconds, hints, proof, free, solved });
+    const { seconds, proof, free, solved } = this;
+    keep(this.key, { marks: this.marks.all(), used: this.clues.used(), seconds, hints: this.hints.count, proof, free, solved });
   }
 
   private say(...parts: (Node | string)[]): void {
@@ -229,7 +201,7 @@ export class Game {
   private keys(event: KeyboardEvent): void {
     const target = event.target as HTMLElement;
     if (event.ctrlKey || event.metaKey || event.altKey || target.tagName === "SELECT") return;
-    if (event.key === "h") void this.hint();
+    if (event.key === "h") this.hint();
     else if (event.key === "u") this.undo();
     else return;
     event.preventDefault();
@@ -249,7 +221,7 @@ export class Game {
     } else this.say();
     this.past.push(this.marks.all());
     this.marks.set(variable, value, mark);
-    this.hinted = undefined;
+    this.hints.moved();
     this.refresh();
     if (this.marks.complete()) this.say("Every row has one value left. Accuse!");
   }
@@ -258,12 +230,12 @@ export class Game {
   private proved(fact: Fact): boolean {
     const known = this.marks.facts();
     const reason = this.prover.why(fact, known);
-    const next = reason ? undefined : this.nextStep(this.played.steps ?? []);
+    const next = reason ? undefined : this.hints.next();
     if (!reason && !next?.facts.some((one) => String(one) === String(fact))) {
       this.say(this.played.steps ? NOT_PROVED : `${NOT_PROVED} (The explanation is still being made; try again soon.)`);
       return false;
     }
-    this.flash(reason?.clues ?? next?.clues ?? []);
+    this.clues.flash(reason?.clues ?? next?.clues ?? []);
     this.say(`Proved: ${this.notebook.phrase(fact)}. ${reason ? this.because(reason.clues, reason.known) : next?.text}`);
     return true;
   }
@@ -283,15 +255,6 @@ export class Game {
     this.refresh();
   }
 
-  private tapClue(clue: number): void {
-    if (this.pinned === clue) {
-      this.pinned = undefined;
-      if (this.used.has(clue)) this.used.delete(clue);
-      else this.used.add(clue);
-    } else this.pinned = clue;
-    this.refresh();
-  }
-
   private setProof(proof: boolean): void {
     const wrong = proof ? this.marks.firstWrong(this.played.world) : undefined;
     if (wrong) {
@@ -303,77 +266,20 @@ export class Game {
     this.free = this.free || !proof || this.past.length > 0;
     if (proof && this.past.length === 0 && this.marks.facts().length === 0) this.free = false;
     this.choosePen("cycle");
-    this.prepare();
+    if (this.proof) this.hints.prepare(); // says what is accepted where three clues are not enough
     this.say(proof ? "A mark now counts only if it follows from your marks, the rules and at most three clues." : "");
     this.refresh();
   }
 
-  // Hints
-
-  /** In proof mode the explanation says what is accepted where three clues are not enough. */
-  private prepare(): void {
-    if (this.proof) this.steps().catch(() => undefined); // a hint says what is wrong
-  }
-
-  private steps(): Promise<Step[]> {
-    return stepsOf(this.key, this.played);
-  }
-
-  private nextStep(steps: readonly Step[]): Step | undefined {
-    return steps.find((step) => !step.facts.every((fact) => this.marks.says(fact)));
-  }
-
-  /** First where to look; asked again, what follows and why; asked once more, it is marked. */
-  private async hint(): Promise<void> {
-    if (this.over) return;
-    const wrong = this.marks.firstWrong(this.played.world);
-    if (wrong) {
-      this.say(this.warned ? `This mark is not so: ${this.notebook.phrase(wrong)}.` : "One of your marks is not so. Ask again to see which.");
-      if (this.warned) this.notebook.point([], [wrong]);
-      this.warned = !this.warned;
-      return;
-    }
-    if (!this.played.steps) this.say("Looking for the next step…");
-    let steps: Step[];
-    try {
-      steps = await this.steps();
-    } catch (error) {
-      this.say(`No hint: ${(error as Error).message}`);
-      return;
-    }
-    const step = this.nextStep(steps);
-    if (!step) {
-      this.say("Everything has been found. Accuse!");
-      return;
-    }
-    if (this.hinted !== step) {
-      this.hinted = step;
-      this.hints++;
-      const where = step.clues.map((clue) => `clue ${clue + 1}`);
-      if (step.rules.length) where.push("the rules");
-      const known = step.known.length ? ", with what is marked where the notebook glows" : "";
-      this.say(`Look at ${where.join(", ") || "what is left"}${known}. Ask again to see what follows.`);
-      this.notebook.point([], step.known);
-      this.flash(step.clues);
-      return;
-    }
-    const mark = h("button", { type: "button", onclick: () => this.markStep(step) }, "Mark it");
-    this.say(visible(step.text), " ", mark);
-    this.notebook.point([], [...step.known, ...step.facts]);
-    this.flash(step.clues);
-  }
-
-  private flash(clues: readonly number[]): void {
-    this.clues.forEach((clue, number) => clue.classList.toggle("cited", clues.includes(number)));
-    window.clearTimeout(this.flashing);
-    this.flashing = window.setTimeout(() => this.clues.forEach((clue) => clue.classList.remove("cited")), CITED_MS);
+  private hint(): void {
+    if (!this.over) void this.hints.ask();
   }
 
   private markStep(step: Step): void {
     if (this.over) return;
     this.past.push(this.marks.all());
     for (const [variable, value, so] of step.facts) this.marks.set(variable, value, so ? TICK : CROSS);
-    this.hinted = undefined;
+    this.hints.moved();
     this.say(visible(step.text));
     this.refresh();
   }
@@ -398,7 +304,8 @@ export class Game {
   }
 
   private line(): string {
-    const hints = this.hints === 0 ? "no hints" : this.hints === 1 ? "1 hint" : `${this.hints} hints`;
+    const { count } = this.hints;
+    const hints = count === 0 ? "no hints" : count === 1 ? "1 hint" : `${count} hints`;
     return `Sleuth, ${this.link}: solved in ${clock(this.seconds)}, ${hints}${this.way()}`;
   }
 }

@@ -31,7 +31,7 @@ export function showList(root: HTMLElement): () => void {
   const body = h("tbody"), head = h("tr"), foot = h("p", { class: "quiet" }), bar = h("div", { class: "selection", role: "status" });
   const lines = new Map<string, Line>();
   let told: Runs | undefined, versions = "", stopped = false;
-  const search = field("Search runs", state().get("q") ?? "", (value) => { note({ q: value }); draw(); }, { placeholder: "name, task, model, state" });
+  const search = field("Search runs", state().get("q") ?? "", (value) => { note({ q: value }); draw(); }, { placeholder: "name, task, model, state", size: "30" });
   const asTree = h("input", { type: "checkbox", checked: state().has("tree"), onchange: () => { note({ tree: asTree.checked ? "1" : null }); draw(); } });
   const title = h("h1", {}, "Runs");
   fill(root, title,

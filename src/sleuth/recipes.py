@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -41,11 +42,16 @@ LIST = "list"
 TABLE = "table"
 
 
-def keys(section: type[Section] = RunConfig, prefix: str = "") -> Iterator[tuple[str, str, Any, str]]:
+@cache
+def keys() -> tuple[tuple[str, str, Any, str], ...]:
     """Every key of a configuration as (dotted name, type, default, documentation)."""
+    return tuple(_keys(RunConfig, ""))
+
+
+def _keys(section: type[Section], prefix: str) -> Iterator[tuple[str, str, Any, str]]:
     for name, field in section.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from keys(field.annotation, f"{prefix}{name}.")
+            yield from _keys(field.annotation, f"{prefix}{name}.")
         elif get_args(field.annotation) == (SourceConfig, ...):
             yield f"{prefix}{name}", "list of tables", (), " ".join((field.description or "").split())
         else:

@@ -19,7 +19,7 @@ import duckdb
 from sleuth.errors import UserError
 from sleuth.runs.directory import RunDirectory
 from sleuth.view import comparing
-from sleuth.view.completions import PAGE, Index, Wanted
+from sleuth.view.completions import AGAIN_S, PAGE, Index, Wanted
 from sleuth.view.courses import course, courses, thinned
 from sleuth.view.finding import Runs
 from sleuth.view.log import MOST, Log
@@ -243,6 +243,35 @@ def test_files_that_come_change_or_go(tmp_path: Path) -> None:
         assert index.read_on(60) == (3, 3)
         assert sorted({step for step, _ in found(index)}) == [1, 4] and len(found(index, step_to=1)) == 1
         assert list(index.broken) == ["rollouts/grpo_000003.parquet"]
+
+
+def test_counts_follow_the_files(tmp_path: Path) -> None:
+    """What was counted is kept for other orders and pages, and forgotten when files change, also within a folder that
+    does not say so."""
+    run = reasoning_run(tmp_path / "run")  # three steps of eight, two of them with another script
+    with duckdb.connect(":memory:") as database:
+        index = Index(opened(run.path), database, "t")
+
+        def counts() -> list[int]:
+            index.read_on(60)
+            asked = (
+                Wanted(),
+                Wanted(text="ВИНОВНА"),
+                Wanted(text="виновна", sort="length"),
+                Wanted(text="none at all"),
+            )
+            every = [index.page(wanted)[0] for wanted in (*asked, Wanted(has="script"), *asked)]
+            assert every[:4] == every[5:]
+            return [*every[1:5], index.choices()["sources"]["training"], every[0]]
+
+        assert counts() == [6, 6, 0, 6, 24, 24]
+        write_step(run, 4)
+        assert counts() == [8, 8, 0, 8, 32, 32]
+        file, other = run.rollouts / "grpo_000004.parquet", tmp_path / "other"
+        RunDirectory.create(other, REASON).write_rollouts("grpo", 4, reasoning_rows(4)[:1])
+        file.write_bytes((other / "rollouts" / file.name).read_bytes())
+        index._stamped = (-AGAIN_S, *index._stamped[1:])  # as some seconds later
+        assert counts() == [6, 6, 0, 6, 25, 25]
 
 
 def test_a_hostile_folder_is_read_around(tmp_path: Path) -> None:

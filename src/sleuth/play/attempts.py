@@ -23,8 +23,7 @@ LONGEST = 20_000
 def attempts_of(path: Path) -> list[tuple[Puzzle, list[dict[str, Any]]]]:
     """The first cases that a run was evaluated on, each with what the model wrote at each stage.
 
-    Raises `UserError` for a folder that is no
-    run, or one without a case that can be played.
+    Raises `UserError` for a folder that is no run, or one without a case that can be played.
     """
     run = RunDirectory.open(path)
     found: dict[str, tuple[Puzzle, list[dict[str, Any]]]] = {}

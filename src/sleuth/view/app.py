@@ -36,8 +36,8 @@ MEMORY = "250MB"
 THREADS = 2
 MOST_INDEXED = 6
 """Runs whose completions stay indexed; the one that was not looked at for longest goes."""
-LOGS_S, LIST_S = 1.0, 0.3
-"""Seconds that a view of one run, and the list of all, spends on logs that are still to be read."""
+LOGS_S, FIRST_LIST_S, LIST_S = 1.0, 0.1, 0.3
+"""Seconds that a view of one run, the first list of all, and a later one spend on logs that are still to be read."""
 INDEX_S = 0.3
 """Seconds that a page of completions spends on indexing before it answers with what there is."""
 PAGES = ("/", "/run", "/compare", "/read", "/completion")
@@ -75,8 +75,8 @@ class Viewer:
         return run
 
     def runs(self) -> dict[str, Run]:
-        """All runs. Together they spend `LIST_S` on logs, so that there is a list at once; the next call goes on."""
-        until_s = time.monotonic() + LIST_S
+        """All runs. They spend little time on logs, so that there is a list at once; the next call goes on."""
+        until_s = time.monotonic() + (LIST_S if self._runs else FIRST_LIST_S)
         return {name: self.run(name, until_s) for name in self.found.all()}
 
     def index(self, run: Run) -> Index:

@@ -9,6 +9,7 @@ and named. All that a browser sends goes into parameters, or is one of the names
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import time
@@ -38,6 +39,8 @@ SHOWN = 200_000
 """Characters of a completion or prompt that are sent."""
 MOST_TOKENS = 20_000
 SNIPPET = 160
+AGAIN_S = 2.0
+"""Seconds for which no file is looked at again, unless one came or went."""
 MOST_OF_GROUP = 64
 MOST_OF_PUZZLE = 500
 VERDICTS = ("derived", "lucky", "repeated", "false", "unread", "empty", "right", "wrong")
@@ -106,6 +109,9 @@ class Index:
     def __init__(self, run: Run, database: duckdb.DuckDBPyConnection, table: str) -> None:
         self.run, self._database, self.table = run, database, table
         self._files: dict[str, tuple[int, int]] = {}
+        self._stamped: tuple[float, tuple[int, ...], dict[str, tuple[int, int]]] = (-AGAIN_S, (), {})
+        self._counted: dict[tuple[Any, ...], Any] = {}
+        """What was counted since the table last changed."""
         self._lock = threading.Lock()
         self.broken: dict[str, str] = {}
         """File to why it cannot be read."""
@@ -123,6 +129,7 @@ class Index:
                 cursor.execute(f"DELETE FROM {self.table} WHERE file = ?", [name])
                 self.broken.pop(name, None)
                 del self._files[name]
+                self._counted = {}
             # Evaluations are few; of training, the newest steps are what one opens first.
             fresh = sorted((name for name in now if name not in self._files), key=_newest_first)
             for at in range(0, len(fresh), BATCH):
@@ -133,18 +140,27 @@ class Index:
                     cursor.execute(f"INSERT INTO {self.table} SELECT * FROM fresh")
                     cursor.unregister("fresh")
                 self._files |= {name: now[name] for name in names}
+                self._counted = {}
                 if time.monotonic() > deadline_s:
                     break
             return len(self._files), len(now)
 
     def _stamps(self) -> dict[str, tuple[int, int]]:
+        """When each file was changed, and its size. A file that comes or goes, or is replaced as Sleuth replaces files,
+        changes its folder, so mostly two looks are enough."""
+        folders = [self.run.path / name for name in ("rollouts", "evaluations")]
+        changed = tuple(folder.stat().st_mtime_ns if folder.is_dir() else 0 for folder in folders)
+        looked_s, before, stamps = self._stamped
+        if before == changed and time.monotonic() - looked_s < AGAIN_S:
+            return stamps
         stamps = {}
-        for folder in ("rollouts", "evaluations"):
-            for file in (self.run.path / folder).glob("*.parquet"):
-                name = f"{folder}/{file.name}"
-                if _FILE.fullmatch(name) and file.is_file():
-                    status = file.stat()
+        for folder in folders:
+            for entry in os.scandir(folder) if folder.is_dir() else ():
+                name = f"{folder.name}/{entry.name}"
+                if _FILE.fullmatch(name) and entry.is_file():
+                    status = entry.stat()
                     stamps[name] = (status.st_mtime_ns, status.st_size)
+        self._stamped = time.monotonic(), changed, stamps
         return stamps
 
     def _narrow(self, name: str) -> pa.Table | None:
@@ -167,12 +183,24 @@ class Index:
         if wanted.sort not in SORTS:
             raise UserError(f"no order {wanted.sort[:40]!r}; there are {', '.join(SORTS)}")
         order = SORTS[wanted.sort].format(d="DESC" if wanted.descending else "ASC")
+        counted, key = self._counted, (condition, *map(str, values))
+        # The places first: only then are the texts of one page fetched. A search in all texts is done once for the
+        # number and the page; without one it is cheaper to count apart, and that once for all orders and pages.
+        together = bool(wanted.text) and key not in counted
+        number = "count(*) OVER ()" if together else "0"
+        sql = f"SELECT rowid, {number} FROM {self.table} WHERE {condition} ORDER BY {order} LIMIT {PAGE} OFFSET ?"
         with self._database.cursor() as cursor:
-            # The places first: only then are the texts of one page fetched.
-            sql = f"""SELECT rowid, count(*) OVER () FROM {self.table} WHERE {condition}
-                ORDER BY {order} LIMIT {PAGE} OFFSET ?"""
             found = cursor.execute(sql, [*values, PAGE * max(0, wanted.page)]).fetchall()
-            return (found[0][1] if found else 0), self._rows(cursor, [place for place, _ in found])
+            if together and found:
+                counted[key] = found[0][1]
+            elif key not in counted:
+                counted[key] = self._one(cursor, f"SELECT count(*) FROM {self.table} WHERE {condition}", values)[0]
+            return counted[key], self._rows(cursor, [place for place, _ in found])
+
+    @staticmethod
+    def _one(cursor: duckdb.DuckDBPyConnection, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
+        row: tuple[Any, ...] = cursor.execute(sql, list(values)).fetchall()[0]
+        return row
 
     def _rows(self, cursor: duckdb.DuckDBPyConnection, places: Sequence[int]) -> list[dict[str, Any]]:
         if not places:
@@ -192,10 +220,15 @@ class Index:
 
     def choices(self) -> dict[str, Any]:
         """What there is to choose from: sources, outcomes, and the range of steps."""
+        counted = self._counted
+        if ("choices",) not in counted:
+            counted["choices",] = self._choices()
+        return dict(counted["choices",])
+
+    def _choices(self) -> dict[str, Any]:
         with self._database.cursor() as cursor:
             counts = cursor.execute(f"SELECT source, outcome, count(*) FROM {self.table} GROUP BY ALL").fetchall()
-            sql = f"SELECT min(step), max(step) FROM {self.table} WHERE step >= 0"
-            [(first, last)] = cursor.execute(sql).fetchall()
+            first, last = self._one(cursor, f"SELECT min(step), max(step) FROM {self.table} WHERE step >= 0")
         sources, outcomes = dict[str, int](), dict[str, int]()
         for source, outcome, count in counts:
             sources[source] = sources.get(source, 0) + count
