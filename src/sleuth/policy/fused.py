@@ -234,9 +234,8 @@ class FusedDecoder:
         prompts_B = torch.tensor([prefix.tokens for prefix in self._prefixes])
 
         def attend(layer: int, qkv_BAD: torch.Tensor) -> torch.Tensor:
-            caches = self._keys[layer], self._values[layer]
-            arguments = own_B, self._addresses[layer], prompts_B, self._heads, self._scale
-            return functions.attend(qkv_BAD, *caches, *arguments)
+            keys, values, addresses = self._keys[layer], self._values[layer], self._addresses[layer]
+            return functions.attend(qkv_BAD, keys, values, own_B, addresses, prompts_B, self._heads, self._scale)
 
         hidden_BE = self._forward(self._ids(tokens), own_B + prompts_B, attend)
         self._own = [count + 1 for count in self._own]
