@@ -17,6 +17,8 @@ from sleuth.puzzles.tellings.rounds import NOTHING, Looked, spoken_of
 
 MOST_OTHERS = 3
 """Values that are listed as ruled out."""
+_COMPARED = (": same.", ": differ.")
+"""How comparisons end: they are said at every conclusion that rests on them."""
 
 
 def spelled(looked: Looked, questions: Sequence[str]) -> list[str]:
@@ -44,7 +46,7 @@ def _looks(looked: Looked) -> Iterator[str]:
         """What this look adds to its clues."""
         for inference in look.inferences:
             for line in _inference(looked, inference, domains):
-                if line not in lines and line not in clues:
+                if (line not in lines and line not in clues) or line.endswith(_COMPARED):
                     lines.append(line)
             for index, domain in inference.found:
                 domains[index] = domain
@@ -117,21 +119,22 @@ class _Operations:
         return bool(named) and value not in named and index in spoken_of(self._looked.theory.formula(part))
 
     def _compared(self, index: int, value: Ref) -> Iterator[str]:
-        """Two premises' values; those of the two parts of a clue that leads to something else; or a premise's value and
-        that of a part which it decides."""
+        """Two premises' places; the places of the two parts of a clue that leads to something else; or a premise's value
+        and that of a part which it decides, or its place and that of a clue of one part."""
         told = [one for known in self._premises if (one := self._settled(known)) is not None]
         if not self._clues:
-            if len(told) == 2 and told[0].sort == told[1].sort != value.sort:
-                yield self._comparison(*told)
-            return
-        if len(self._parts) < 2:
+            alike = [ref for ref in told if ref.sort in self._places and ref.sort != value.sort]
+            if len(alike) == 2 and alike[0].sort == alike[1].sort:
+                yield self._comparison(*alike)
             return
         values = [ref for part in self._parts for ref in part.args if isinstance(ref, Ref) and ref.sort in self._places]
         if len(values) == 2 and values[0].sort == values[1].sort != value.sort:
             yield self._comparison(*values)
             return
+        if len(self._parts) == 1:
+            told = [ref for ref in told if ref.sort in self._places and ref.sort != value.sort]
         for part in self._parts:
-            if index in spoken_of(self._looked.theory.formula(part)):
+            if len(self._parts) > 1 and index in spoken_of(self._looked.theory.formula(part)):
                 continue
             named = [ref for ref in part.args if isinstance(ref, Ref)]
             for ref in told:
