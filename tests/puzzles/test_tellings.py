@@ -81,6 +81,23 @@ def test_by_hand(telling: RoundTelling, said: list[str]) -> None:
     assert reasoning(puzzle_of(PAGE), telling) == said
 
 
+def test_places_are_compared_at_every_conclusion_that_rests_on_two() -> None:
+    """For a clue of one part, beside a third premise, and again where the same look has compared them already."""
+    clues = ("The Oar was in the Hall.", "Ada was in the Hall.", "The murder weapon was in the Bar.")
+    before, rest = PAGE.split("Clues:\n")
+    page = "\n".join([f"{before}Clues:", *clues, f"Questions:{rest.split('Questions:')[1]}"])
+    told = reasoning(puzzle_of(page), "spelled")
+    assert told[len(OTHERS) + 1 :] == [
+        *("Ada was in the Hall.", "Not Ada: Ben.", "Not Hall: Bar.", "So: Ben was in the Bar."),
+        *("The murder weapon was in the Bar.", "The Oar was in the Hall.", "Hall, Bar: differ.", "Not Oar: Rope."),
+        *("So: The murder was committed with the Rope.", "So: The Rope was in the Bar."),
+        *("The murder was committed with the Rope.", "Ada was in the Hall.", "The Rope was in the Bar."),
+        *("Hall, Bar: differ.", "Not Ada: Ben.", "So: Ben committed the murder."),
+        *("So: The murder was committed in the Bar.", "So: Rex was in the Bar."),
+        *("Asked: Murderer? Ben committed the murder.", "Asked: Where was Rex? Rex was in the Bar."),
+    ]
+
+
 def test_clues_that_leave_several_worlds_are_refused() -> None:
     with pytest.raises(UserError, match="several worlds"):
         reasoning(puzzle_of(PAGE.replace("with the Rope", "with the Oar")), "page-order")

@@ -119,8 +119,8 @@ class _Operations:
         return bool(named) and value not in named and index in spoken_of(self._looked.theory.formula(part))
 
     def _compared(self, index: int, value: Ref) -> Iterator[str]:
-        """Two premises' places; the places of the two parts of a clue that leads to something else; or a premise's value
-        and that of a part which it decides, or its place and that of a clue of one part."""
+        """Two premises' places; the places of the two parts of a clue that leads to something else; a premise's value
+        and that of a part which it decides; or a premise's place and that of a clue of one part."""
         told = [one for known in self._premises if (one := self._settled(known)) is not None]
         if not self._clues:
             alike = [ref for ref in told if ref.sort in self._places and ref.sort != value.sort]
