@@ -26,9 +26,9 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Page, sync_playwright
 
-WIDTH, HEIGHT, CAPTION = 960, 600, 44
+WIDTH, HEIGHT, CAPTION = 1120, 690, 50
 """Pixels; the caption comes below."""
-COLOURS = 48
+COLOURS = 128
 MOST_BYTES = 2_000_000
 INK, PAPER = "#fbfaf8", "#1d2126"
 WAIT_MS = 120_000
@@ -39,16 +39,23 @@ class Film:
 
     def __init__(self) -> None:
         self.frames: list[tuple[Image.Image, float]] = []
-        self._font = ImageFont.load_default(size=20)
+        self._font = ImageFont.load_default(size=24)
 
     def take(self, page: Page, seconds: float, caption: str) -> None:
         """The page as it is now, with a caption below."""
         shown = Image.open(io.BytesIO(page.screenshot(timeout=WAIT_MS))).convert("RGB")
+        self.frames.append((self._with(shown, caption), seconds))
+
+    def open_with_last(self, caption: str) -> None:
+        """Begins with the newest picture: it is what is seen where nothing moves."""
+        self.frames.insert(0, (self._with(self.frames[-1][0].crop((0, 0, WIDTH, HEIGHT)), caption), 3.0))
+
+    def _with(self, shown: Image.Image, caption: str) -> Image.Image:
         frame = Image.new("RGB", (WIDTH, HEIGHT + CAPTION), PAPER)
         frame.paste(shown, (0, 0))
         draw = ImageDraw.Draw(frame)
         draw.text((WIDTH / 2, HEIGHT + CAPTION / 2), caption, fill=INK, font=self._font, anchor="mm")
-        self.frames.append((frame, seconds))
+        return frame
 
     def write(self, out: Path) -> None:
         """All pictures in the colours of all of them, so that what stays the same stays the same."""
@@ -83,6 +90,12 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(700)
 
 
+def show(page: Page, selector: str) -> None:
+    """Scrolls the first of these to the top."""
+    page.locator(selector).first.evaluate("element => element.scrollIntoView({block: 'start'})")
+    settle(page)
+
+
 def learnt(run: Path) -> int:
     """Number of the first case, told in few words, that was not solved before the training, with a false sentence, and
     was after it."""
@@ -99,21 +112,21 @@ def learnt(run: Path) -> int:
 def watch_training(page: Page, film: Film, url: str, run: str) -> None:
     page.goto(f"{url}/")
     settle(page)
-    film.take(page, 2.5, "sleuth view runs — every run under a folder, while it trains and after")
+    film.take(page, 2.5, "sleuth view runs: every run under a folder, while it trains and after")
     page.goto(f"{url}/run?{urlencode({'run': run})}")
     settle(page)
     film.take(page, 2.5, "One run: puzzles solved before and after, with intervals; alarms")
-    page.locator("figure.chart").first.scroll_into_view_if_needed()
-    page.evaluate("document.querySelector('.charts').scrollIntoView({block: 'start'})")
-    settle(page)
-    page.locator(".picture svg").nth(2).wait_for(timeout=WAIT_MS)
-    box = page.locator(".picture svg").nth(1).bounding_box()
+    show(page, ".charts")
+    charts = page.locator(".charts").first.locator("figure")
+    for number in range(6):
+        charts.nth(number).locator(".picture svg").wait_for(timeout=WAIT_MS)
+    show(page, ".charts")
+    box = charts.nth(1).locator(".picture svg").bounding_box()
     assert box is not None
     for share, seconds in ((0.2, 1.0), (0.55, 1.0), (0.95, 2.0)):
         page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"])
         film.take(page, seconds, "Its curves, live; point at one to read its values")
-    page.get_by_role("heading", name="Evaluations").scroll_into_view_if_needed()
-    page.evaluate("[...document.querySelectorAll('h2')].find(h => h.textContent === 'Evaluations').scrollIntoView()")
+    page.get_by_role("heading", name="Evaluations").evaluate("heading => heading.scrollIntoView()")
     settle(page)
     film.take(page, 3.0, "Held-out puzzles with 95 % intervals, beside guessing and the solver")
 
@@ -123,7 +136,8 @@ def read_completions(page: Page, film: Film, url: str, folder: Path, number: int
     of = {"run": run, "file": "evaluations/before.parquet", "row": str(number)}
     page.goto(f"{url}/read?{urlencode(of)}")
     page.locator(".detail .mark").first.wait_for(timeout=WAIT_MS)
-    settle(page)
+    page.get_by_text(re.compile(r"^[\d,]+ completions$")).wait_for(timeout=WAIT_MS)
+    show(page, ".reading-room")
     film.take(page, 3.0, "The reading room: every completion, every sentence judged by the solver")
     for verdict, caption in (
         ("derived", "Click a sentence: which clues and sentences it follows from"),
@@ -136,20 +150,21 @@ def read_completions(page: Page, film: Film, url: str, folder: Path, number: int
         mark.evaluate("mark => mark.scrollIntoView({block: 'center'})")
         page.wait_for_timeout(300)
         film.take(page, 3.5, caption)
+    film.open_with_last("Sleuth: what a model wrote, and why each sentence is sound or not")
     newest = max(file.name for file in folder.glob("rollouts/*.parquet"))
     of = {"run": run, "file": f"rollouts/{newest}", "row": "0"}
     page.goto(f"{url}/read?{urlencode(of | {'tab': 'group'})}")
     page.locator(".group article").nth(1).wait_for(timeout=WAIT_MS)
-    settle(page)
+    show(page, ".reading-room")
     film.take(page, 3.0, "A group side by side, with the advantages that training gave")
     page.goto(f"{url}/read?{urlencode(of | {'shade': 'logprob'})}")
     page.locator(".text .token").first.wait_for(timeout=WAIT_MS)
-    settle(page)
+    show(page, ".reading-room")
     film.take(page, 2.5, "Tokens by log-probability, importance ratio or advantage")
     of = {"run": run, "file": "evaluations/after-grpo.parquet", "row": str(number), "tab": "puzzle"}
     page.goto(f"{url}/read?{urlencode(of)}")
     page.locator(".sides article").nth(1).wait_for(timeout=WAIT_MS)
-    settle(page)
+    show(page, ".reading-room")
     film.take(page, 3.0, "The same case before and after training, as a diff")
 
 
@@ -157,7 +172,7 @@ def play_a_case(page: Page, film: Film, url: str, key: str) -> None:
     page.goto(f"{url}/#{key}")
     page.locator("#notebook").wait_for(timeout=WAIT_MS)
     settle(page)
-    film.take(page, 3.0, "sleuth play --browser — the same cases are for you, with a notebook")
+    film.take(page, 3.0, "sleuth play --browser: the same cases are for you, with a notebook")
     page.locator("#proof").check()
     page.wait_for_timeout(1500)
     film.take(page, 2.5, "Proof mode: a mark counts only if it follows")
