@@ -195,7 +195,7 @@ def test_an_audit_that_finds_something_exits_with_1(puzzles: Path, tmp_path: Pat
     (tmp_path / "wrong.jsonl").write_text(json.dumps(record))
     done = process("audit", tmp_path / "wrong.jsonl")
     assert done.returncode == 1
-    assert "0 of 1 puzzles are sound" in done.stdout
+    assert "0 of 1 puzzle is sound" in done.stdout
 
 
 def test_play(puzzles: Path) -> None:

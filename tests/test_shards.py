@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sleuth.bench.result import read_result
+from sleuth.cli import main
 from sleuth.datasets.files import read_puzzles, write_puzzles
 from sleuth.datasets.make import PuzzleSpec, make_puzzles
 from sleuth.errors import UserError
-from sleuth.shards import Header, Shard, parse_shard, read_job, write_shard
+from sleuth.shards import ABOUT, Header, Shard, parse_shard, read_job, write_shard
 from tests.test_cli import sleuth
 from tests.tiny import tiny_folder
 
 MAKE = ("make", "round-table", "--level", "1", "--count", 24, "--seed", 4, "--workers", 1)
 """One of these puzzles is drawn as a double of another."""
+VERSION = version("sleuth")
+ZEBRA = {"family": "zebra@1", "level": "1", "split": "train", "seed": 0, "count": 2}
 
 
 def shards_of(folder: Path, count: int, *words: object, seed: int | None = None) -> list[Path]:
@@ -43,7 +50,7 @@ def test_merged_puzzles_are_those_of_one_machine(tmp_path: Path, suffix: str) ->
     assert sleuth(*MAKE, "--out", one).returncode == 0
     for count in (1, 3) if suffix == ".jsonl" else (2,):
         done = sleuth("merge", *shards_of(tmp_path, count, *MAKE), "--out", merged)
-        assert done.returncode == 0 and "1 doubles drawn again" in done.stderr, done.stderr
+        assert done.returncode == 0 and "1 double drawn again" in done.stderr, done.stderr
         assert merged.read_bytes() == one.read_bytes()
 
 
@@ -177,3 +184,59 @@ def test_what_cannot_be_a_shard_is_refused_before_the_work(puzzles: Path, tmp_pa
         assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
     [shard] = shards_of(tmp_path, 1, "audit", puzzles, "--workers", 1)
     assert "leave out --out" in sleuth("merge", shard, "--out", tmp_path / "x").stderr
+
+
+def crafted(path: Path, rows: int = 2, **fields: object) -> Path:
+    """A shard with a header made by hand: by default the only shard of an audit of two puzzles."""
+    about = {"verb": "audit", "job": {}, "total": 2, "shard": {"index": 1, "of": 1}, "sleuth": VERSION} | fields
+    schema = pa.schema([("record", pa.string())], {ABOUT: json.dumps(about)})
+    pq.write_table(pa.table([["{}"] * rows], schema), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"total": 2.0}, "not a shard"),
+        ({"total": True}, "not a shard"),
+        ({"total": -1}, "not a shard"),
+        ({"total": 0}, "not a shard"),
+        ({"total": int("9" * 4000)}, "not a shard"),
+        ({"shard": {"index": 0, "of": 1}}, "not a shard"),
+        ({"shard": {"index": 2, "of": 1}}, "not a shard"),
+        ({"shard": {"index": "1", "of": 1}}, "not a shard"),
+        ({"shard": {"index": 1, "of": 1, "more": 1}}, "not a shard"),
+        ({"shard": [1, 1]}, "not a shard"),
+        ({"shard": {"index": 1, "of": 10**11}, "total": 2 * 10**11}, "missing: 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and "),
+        ({"verb": ["audit"]}, "not a shard"),
+        ({"job": [1]}, "not a shard"),
+        ({"sleuth": 1}, "not a shard"),
+        ({"verb": "make", "job": {"family": "zebra"}}, "names no job of make"),
+        ({"verb": "make", "job": {**ZEBRA, "level": 1}}, "names no job of make"),
+        ({"verb": "make", "job": {**ZEBRA, "count": 3}}, "its header speaks of 3 and of 2 puzzles"),
+        ({"verb": "make", "job": {**ZEBRA, "level": "77"}}, "77"),
+        ({"verb": "eval", "job": {"label": "x"}}, "names no job of eval"),
+        ({"verb": "bench", "job": {"name": "../../x"}}, "names no job of bench"),
+        ({"verb": "bench", "job": {"name": "x", "suite": 1}}, "names no job of bench"),
+    ],
+)
+def test_headers_that_lie_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fields: dict[str, Any], said: str
+) -> None:
+    shard = crafted(tmp_path / "x.shard", **fields)
+    out = {"make": "x.jsonl", "eval": "x.parquet", "bench": "x"}.get(str(fields.get("verb")), "")
+    with pytest.raises(SystemExit) as ended:
+        main(["merge", str(shard), *(["--out", str(tmp_path / out)] if out else [])])
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and said in told and told.count("\n") == 1, told
+    assert [path.name for path in tmp_path.iterdir()] == ["x.shard"]
+
+
+def test_a_file_with_other_columns_or_rows_than_it_says_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="has 3 of its 2 puzzles"):
+        read_job([crafted(tmp_path / "rows.shard", rows=3)])
+    about = pq.read_metadata(crafted(tmp_path / "x.shard")).metadata
+    schema = pa.schema([("record", pa.string()), ("more", pa.int64())], about)
+    pq.write_table(pa.table([["{}"] * 2, [1, 2]], schema), tmp_path / "columns.shard")
+    with pytest.raises(UserError, match=r"columns\.shard: not a shard"):
+        read_job([tmp_path / "columns.shard"])

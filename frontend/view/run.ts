@@ -10,7 +10,7 @@ import { badges, choice, failure, poll, range, share } from "./parts";
 export const AXES: [string, string][] = [["step", "steps"], ["tokens", "tokens sampled"], ["hours", "hours"], ["examples", "examples"]];
 const PHASES: Record<string, string> = { grpo: "GRPO, training batch", eval: "Held-out puzzles", sft: "Warm start" };
 const FIRST: Record<string, string[]> = {
-  grpo: ["reward", "strict", "parts/sentences_derived", "parts/lines_right", "length_tokens", "entropy_sampled", "kl", "legibility/language", "legibility/repetition"],
+  grpo: ["reward", "strict", "spans/sentences_derived", "spans/lines_right", "length_tokens", "entropy_sampled", "kl", "legibility/language", "legibility/repetition"],
   eval: ["reward", "strict", "length_tokens"],
   sft: ["loss"],
 };
@@ -40,7 +40,7 @@ export function curves(runs: string[], metrics: Record<string, string[]>, seeds:
 export function title(metric: string): string {
   const known: Record<string, string> = {
     reward: "Questions answered right", strict: "Puzzles solved", length_tokens: "Length", entropy_sampled: "Entropy", loss: "Loss",
-    kl: "Divergence from the start", "parts/sentences_derived": "Sentences derived", "parts/lines_right": "Lines right",
+    kl: "Divergence from the start", "spans/sentences_derived": "Sentences derived", "spans/lines_right": "Lines right",
     "legibility/language": "Language", "legibility/repetition": "Legibility",
   };
   return known[metric] ?? metric;

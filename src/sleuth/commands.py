@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sleuth.config import Mode, ModelConfig, RunConfig, demo_config, reasoning_demo_config
 from sleuth.datasets.audit import audit
-from sleuth.errors import UserError, installing
+from sleuth.errors import UserError, counted, installing
 from sleuth.files import check_folder
 from sleuth.play.terminal import show
 from sleuth.policy.base import Policy, Sampling
@@ -123,7 +123,7 @@ def average_models(models: Sequence[str], out: Path) -> None:
     from sleuth.training.average import average
 
     average(models, out)
-    say(f"the mean of {len(models)} models: {out}")
+    say(f"the mean of {counted(len(models), 'model')}: {out}")
 
 
 def distill_model(
@@ -152,7 +152,7 @@ def distill_model(
         rows = distill(policy, puzzles, mode, sampling, samples, keep, advance)
     atomic_write(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
     solved = len({row["puzzle_id"] for row in rows})
-    say(f"{len(rows)} right completions for {solved} of {len(puzzles)} puzzles: {out}")
+    say(f"{counted(len(rows), 'right completion')} for {solved} of {counted(len(puzzles), 'puzzle')}: {out}")
 
 
 def run_study(file: Path, out: Path | None, results: Path | None, only: Sequence[int]) -> None:
@@ -214,7 +214,7 @@ def evaluate_model(
     check_chunks(mode, clues_at_a_time, retries, puzzles)
     check_samples(samples)
     from sleuth.evaluation.evaluate import evaluate
-    from sleuth.evaluation.shards import parquet, records
+    from sleuth.evaluation.shards import EvaluationJob, parquet, records
     from sleuth.files import atomic_write
     from sleuth.policy.chat import fix_time
     from sleuth.policy.engine import TorchPolicy
@@ -240,18 +240,10 @@ def evaluate_model(
             say(f"every completion: {out}")
         return
     assert out is not None
-    job = {
-        "puzzles": hashlib.sha256("".join(puzzle.model_dump_json() for puzzle in puzzles).encode()).hexdigest(),
-        "label": label,
-        "mode": mode,
-        "samples": samples,
-        "retries": retries,
-        "clues_at_a_time": clues_at_a_time,
-        "template_time": time,
-        "sampling": dataclasses.asdict(sampling),
-    }
-    write_shard(out, Header("eval", job, len(puzzles), shard), records(asked, rows))
-    say(f"{len(asked)} puzzles of shard {shard} in {out}")
+    digest = hashlib.sha256("".join(puzzle.model_dump_json() for puzzle in puzzles).encode()).hexdigest()
+    job = EvaluationJob(digest, label, mode, samples, retries, clues_at_a_time, time, sampling)
+    write_shard(out, Header("eval", dataclasses.asdict(job), len(puzzles), shard), records(asked, rows))
+    say(f"{counted(len(asked), 'puzzle')} of shard {shard} in {out}")
 
 
 def show_evaluation(
@@ -268,7 +260,8 @@ def show_evaluation(
     results = evaluate_baselines(puzzles, seed)
     results[label] = rows
     told = "; reasoning that is wrong was told so, what is solved at once is below" * (mode == "reason" and retries > 0)
-    table = Table("", "answers right", "puzzles solved", "readable", "tokens", title=f"{len(puzzles)} puzzles{told}")
+    title = f"{counted(len(puzzles), 'puzzle')}{told}"
+    table = Table("", "answers right", "puzzles solved", "readable", "tokens", title=title)
     for named, found in results.items():
         summary = summarise(found)
         tokens = f"{summary.length_tokens.mean:.0f}" if summary.length_tokens.mean else "-"
@@ -276,7 +269,9 @@ def show_evaluation(
     Console().print(table, *_breakdowns(results, puzzles, mode))
     if mode == "program":
         answers = answering(rows)
-        programs = Table("answered", "solved, of those", "errors among them", title=f"{retries} retries at most")
+        programs = Table(
+            "answered", "solved, of those", "errors among them", title=f"{counted(retries, 'retry', 'retries')} at most"
+        )
         programs.add_row(_shown(answers.answered), _shown(answers.right), str(answers.errors))
         Console().print(programs)
     if several := ks(1 + max(row.sample for row in rows)):
@@ -310,7 +305,9 @@ def _breakdowns(results: Mapping[str, list[EvaluationRow]], puzzles: Sequence[Pu
     again = {label: graded_by(grade_original, rows, pages) for label, rows in results.items()}
     if again and all(again.values()):
         count = len({row.puzzle_id for rows in again.values() for row in rows})
-        title = f"{count} pages of the format of 2025, as its grader held the answers (times never for right)"
+        title = (
+            f"{counted(count, 'page')} of the format of 2025, as its grader held the answers (times never for right)"
+        )
         table = Table("", "answers right", "puzzles solved", title=title)
         for label, rows in again.items():
             summary = summarise(rows)
@@ -349,7 +346,10 @@ def ask_model(
             print("--- the model's context has no room for another turn ---")
             break
         score = grader(puzzle, mode)(rollout)
-        print(f"\n--- {score.outcome}{': ' + score.detail if score.detail else ''} ({len(rollout.tokens)} tokens) ---")
+        print(
+            f"\n--- {score.outcome}{': ' + score.detail if score.detail else ''} "
+            f"({counted(len(rollout.tokens), 'token')}) ---"
+        )
         if settled(mode, score) or not left:
             break
         request = ask_again(request, 0, rollout, score)

@@ -1,4 +1,4 @@
-"""The one exception that is meant for users, and a hint for its text."""
+"""The one exception that is meant for users, and what its text is made of."""
 
 from __future__ import annotations
 
@@ -19,3 +19,13 @@ def nearest(name: str, known: list[str]) -> str:
 def installing(extra: str) -> str:
     """How to install an extra of this package."""
     return f"pip install 'sleuth[{extra}]', in a checkout pip install '.[{extra}]'"
+
+
+def shortened(text: str, most: int = 40) -> str:
+    """Something that was given, at a length that a message can quote."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 case`, `2 cases`; `plural` where an s does not make it."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -12,13 +12,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from sleuth.datasets.audit import Finding, audit_all, overview
 from sleuth.datasets.explanations import Explainer, explain_all
 from sleuth.datasets.files import check_output as check_puzzles
 from sleuth.datasets.files import read_puzzles, write_puzzles
 from sleuth.datasets.folder import check_dataset, is_folder, write_dataset
 from sleuth.datasets.make import PuzzleSpec, first_draws, without_doubles
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.files import atomic_open, check_output
 from sleuth.progress import say, track
 from sleuth.puzzles.puzzle import Puzzle
@@ -34,8 +36,13 @@ def merge(paths: Sequence[Path], out: Path | None, workers: int = 0) -> int:
     job = read_job(paths)
     if job.header.verb not in MERGERS:
         raise UserError(f"{paths[0]}: no verb that is merged: {job.header.verb!r}")
+    if workers and not (job.header.verb == "make" and out is not None and is_folder(out)):
+        raise UserError("--workers is for data sets (make, --out FOLDER), which are audited; leave it out")
     code = MERGERS[job.header.verb](job, out, workers)
-    say(f"{job.header.total} puzzles of {job.header.shard.of} shards" + (f": {out}" if out is not None else ""))
+    say(
+        f"{counted(job.header.total, 'puzzle')} of {counted(job.header.shard.of, 'shard')}"
+        + (f": {out}" if out is not None else "")
+    )
     return code
 
 
@@ -63,7 +70,7 @@ def audit_shard(file: Path, minimal: bool, shard: Shard, path: Path, workers: in
     found = audit_all(puzzles[numbers.start : numbers.stop], minimal, workers)
     records = map(asdict, track(found, f"auditing shard {shard}", len(numbers)))
     write_shard(path, Header("audit", {**file_facts(file), "minimal": minimal}, len(puzzles), shard), records)
-    say(f"{len(numbers)} puzzles of shard {shard} in {path}")
+    say(f"{counted(len(numbers), 'puzzle')} of shard {shard} in {path}")
 
 
 def explain_shard(file: Path, explainer: Explainer, shard: Shard, path: Path, workers: int) -> None:
@@ -73,11 +80,15 @@ def explain_shard(file: Path, explainer: Explainer, shard: Shard, path: Path, wo
     found = explain_all(puzzles[numbers.start : numbers.stop], explainer, workers)
     records = track(found, f"explaining shard {shard}", len(numbers))
     write_shard(path, Header("explain", {**file_facts(file), **asdict(explainer)}, len(puzzles), shard), records)
-    say(f"{len(numbers)} puzzles of shard {shard} in {path}")
+    say(f"{counted(len(numbers), 'puzzle')} of shard {shard} in {path}")
 
 
 def _make(job: Job, out: Path | None, workers: int) -> int:
-    spec = PuzzleSpec(**job.header.job)
+    with job.reading_header():
+        spec = TypeAdapter(PuzzleSpec).validate_python(job.header.job)
+    spec.check()
+    if spec.count != job.header.total:
+        raise UserError(f"{job.paths[0]}: its header speaks of {spec.count} and of {job.header.total} puzzles")
     out = _needed(out, "puzzles .jsonl, .parquet or a folder")
     if folder := is_folder(out):
         check_dataset(out, spec)
@@ -99,7 +110,7 @@ def _make(job: Job, out: Path | None, workers: int) -> int:
         write_dataset(out, spec, puzzles(), workers)
     else:
         write_puzzles(out, puzzles())
-    say(f"{again} doubles drawn again")
+    say(f"{counted(again, 'double')} drawn again")
     return 0
 
 
@@ -134,17 +145,18 @@ def write_lines(path: Path, records: Iterator[Any]) -> None:
 
 def _eval(job: Job, out: Path | None, workers: int) -> int:
     from sleuth.commands import show_evaluation
-    from sleuth.evaluation.shards import parquet, rows_of
+    from sleuth.evaluation.shards import EvaluationJob, parquet, rows_of
 
     if out is not None:
         check_output(out, ".parquet")
+    with job.reading_header():
+        said = TypeAdapter(EvaluationJob).validate_python(job.header.job)
     found = list(job.read(lambda record: (Puzzle.model_validate(record["puzzle"]), rows_of(record))))
     puzzles, rows = [puzzle for puzzle, _ in found], [row for _, some in found for row in some]
-    said = job.header.job
-    show_evaluation(puzzles, said["label"], rows, said["mode"], said["retries"], said["sampling"]["seed"][0])
+    show_evaluation(puzzles, said.label, rows, said.mode, said.retries, said.sampling.seed[0])
     if out is not None:
         with atomic_open(out) as file:
-            file.write(parquet(rows, said["template_time"]))
+            file.write(parquet(rows, said.template_time))
     return 0
 
 

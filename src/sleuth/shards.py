@@ -11,12 +11,13 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.files import atomic_open, check_output, read_data
 
 Record = TypeVar("Record")
@@ -24,8 +25,12 @@ SUFFIX = ".shard"
 ABOUT = "sleuth.shard"
 """Key of a file's metadata."""
 GROUP_ROWS = 1_000
+MOST = 10**12
+"""Puzzles of a job."""
 MOST_NAMED = 10
 """Missing shards that a message lists."""
+_MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
+"""What reading plain data of another form raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Shard:
     def range(self, total: int) -> range:
         """Numbers of its puzzles, from 0. Raises `UserError` for more shards than puzzles."""
         if self.of > total:
-            raise UserError(f"--shard {self}: there are only {total} puzzles; take at most so many shards")
+            raise UserError(f"--shard {self}: there are only {counted(total, 'puzzle')}; take at most so many shards")
         return range((self.index - 1) * total // self.of, self.index * total // self.of)
 
     def __str__(self) -> str:
@@ -82,20 +87,32 @@ class Job:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        for path in self.paths:
+        for index, path in enumerate(self.paths, start=1):
+            count = 0
             try:
                 with pq.ParquetFile(path) as file:
                     for batch in file.iter_batches(GROUP_ROWS):
                         for text in batch.column(0).to_pylist():
+                            count += 1
                             yield self._converted(path, text, convert)
             except (pa.ArrowException, OSError) as error:
                 raise UserError(f"{path}: damaged, make it again ({str(error).splitlines()[0]})") from None
+            if count != (expected := len(Shard(index, len(self.paths)).range(self.header.total))):
+                raise UserError(_has(path, count, expected))
 
     def _converted(self, path: Path, text: str, convert: Callable[[Any], Record]) -> Record:
         try:
             return convert(json.loads(text))
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (*_MALFORMED, RecursionError):
             raise UserError(f"{path}: has a record that is no result of {self.header.verb}; make it again") from None
+
+    @contextmanager
+    def reading_header(self) -> Iterator[None]:
+        """Where a verb takes its own facts from the header: one line for a header that the verb did not write."""
+        try:
+            yield
+        except _MALFORMED:
+            raise UserError(f"{self.paths[0]}: its header names no job of {self.header.verb}; make it again") from None
 
 
 def check_shard_output(path: Path) -> None:
@@ -149,9 +166,11 @@ def read_job(paths: Sequence[Path]) -> Job:
     if about["sleuth"] != (version := importlib.metadata.version("sleuth")):
         raise UserError(f"{first[0]} is of Sleuth {about['sleuth']}, and this is {version}; merge with that version")
     of = about["shards"]
-    if missing := [str(index) for index in range(1, of + 1) if index not in found]:
-        more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
-        raise UserError(f"of {of} shards these are missing: {', '.join(missing[:MOST_NAMED])}{more}")
+    if missing := of - len(found):
+        # A header may say that there are very many: no list of all.
+        named = islice((str(index) for index in range(1, of + 1) if index not in found), MOST_NAMED)
+        more = f" and {missing - MOST_NAMED} more" if missing > MOST_NAMED else ""
+        raise UserError(f"of {of} shards these are missing: {', '.join(named)}{more}")
     header = Header(about["verb"], about["job"], about["total"], Shard(1, of))
     return Job(header, tuple(found[index] for index in sorted(found)))
 
@@ -167,17 +186,34 @@ def _about(path: Path) -> dict[str, Any]:
 
     try:
         metadata = pq.read_metadata(path)
-        about: dict[str, Any] = json.loads((metadata.metadata or {})[ABOUT.encode()])
-        expected = len(Shard(**about["shard"]).range(about["total"]))
-        if not {"verb", "job", "sleuth"} <= about.keys():
-            raise KeyError
+        about = _checked(json.loads((metadata.metadata or {})[ABOUT.encode()]))
+        if metadata.schema.names != ["record"]:
+            raise ValueError(metadata.schema.names)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (pa.ArrowInvalid, OSError, KeyError, ValueError, TypeError):
+    except (pa.ArrowException, OSError, RecursionError, *_MALFORMED):
         raise UserError(f"{path}: not a shard that sleuth wrote with --shard") from None
-    if metadata.num_rows != expected:
-        raise UserError(f"{path}: has {metadata.num_rows} of its {expected} puzzles; make it again")
+    if metadata.num_rows != (expected := len(Shard(**about["shard"]).range(about["total"]))):
+        raise UserError(_has(path, metadata.num_rows, expected))
     return about
+
+
+def _checked(about: Any) -> dict[str, Any]:
+    """A header as plain data, if its fields are of their types and its numbers fit one another; else one of
+    `_MALFORMED`."""
+    shard = about["shard"]
+    numbers = (1, shard["index"], shard["of"], about["total"], MOST)
+    if any(type(number) is not int for number in numbers) or list(numbers) != sorted(numbers):
+        raise ValueError(numbers)
+    if shard.keys() != {"index", "of"} or about.keys() != {"verb", "job", "total", "shard", "sleuth"}:
+        raise ValueError(about.keys())
+    if not (isinstance(about["verb"], str) and isinstance(about["sleuth"], str) and isinstance(about["job"], dict)):
+        raise TypeError(about)
+    return dict(about)
+
+
+def _has(path: Path, count: int, expected: int) -> str:
+    return f"{path}: has {count} of its {counted(expected, 'puzzle')}; make it again"
 
 
 def _differing(first: dict[str, Any], second: dict[str, Any]) -> list[str]:

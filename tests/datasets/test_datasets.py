@@ -158,7 +158,7 @@ def test_a_remark_on_what_plain_english_leaves_open(tmp_path: Path) -> None:
         f"read {reading}, 2 leave several worlds, 1 also several answers; no verdict on 1",
     ]
     assert overview([told])[:2] == [
-        "1 of 1 puzzles are sound",
+        "1 of 1 puzzle is sound",
         "1 has a question that a clue answers outright, which is the other maker's affair",
     ]
 

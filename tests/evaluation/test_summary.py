@@ -121,7 +121,7 @@ def test_sentences() -> None:
     assert spans["nothing_false"].mean == 0.5
     assert spans["sentences_read"].mean == pytest.approx(1.0)  # puzzle a: (3 + 1) / 2, puzzle b: 0
     assert spans["sentences_unread"].mean == pytest.approx((0.5 + 1) / 2)
-    assert summarise(rows, mode="reason").as_metrics()["parts/nothing_false"] == 0.5
+    assert summarise(rows, mode="reason").as_metrics()["spans/nothing_false"] == 0.5
 
 
 def test_lines() -> None:

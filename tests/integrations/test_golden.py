@@ -78,4 +78,4 @@ def test_parts_are_told() -> None:
         log_extra=lambda name, values: None,
         log_metric=told.__setitem__,
     )
-    assert told["sleuth/parts/lines_right"] == 0.75  # three of four lines say what a clue says
+    assert told["sleuth/spans/lines_right"] == 0.75  # three of four lines say what a clue says

@@ -3,7 +3,6 @@ installed."""
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +13,7 @@ from sleuth.errors import UserError
 from sleuth.policy.prompts import ask
 from sleuth.puzzles.gold import gold_completion
 from tests.integrations.golden import EVERY, Golden
+from tests.integrations.loading import load_file
 
 FOLDER = Path(__file__).parents[2] / "integrations" / "lm_eval"
 
@@ -21,11 +21,7 @@ FOLDER = Path(__file__).parents[2] / "integrations" / "lm_eval"
 @pytest.fixture(scope="module")
 def task() -> ModuleType:
     """The file beside the YAML, loaded from its path as the harness does it."""
-    spec = importlib.util.spec_from_file_location("sleuth_lm_eval", FOLDER / "task.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_file(FOLDER / "task.py")
 
 
 @pytest.mark.parametrize("golden", EVERY, ids=lambda golden: golden.note)

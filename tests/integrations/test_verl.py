@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import sleuth
 from sleuth.policy.prompts import ask
 from sleuth.puzzles.gold import gold_completion
 from tests.integrations.golden import EVERY, Golden
+from tests.integrations.loading import load_file
 
 FOLDER = Path(__file__).parents[2] / "integrations" / "verl"
 
@@ -22,11 +22,7 @@ FOLDER = Path(__file__).parents[2] / "integrations" / "verl"
 @pytest.fixture(scope="module")
 def reward() -> ModuleType:
     """The file, loaded from its path as verl does it."""
-    spec = importlib.util.spec_from_file_location("sleuth_verl_reward", FOLDER / "reward.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_file(FOLDER / "reward.py")
 
 
 @pytest.mark.parametrize("golden", EVERY, ids=lambda golden: golden.note)

@@ -30,7 +30,7 @@ def test_a_warm_start_that_leaves_the_numbers(tmp_path: Path, capsys: pytest.Cap
         train(run)
     [first, *later] = run.read_metrics("sft")
     assert first.values["not_finite"] == 0 and all(line.values["not_finite"] == 1 for line in later)
-    assert "alarm in step 2: gradient not finite: 1 updates skipped" in capsys.readouterr().err
+    assert "alarm in step 2: gradient not finite: 1 update skipped" in capsys.readouterr().err
     [alarm] = json.loads((run.path / "alarms.json").read_text())["alarms"]
     assert (alarm["phase"], alarm["step"], alarm["name"]) == ("sft", 2, "gradient not finite")
     assert [path.name for path in (run.path / NOT_FINITE).iterdir()] == ["step_000003"]

@@ -43,13 +43,13 @@ def test_each_part_shows_the_most_of_its_kind(tmp_path: Path) -> None:
     for title, puzzle, figures in (
         ("Illegible reasoning", 1, "of its runs of four words were not written before"),
         ("A language switch", 2, "of its letters are of the prompt's scripts"),
-        ("Collapsed length", 3, "1 tokens, where the run's first step had"),
+        ("Collapsed length", 3, "1 token, where the run's first step had"),
         ("Lucky guesses", 4, "every answer is right, and 2 of 2 sentences are false or lucky"),
         ("The longest sound chain", 5, "9 derived sentences, none false, lucky or unread"),
     ):
         first = part(page, title).partition("\n```")[0]
         assert f"puzzle `p/{puzzle}`" in first and figures in first and "The nearest" not in first, title
-    assert "among 7 rollouts of 1 runs" in page
+    assert "among 7 rollouts of 1 run" in page
 
 
 def test_where_there_is_none_the_nearest_is_shown_and_it_says_so(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from sleuth.bench.shards import folder_of, part_of, write_bench_shard
 from sleuth.bench.suites import CANARY, PLANS, Suite, load_suite
 from sleuth.bench.tables import as_markdown, show
 from sleuth.config import SuiteSize
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.files import atomic_write, check_folder, check_output, writing
 from sleuth.policy.prompts import check_constrain, check_mode
 from sleuth.progress import bar, say
@@ -76,7 +76,10 @@ def bench_models(
     if suite_name in PLANS:
         say(f"making {suite_name}")
     suite = load_suite(suite_name, size, workers)
-    say(f"{len(suite.base)} puzzles, {len(suite.items) - len(suite.base)} twins, hash {suite.hash[:16]}")
+    say(
+        f"{counted(len(suite.base), 'puzzle')}, {counted(len(suite.items) - len(suite.base), 'twin')}, "
+        f"hash {suite.hash[:16]}"
+    )
     whole, folder = suite, out
     if shard is not None:
         if plain := [model for model in models if model in BASELINES]:
@@ -103,7 +106,7 @@ def regrade_result(path: Path, suite: str | None, out: Path | None) -> None:
         check_output(out, ".json")
     result = read_result(path)
     again = _regraded(result, suite_of(result, suite))
-    print(f"{len(again.changed)} of {len(result.rows)} grades change")
+    print(f"{len(again.changed)} of {counted(len(result.rows), 'grade')} change")
     for move, count in again.moves.items():
         print(f"{count} from {move}")
     for before, after in again.changed[:EXAMPLES]:
@@ -121,9 +124,12 @@ def verify_result(path: Path, suite_file: str | None) -> int:
     for problem in found[:EXAMPLES]:
         print(problem)
     if found:
-        print(f"{path}: {len(found)} problems")
+        print(f"{path}: {counted(len(found), 'problem')}")
         return 1
-    print(f"{path}: {len(result.rows)} completions, grades and figures follow from them; hash {suite.hash[:16]}")
+    print(
+        f"{path}: {counted(len(result.rows), 'completion')}, grades and figures follow from them; "
+        f"hash {suite.hash[:16]}"
+    )
     return 0
 
 

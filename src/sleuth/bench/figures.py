@@ -21,9 +21,8 @@ from sleuth.bench.suites import TWINS, Item, Suite
 from sleuth.evaluation.selection import best_at, ks, majority_at, pass_at
 from sleuth.evaluation.statistics import Interval, paired_difference, paired_p_value, share_interval
 from sleuth.evaluation.summary import UNREAD, summarise
-from sleuth.policy.prompts import ask
 from sleuth.puzzles.score import ANSWERED, Outcome
-from sleuth.runs.rows import EvaluationRow
+from sleuth.runs.rows import EvaluationRow, columns
 
 Values = dict[str, list[float]]
 
@@ -186,21 +185,5 @@ def _interval(values: Values, rows: Sequence[Row], value: Any) -> dict[str, Any]
 
 def _as_evaluation(row: Row, items: Mapping[str, Item], settings: Settings) -> EvaluationRow:
     puzzle = items[row.puzzle_id].puzzle
-    request = ask(puzzle, settings.mode)
-    return EvaluationRow(
-        puzzle_id=row.puzzle_id,
-        sample=row.sample,
-        system=request.system,
-        prompt=request.user,
-        completion=row.completion,
-        stop=str(row.stop),
-        outcome=row.outcome,
-        reward=row.reward,
-        correct=row.correct,
-        answers=row.answers,
-        right=row.right,
-        gold=dict(puzzle.answers),
-        detail=row.detail,
-        spans=row.spans,
-        length_tokens=row.new_tokens,
-    )
+    said = columns(puzzle, settings.mode, row.sample, row.completion, str(row.stop), row, row.spans)
+    return EvaluationRow(**said, length_tokens=row.new_tokens)

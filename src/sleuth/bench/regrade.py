@@ -14,7 +14,7 @@ from sleuth.bench.figures import figures
 from sleuth.bench.result import Result, Row
 from sleuth.bench.run import graded_row
 from sleuth.bench.suites import PLANS, Suite, load_suite
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def problems(result: Result, suite: Suite, again: Regraded) -> list[str]:
         found.append("the figures do not follow from the rows")
     left = len(suite.items) * result.settings.samples - sum(row.fault is None for row in result.rows)
     if left and result.complete:
-        found.append(f"it calls itself complete, and {left} completions are missing")
+        found.append(f"it calls itself complete, and {counted(left, 'completion is', 'completions are')} missing")
     return found
 
 

@@ -12,7 +12,7 @@ from sleuth.bench.prices import Price
 from sleuth.bench.result import Row, Settings
 from sleuth.bench.suites import Item, Suite
 from sleuth.config import Mode
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.policy.base import Policy, Request, Rollout, Sampling, StopReason
 from sleuth.policy.conversations import grader
 from sleuth.policy.prompts import ask
@@ -35,7 +35,7 @@ class Budget:
         """Which bound is reached, for people; empty while none is. Raises `UserError` for dollars without a price."""
         prompt, new = sum(row.prompt_tokens for row in rows), sum(row.new_tokens for row in rows)
         if self.tokens is not None and prompt + new >= self.tokens:
-            return f"--max-tokens {self.tokens} is used up ({prompt + new} tokens)"
+            return f"--max-tokens {self.tokens} is used up ({counted(prompt + new, 'token')})"
         if self.usd is not None:
             if price is None:
                 raise UserError("--max-cost needs a price of the model; name a file that has one (--prices FILE)")

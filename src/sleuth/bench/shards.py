@@ -13,7 +13,7 @@ from sleuth.bench.figures import figures
 from sleuth.bench.prices import DatedPrice
 from sleuth.bench.result import ModelFacts, Result, Row, Settings, SuiteFacts, write_result
 from sleuth.bench.suites import CANARY, Item, Suite
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.files import check_folder, writing
 from sleuth.progress import say
 from sleuth.puzzles.puzzle import Puzzle
@@ -48,25 +48,29 @@ def write_bench_shard(out: Path, name: str, suite: Suite, facts: SuiteFacts, res
     }
     path = out / f"{name}-{shard.index}-of-{shard.of}{SUFFIX}"
     write_shard(path, Header("bench", job, facts.items, shard), _records(suite, result))
-    say(f"{len(suite.items)} items of shard {shard} in {path}")
+    say(f"{counted(len(suite.items), 'item')} of shard {shard} in {path}")
 
 
 def merge_result(job: Job, out: Path) -> Result:
     """Writes the result of all shards into a folder. Raises `UserError` for shards of another suite than they say."""
     check_folder(out)
     said = job.header.job
+    with job.reading_header():
+        name = str(said["name"])
+        if Path(name).name != name or "\0" in name:
+            raise ValueError(name)
+        facts, model = SuiteFacts.model_validate(said["suite"]), ModelFacts.model_validate(said["model"])
+        settings = Settings.model_validate({name: said[name] for name in Settings.model_fields if name in said})
+        price = None if said["price"] is None else DatedPrice.model_validate(said["price"])
     found = list(job.read(_read))
     items, rows = [item for item, _ in found], [row for _, some in found for row in some]
-    facts = SuiteFacts.model_validate(said["suite"])
     suite = Suite(facts.id, facts.size, tuple(items))
     if suite.hash != facts.hash:
         raise UserError(f"the shards' items are not those of {facts.id}: hash {suite.hash[:16]}, not {facts.hash[:16]}")
-    settings = Settings.model_validate({name: said[name] for name in Settings.model_fields if name in said})
-    price = None if said["price"] is None else DatedPrice.model_validate(said["price"])
     result = Result(
         canary=CANARY,
         suite=facts,
-        model=ModelFacts.model_validate(said["model"]),
+        model=model,
         settings=settings,
         price=price,
         sleuth=importlib.metadata.version("sleuth"),
@@ -77,7 +81,7 @@ def merge_result(job: Job, out: Path) -> Result:
     )
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    write_result(out / f"{said['name']}.json", result)
+    write_result(out / f"{name}.json", result)
     return result
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,8 +31,22 @@ def whole_number(_: object, tokens: Sequence[Token]) -> int:
         raise UserError(f"{tokens[0].keyword or ''} {tokens[0].value}: give a whole number".strip()) from None
 
 
+def refuse_unread(verb: Callable[..., object], given: Mapping[str, object], names: Sequence[str], why: str) -> None:
+    """Raises `UserError` for the first of some options of a verb that has another value than its default where nothing
+    would read it. `given`: the verb's arguments by name. What is given as its default asks for nothing else than is
+    done."""
+    known = inspect.signature(verb).parameters
+    for name in names:
+        if given[name] != known[name].default:
+            raise UserError(f"--{name.replace('_', '-')} {why}; leave it out")
+
+
 Whole = Annotated[int, Parameter(converter=whole_number)]
 """An integer on the command line."""
+
+RECIPE = Parameter(help="Recipe (.toml); see recipes/.")
+KeyValue = Annotated[str, Parameter(allow_leading_hyphen=True, help="Any key of the recipe: `--section.key value`.")]
+"""What is said of a recipe's file, and a word of those that change its keys, on the command line."""
 
 
 @Parameter(name="*")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sleuth.cli.app import GREEDY, SamplingOptions, Whole, app
+from sleuth.cli.app import GREEDY, SamplingOptions, Whole, app, refuse_unread
 from sleuth.config import Effort, Mode, SuiteSize
 from sleuth.errors import UserError
 
@@ -71,12 +71,19 @@ def bench(
         Ask only part 3 of 100 with `3/100`, for `sleuth merge`. Budgets are a shard's.
     """
     from sleuth.bench.commands import bench_models
-    from sleuth.bench.models import Interface
+    from sleuth.bench.models import Interface, behind_interface
     from sleuth.bench.prices import read_prices
     from sleuth.bench.result import Settings
     from sleuth.bench.run import Budget
+    from sleuth.bench.suites import PLANS
     from sleuth.shards import parse_shard
 
+    given = locals()
+    if not any(map(behind_interface, models)):
+        names = ["effort", "thinking_tokens", "max_retries", "timeout", "connections"]
+        refuse_unread(bench, given, names, "is for models behind an interface, such as openai/…")
+    if suite not in PLANS:
+        refuse_unread(bench, given, ["size", "workers"], "is for frozen suites, and this one is a file")
     part = None if shard is None else parse_shard(shard)
     drawing.sampling(seed)  # which refuses what no model can sample with
     if max_tokens == 0:
@@ -152,5 +159,8 @@ def leaderboard(
         For the page: the file of puzzles that the results are about; a frozen suite is made again.
     """
     from sleuth.bench.commands import show_leaderboard
+
+    if html is None:
+        refuse_unread(leaderboard, locals(), ["suite"], "is for the page (--html)")
 
     show_leaderboard(results, markdown, html, suite)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
-
-from sleuth.cli.app import Whole, app
+from sleuth.cli.app import RECIPE, KeyValue, Whole, app
 from sleuth.recipes import load_recipe, parse_overrides
 
 
 @app.command
 def estimate(
-    recipe: Path,
+    recipe: Annotated[Path, RECIPE],
     /,
-    *key_values: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    *key_values: KeyValue,
     gpus: Whole = 8,
     gpu: str = "h100",
     engine: Literal["now", "2025"] = "now",
@@ -26,10 +24,6 @@ def estimate(
 
     Parameters
     ----------
-    recipe
-        Recipe (.toml); see recipes/.
-    key_values
-        Any key of the recipe: `--section.key value`.
     gpus
         Number of GPUs.
     gpu

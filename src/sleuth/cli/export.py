@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from sleuth.cli.app import app
+from sleuth.cli.app import KeyValue, app
 from sleuth.cli.training import KEY_TABLE
 from sleuth.recipes import load_recipe, parse_overrides
 
@@ -19,7 +18,7 @@ app.command(export)
 def trl(
     recipe: Path,
     /,
-    *key_values: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    *key_values: KeyValue,
     out: Path,
     processes: str | None = None,
 ) -> None:
@@ -29,8 +28,6 @@ def trl(
     ----------
     recipe
         Recipe (.toml) without a warm start.
-    key_values
-        Any key of the recipe: `--section.key value`.
     out
         Folder to write, new or empty.
     processes

@@ -5,19 +5,37 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sleuth.cli.app import GREEDY, RANDOM, RandomSamplingOptions, SamplingOptions, Whole, app
+from sleuth.cli.app import GREEDY, RANDOM, RandomSamplingOptions, SamplingOptions, Whole, app, refuse_unread
 from sleuth.config import Mode
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.files import check_output
 from sleuth.progress import say, track
 from sleuth.puzzles.puzzle import Puzzle
+
+OF_NEW_PUZZLES = "is of puzzles that are made, and --file takes those of a file"
+GREEDY_SEED = "is for sampling, and at temperature 0 nothing is sampled"
 
 
 def first_of(puzzles: list[Puzzle], count: int | None) -> list[Puzzle]:
     """So many of a file's puzzles, or all. Raises `UserError` where there are fewer."""
     if count is not None and not 1 <= count <= len(puzzles):
-        raise UserError(f"--count {count}: the file has {len(puzzles)} puzzles; ask for 1 to {len(puzzles)}")
+        raise UserError(f"--count {count}: the file has {counted(len(puzzles), 'puzzle')}; ask for 1 to {len(puzzles)}")
     return puzzles[:count]
+
+
+def asked_puzzles(
+    file: Path | None, family: str, level: str | None, split: str, seed: int, count: int | None, style: str
+) -> list[Puzzle]:
+    """The first of a file's puzzles, all by default; without a file, new ones, 100 by default. Raises `UserError` for
+    what there is not."""
+    from sleuth.datasets.files import read_puzzles
+    from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
+
+    if file is not None:
+        return first_of(read_puzzles(file), count)
+    spec = PuzzleSpec(family, level or first_level(family), split, seed, 100 if count is None else count, style)
+    spec.check()
+    return list(track(make_puzzles(spec), "making puzzles", spec.count))
 
 
 @app.command
@@ -56,6 +74,8 @@ def ask(
     from sleuth.commands import ask_model
     from sleuth.datasets.files import read_puzzle
 
+    if drawing.temperature == 0:
+        refuse_unread(ask, locals(), ["seed"], GREEDY_SEED)
     sampling = drawing.sampling(seed)
     ask_model(read_puzzle(file, number), model, mode, sampling, drawing.device, retries, template_time)
 
@@ -104,18 +124,12 @@ def distill(
         File to write: .jsonl.
     """
     from sleuth.commands import distill_model
-    from sleuth.datasets.files import read_puzzles
-    from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
 
     check_output(out, ".jsonl")
     sampling = drawing.sampling(seed)
     if file is not None:
-        puzzles = first_of(read_puzzles(file), count)
-    else:
-        count = 100 if count is None else count
-        order = PuzzleSpec(family, level or first_level(family), "train", seed, count, style)
-        order.check()
-        puzzles = list(track(make_puzzles(order), "making puzzles", count))
+        refuse_unread(distill, locals(), ["family", "level", "style"], OF_NEW_PUZZLES)
+    puzzles = asked_puzzles(file, family, level, "train", seed, count, style)
     distill_model(puzzles, model, mode, samples, keep, sampling, drawing.device, out)
 
 
@@ -178,8 +192,6 @@ def eval_command(
         Ask only part 3 of 100 with `3/100`, for `sleuth merge`. The file (`--out`) ends in .shard.
     """
     from sleuth.commands import evaluate_model
-    from sleuth.datasets.files import read_puzzles
-    from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
     from sleuth.shards import needed_shard
 
     part = None
@@ -189,12 +201,8 @@ def eval_command(
         check_output(out, ".parquet")
     sampling = drawing.sampling(seed)
     if file is not None:
-        puzzles = first_of(read_puzzles(file), count)
-    else:
-        count = 100 if count is None else count
-        order = PuzzleSpec(family, level or first_level(family), split, seed, count, style)
-        order.check()
-        puzzles = list(track(make_puzzles(order), "making puzzles", count))
+        refuse_unread(eval_command, locals(), ["family", "level", "split", "style"], OF_NEW_PUZZLES)
+    puzzles = asked_puzzles(file, family, level, split, seed, count, style)
     evaluate_model(
         puzzles, model, mode, samples, sampling, drawing.device, out, retries, clues_at_a_time, template_time, part
     )
@@ -233,7 +241,7 @@ def grade(
         print(json.dumps(line, ensure_ascii=False))
     share = sum(line["reward"] for line in scores) / len(scores)
     strict = sum(line["correct"] for line in scores) / len(scores)
-    say(f"{len(scores)} completions: {share:.1%} of answers right, {strict:.1%} of puzzles solved")
+    say(f"{counted(len(scores), 'completion')}: {share:.1%} of answers right, {strict:.1%} of puzzles solved")
 
 
 @app.command

@@ -9,9 +9,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sleuth.cli.app import Whole, app
+from sleuth.cli.app import Whole, app, refuse_unread
 from sleuth.config import Goal, Names, Telling
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.files import check_output as check_file
 from sleuth.progress import say, track
 
@@ -72,7 +72,7 @@ def make_command(
     if shard is not None:
         part = parse_shard(shard)
         check_shard_output(out)
-        say(f"{make_shard(spec, part, out, workers)} puzzles of shard {part} in {out}")
+        say(f"{counted(make_shard(spec, part, out, workers), 'puzzle')} of shard {part} in {out}")
         return
     folder = is_folder(out)
     if folder:
@@ -84,7 +84,7 @@ def make_command(
         write_dataset(out, spec, puzzles, workers)
     else:
         write_puzzles(out, puzzles)
-    say(f"{count} puzzles in {out}")
+    say(f"{counted(count, 'puzzle')} in {out}")
 
 
 @app.command
@@ -110,7 +110,7 @@ def retell(file: Path, /, *, out: Path, style: str | None = None, names: Whole |
         raise UserError("say what is to change: --style, --names, or both")
     puzzles = read_puzzles(file)
     write_puzzles(out, (retold(puzzle, style, names) for puzzle in track(puzzles, "retelling", len(puzzles))))
-    say(f"{len(puzzles)} puzzles in {out}")
+    say(f"{counted(len(puzzles), 'puzzle')} in {out}")
 
 
 @app.command
@@ -209,6 +209,10 @@ def explain(
     from sleuth.merge import explain_shard, write_lines
     from sleuth.shards import needed_shard
 
+    if shard is None and out is None:
+        refuse_unread(explain, locals(), ["workers"], "is for all puzzles of a file, with --out")
+    else:
+        refuse_unread(explain, locals(), ["number"], "is for one puzzle, and --out takes all of the file")
     explainer = Explainer(telling, goal, optimal)
     if shard is not None:
         part, path = needed_shard(shard, out)
@@ -217,7 +221,7 @@ def explain(
         check_file(out, ".jsonl")
         puzzles = read_puzzles(file)
         write_lines(out, track(explain_all(puzzles, explainer, workers), "explaining", len(puzzles)))
-        say(f"{len(puzzles)} explanations in {out}")
+        say(f"{counted(len(puzzles), 'explanation')} in {out}")
     else:
         lines, found = explainer(read_puzzle(file, number))
         print("\n".join(lines))
@@ -291,7 +295,11 @@ def check(family: str, /, *, level: list[str] | None = None) -> int:
     for verdict in verdicts(family, level or ()):
         print(verdict, flush=True)
         broken += bool(verdict.problem)
-    say(f"{family}: {broken} promises are broken" if broken else f"{family} keeps every promise")
+    say(
+        f"{family}: {counted(broken, 'promise is', 'promises are')} broken"
+        if broken
+        else f"{family} keeps every promise"
+    )
     return 1 if broken else 0
 
 
@@ -320,7 +328,7 @@ def import_command(source: str, file: Path, /, *, out: Path) -> None:
     check_output(out)
     puzzles = importers[source](file)
     write_puzzles(out, puzzles)
-    say(f"{len(puzzles)} puzzles in {out}")
+    say(f"{counted(len(puzzles), 'puzzle')} in {out}")
 
 
 @app.command
@@ -371,6 +379,17 @@ def play(
         raise UserError("take --browser or --export")
     if (browser or export is not None) and file is not None:
         raise UserError("--file is for the terminal; leave --browser and --export out")
+    given = locals()
+    if file is None:
+        refuse_unread(play, given, ["number"], "is that of a puzzle in a --file")
+    else:
+        refuse_unread(play, given, ["family", "level", "seed"], "is of a new case, and --file takes one that is there")
+    if not browser:
+        refuse_unread(play, given, ["port"], "is for --browser")
+    if export is None:
+        refuse_unread(play, given, ["count"], "is for --export")
+    if browser:
+        refuse_unread(play, given, ["seed"], "is not for --browser, where the player chooses the case")
     if export is not None:
         export_game(export, family, level, seed, count, run)
     elif browser:

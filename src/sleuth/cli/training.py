@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
-from sleuth.cli.app import Whole, app
+from sleuth.cli.app import RECIPE, KeyValue, Whole, app
 from sleuth.errors import UserError
 from sleuth.recipes import has_stages, keys, load_recipe, parse_overrides
 
@@ -18,9 +16,9 @@ KEY_TABLE = "Keys of a recipe, each also an option here:\n\n" + "\n\n".join(
 
 @app.command(help_epilogue=KEY_TABLE)
 def train(
-    recipe: Path | None = None,
+    recipe: Annotated[Path | None, RECIPE] = None,
     /,
-    *key_values: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    *key_values: KeyValue,
     out: Path | None = None,
     resume: Path | None = None,
     stage: str | None = None,
@@ -32,10 +30,6 @@ def train(
 
     Parameters
     ----------
-    recipe
-        Recipe (.toml); see recipes/.
-    key_values
-        Any key of the recipe: `--section.key value`.
     out
         Folder of the run; by default runs/NAME.
     resume
@@ -74,7 +68,7 @@ def train(
 def fork(
     run: Path,
     /,
-    *key_values: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    *key_values: KeyValue,
     step: str = "last",
     out: Path,
 ) -> None:
@@ -84,8 +78,6 @@ def fork(
     ----------
     run
         Folder of the run to continue from.
-    key_values
-        Any key to change: `--section.key value`.
     step
         `last`, `best` (by the run's `checkpoint.best`), or the step of a stored checkpoint.
     out

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.logic.clues import droppable
 from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import Not, World
@@ -157,7 +157,7 @@ def audit_all(puzzles: Iterable[Puzzle], minimal: bool = False, workers: int = 0
 def overview(findings: Sequence[Finding]) -> list[str]:
     """What audits come to, in a line each: how many puzzles are sound, and how many have each kind of remark."""
     sound = sum(not finding.problems for finding in findings)
-    lines = [f"{sound} of {len(findings)} puzzles are sound"]
+    lines = [f"{sound} of {counted(len(findings), 'puzzle')} {'is' if len(findings) == 1 else 'are'} sound"]
     remarks = [remark for finding in findings for remark in finding.remarks if isinstance(remark, Remark)]
     if told := sum(any(isinstance(remark, Outright) for remark in finding.remarks) for finding in findings):
         has = "1 has a question" if told == 1 else f"{told} have questions"

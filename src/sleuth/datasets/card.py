@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sleuth.errors import counted
 from sleuth.puzzles.registry import get_task
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def card(parts: Sequence[Part], schema: pa.Schema) -> str:
     count = {split: sum(part.puzzles for part in parts if part.spec.split == split) for split in splits}
     lines = ["---", *_front(parts, schema, count), "---", "", "# Deduction puzzles, each with one proved answer", ""]
     lines += [
-        f"{sum(count.values())} puzzles made by Sleuth. The clues and rules of each leave exactly one world, and",
+        f"{counted(sum(count.values()), 'puzzle')} made by Sleuth. The clues and rules of each leave exactly one "
+        "world, and",
         "the answers are facts of that world.",
         "",
         "```python",

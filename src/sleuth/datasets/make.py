@@ -10,15 +10,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sleuth.config import Names
-from sleuth.errors import UserError
+from sleuth.errors import UserError, shortened
 from sleuth.puzzles.explain import rated
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import adopting, get_task
 from sleuth.puzzles.task import Key, Made, check_level, check_names, check_split, check_style
 from sleuth.workers import map_in_order, processes
 
+MOST = 10_000_000
+"""Puzzles in one go: what tells doubles apart needs a gigabyte of memory for them."""
 REDRAWS = 2000
 """A puzzle that is a double so many times in a row means that there are hardly any others left."""
+
+
+def check_count(count: int) -> None:
+    """Raises `UserError` for numbers of puzzles that nothing can be made of."""
+    if not 1 <= count <= MOST:
+        raise UserError(f"--count {shortened(str(count))}: ask for 1 to {MOST} puzzles")
 
 
 def first_level(family: str) -> str:
@@ -50,8 +58,7 @@ class PuzzleSpec:
         check_names(task, self.names)
         if self.difficulty and task.family is None:
             raise UserError(f"{self.family}: difficulty comes from the explanation of a puzzle, and this one has none")
-        if self.count < 1:
-            raise UserError(f"--count {self.count}: ask for at least one puzzle")
+        check_count(self.count)
 
     def make(self, index: int, attempt: int = 0) -> Made:
         """The puzzle of an index."""

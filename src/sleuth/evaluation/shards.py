@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from sleuth.config import Mode
+from sleuth.policy.base import Sampling
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.score import Outcome
 from sleuth.runs.rows import EvaluationRow, to_parquet
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationJob:
+    """Everything that an evaluation depends on."""
+
+    puzzles: str
+    """SHA-256 of the puzzles' rows."""
+    label: str
+    """What tables call the model."""
+    mode: Mode
+    samples: int
+    retries: int
+    clues_at_a_time: int
+    template_time: str
+    sampling: Sampling
 
 
 def records(puzzles: Sequence[Puzzle], rows: Sequence[EvaluationRow]) -> Iterator[dict[str, Any]]:

@@ -77,7 +77,7 @@ class EvaluationSummary:
             "readable": self.readable.mean,
             "length_tokens": self.length_tokens.mean,
         }
-        means |= {f"parts/{name}": interval.mean for name, interval in self.spans.items()}
+        means |= {f"spans/{name}": interval.mean for name, interval in self.spans.items()}
         means |= {f"legibility/{name}": interval.mean for name, interval in self.legibility.items()}
         means |= {f"turns/{name}": interval.mean for name, interval in self.turns.items()}
         return means | {f"outcome/{outcome}": share for outcome, share in self.outcomes.items()}

@@ -8,13 +8,16 @@ literal that switches it on as an assumption (Eén & Sörensson, "Temporal induc
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 
-from pysat.solvers import Solver
+from pysat.solvers import Glucose4
 
 from sleuth.logic.formulas import And, Count, Formula, Iff, Is, Not, Or, Space, World
 
 Clause = list[int]
+REMEMBERED = 10_000
+"""Formulas whose clauses are kept."""
 PAIRWISE_LIMIT = 5
 """Up to this domain size "at most one value" is written out in pairs; above it, as a ladder of auxiliary literals."""
 
@@ -30,9 +33,14 @@ class Cnf:
         for variable in variables:
             self.base.append(top)
             top += variable.size
-        self.top = top - 1
+        self.atoms = self.top = top - 1
+        """SAT variables that are atoms, and all so far."""
         self.clauses: list[Clause] = []
         self._names: dict[tuple[Formula, bool], int] = {}
+        self._named = False
+        """Whether a name was asked for since this was set to False."""
+        self._compiled: dict[int, tuple[Formula, list[Clause]]] | None = None
+        """By a formula's identity, it and its clauses."""
         for variable in variables:
             first = self.base[variable.index]
             self._exactly_one(range(first, first + variable.size))
@@ -40,10 +48,16 @@ class Cnf:
     def copy(self) -> Cnf:
         """An independent copy that can grow on its own."""
         twin = object.__new__(Cnf)
-        twin.variables, twin.base, twin.top = self.variables, self.base, self.top
+        twin.variables, twin.base, twin.atoms, twin.top = self.variables, self.base, self.atoms, self.top
         twin.clauses = list(self.clauses)
-        twin._names = dict(self._names)
+        twin._names, twin._named = dict(self._names), False
+        twin._compiled = self._compiled
         return twin
+
+    def remember(self) -> None:
+        """Keeps, for all copies, the clauses of formulas that are added behind a guard. For formulas that are kept and
+        come again."""
+        self._compiled = {}
 
     def atom(self, formula: Is) -> int:
         return self.base[formula.variable.index] + formula.value
@@ -54,7 +68,19 @@ class Cnf:
 
     def add(self, formula: Formula, guard: int | None = None) -> None:
         """Demands the formula, or, behind a guard literal, demands it where the guard is true."""
-        self._demand(formula, True, [] if guard is None else [-guard])
+        if guard is None or self._compiled is None:
+            self._demand(formula, True, [] if guard is None else [-guard])
+            return
+        known = self._compiled.get(id(formula))
+        if known is not None:
+            self.clauses += [[-guard, *clause] for clause in known[1]]
+            return
+        first, top, self._named = len(self.clauses), self.top, False
+        self._demand(formula, True, [-guard])
+        if self.top == top and not self._named:  # the same clauses in every copy
+            if len(self._compiled) >= REMEMBERED:
+                self._compiled.clear()
+            self._compiled[id(formula)] = formula, [clause[1:] for clause in self.clauses[first:]]
 
     def _exactly_one(self, literals: Sequence[int]) -> None:
         self.clauses.append(list(literals))
@@ -123,6 +149,7 @@ class Cnf:
 
     def _name(self, formula: Formula, truth: bool) -> int:
         """A literal that implies `formula is truth`."""
+        self._named = True
         key = (formula, truth)
         name = self._names.get(key)
         if name is None:
@@ -176,7 +203,7 @@ class WorldSolver:
 
     def __init__(self, cnf: Cnf) -> None:
         self.cnf = cnf
-        self._solver = Solver(name="glucose4", bootstrap_with=cnf.clauses)
+        self._solver = Glucose4(bootstrap_with=cnf.clauses)
         self._added = len(cnf.clauses)
 
     def __enter__(self) -> WorldSolver:
@@ -226,12 +253,9 @@ class WorldSolver:
 
     def world(self) -> World:
         """The world of the last successful `solve`."""
-        model = self._solver.get_model()
-        found: list[int] = []
-        for variable, base in zip(self.cnf.variables, self.cnf.base, strict=True):
-            # Atoms are the lowest SAT variables, so literal k stands at model[k - 1].
-            found.append(next(v for v in range(variable.size) if model[base + v - 1] > 0))
-        return tuple(found)
+        # Atoms are the lowest SAT variables, variable by variable, and of each variable exactly one is true.
+        atoms = self._solver.get_model()[: self.cnf.atoms]
+        return tuple(map(operator.sub, [literal for literal in atoms if literal > 0], self.cnf.base))
 
     def core(self) -> list[int]:
         """The assumptions that the last failed `solve` needed."""

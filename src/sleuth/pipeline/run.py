@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.files import atomic_write, check_folder, free_disk_bytes, writing
 from sleuth.pipeline.overview import write_overview
 from sleuth.pipeline.read import Pipeline, Stage
@@ -73,7 +73,7 @@ def outlook(pipeline: Pipeline, missing: Sequence[Stage], folder: Path) -> list[
             shapes[stage.name] = shape_of(stage.config)
         elif first in shapes:
             shapes[stage.name] = shapes[first]
-    lines = [f"{pipeline.name}: {len(missing)} of {len(pipeline.stages)} stages to make"]
+    lines = [f"{pipeline.name}: {len(missing)} of {counted(len(pipeline.stages), 'stage')} to make"]
     total_s, disk, steps, examples = 0.0, 0, 0, 0
     for stage in missing:
         model, _ = shapes[stage.name]
@@ -86,17 +86,17 @@ def outlook(pipeline: Pipeline, missing: Sequence[Stage], folder: Path) -> list[
             whole, needed = config.sft.steps + config.grpo.steps, cost.disk_bytes
             left_s = cost.total_s * (1 - done / whole)
             lines.append(
-                f"  {stage.name}: {whole} steps"
+                f"  {stage.name}: {counted(whole, 'step')}"
                 + (f" ({done} are made)" if done else "")
-                + f", {config.sft.examples} examples, {config.grpo.steps} of the steps GRPO, about {clock(left_s)}, "
-                f"{needed / GB:.1f} GB"
+                + f", {counted(config.sft.examples, 'example')}, {config.grpo.steps} of the steps GRPO, "
+                f"about {clock(left_s)}, {needed / GB:.1f} GB"
             )
             total_s, steps, examples = total_s + left_s, steps + whole - done, examples + config.sft.examples
         disk += needed
     if missing:
         lines.append(
-            f"in all: {steps} steps, {examples} examples, about {clock(total_s)} by the machine's rate now; disk: at "
-            f"most about {disk / GB:.1f} GB"
+            f"in all: {counted(steps, 'step')}, {counted(examples, 'example')}, about {clock(total_s)} "
+            f"by the machine's rate now; disk: at most about {disk / GB:.1f} GB"
         )
         if (free := free_disk_bytes(folder)) < disk:
             lines.append(short_of_disk(free))

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from html import escape
 
+from sleuth.errors import counted
 from sleuth.play.dossier import picture_data
 from sleuth.play.pages import case_name, introduction
 from sleuth.puzzles.notebook import Table
@@ -62,7 +63,7 @@ def book(puzzles: Sequence[Puzzle], title: str) -> str:
         case, answer = _case(number, puzzle)
         cases.append(case)
         answers.append(answer)
-    count = f"{len(puzzles)} case{'s' if len(puzzles) != 1 else ''}"
+    count = counted(len(puzzles), "case")
     return "\n".join(
         [
             "<!doctype html>",

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sleuth.datasets.files import read_puzzle
-from sleuth.datasets.make import PuzzleSpec, first_level, make_puzzles
-from sleuth.errors import UserError, installing
+from sleuth.datasets.make import PuzzleSpec, check_count, first_level, make_puzzles
+from sleuth.errors import UserError, counted, installing
 from sleuth.files import atomic_write, check_output
 from sleuth.play.book import book
 from sleuth.play.catalog import SPLIT, Catalog, case_of, number_of_today, offers
@@ -49,12 +49,13 @@ def export_game(
     folder: Path, family: str | None, level: str | None, seed: int | None, count: int, run: Path | None
 ) -> None:
     """Writes the game as files."""
+    check_count(count)
     check_target(folder)
     offered, tried = offers(family, level), _tried(run)
     total = len(tried) + count * sum(len(offer.levels) for offer in offered)
     with bar("making cases", total) as advance:
         made = export(folder, offered, number_of_today() if seed is None else seed, count, tried, advance=advance)
-    say(f"{made} cases: {folder / 'index.html'}")
+    say(f"{counted(made, 'case')}: {folder / 'index.html'}")
 
 
 def make_book(family: str, level: str | None, count: int, seed: int, out: Path) -> None:
@@ -66,7 +67,7 @@ def make_book(family: str, level: str | None, count: int, seed: int, out: Path) 
     puzzles = list(track(make_puzzles(spec), "making cases", count))
     html = book(puzzles, f"Sleuth: {case_name(puzzles[0])}")
     atomic_write(out, printed(html, browser) if browser else html.encode())
-    say(f"{count} cases: {out}")
+    say(f"{counted(count, 'case')}: {out}")
 
 
 def _tried(run: Path | None) -> list[tuple[Puzzle, list[dict[str, Any]]]]:

@@ -51,8 +51,6 @@ def export(
 
     `advance` is called with the number of cases just done. Raises `UserError` for a folder that holds something else.
     """
-    if count < 1:
-        raise UserError(f"--count {count}: 1 or more")
     check_target(folder)
     slots = [
         (offer.family, level, first + place) for offer in offered for level in offer.levels for place in range(count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from sleuth.errors import counted
 from sleuth.grading.choices import read_value
 from sleuth.grading.grade import grade
 from sleuth.grading.normalise import clean
@@ -86,7 +87,7 @@ def _verdict(puzzle: Puzzle, solution: str, given: dict[str, str], used: int, wr
         else:
             write(f"{letter}. {answer}: you said {given.get(letter, 'nothing')}")
     right = sum(score.right.values())
-    hints_used = f", with {used} hint{'s' if used != 1 else ''}" if used else ""
+    hints_used = f", with {counted(used, 'hint')}" if used else ""
     write("Case closed." if score.correct else f"{right} of {len(score.right)} right{hints_used}.")
     write(solution)
     return score.correct

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sleuth.puzzles.statements import Argument, Ref, Statement
+from sleuth.puzzles.statements import Ref, Statement
 
 MOST_BRANCHES = 64
 SPLIT_SHARES = (("train", 2), ("val", 1), ("test", 1))
@@ -29,70 +29,78 @@ class _Clue:
     """A clue as plain text with a `%d` where a renamable entity's colour goes."""
 
     text: str
-    entities: tuple[Ref, ...]
+    entities: tuple[int, ...]
+    """Numbers of the entities that go there."""
 
-    def coloured(self, colour: Mapping[Ref, int], marked: Ref | None = None) -> str:
-        """The text with colours, and with a mark on one of the entities."""
-        return self.text % tuple([-1 if entity == marked else colour[entity] for entity in self.entities])
+    def coloured(self, colour: Sequence[int]) -> str:
+        """The text with colours."""
+        return self.text % tuple(map(colour.__getitem__, self.entities))
 
 
-def _clue(statement: Statement, renamable: Container[Ref], roles: Mapping[str, str]) -> _Clue:
-    entities: list[Ref] = []
+def _clue(statement: Statement, number: Mapping[Ref, int], roles: Mapping[str, str]) -> _Clue:
+    """A clue where `number` numbers the renamable entities."""
+    entities: list[int] = []
 
-    def text(argument: Argument) -> str:
-        if isinstance(argument, Statement):
-            return f"({', '.join([repr(argument.kind), *map(text, argument.args)])})"
-        assert argument is not None, "clues have no holes"
-        if argument.sort in roles:
-            return f"({argument.sort!r}, {text(Ref(roles[argument.sort], argument.index))})"
-        if argument in renamable:
-            entities.append(argument)
-            return f"({argument.sort!r}, %d)"
-        return f"({argument.sort!r}, {argument.index})"
+    def named(ref: Ref) -> str:
+        if ref.sort in roles:
+            return f"({ref.sort!r}, {named(Ref(roles[ref.sort], ref.index))})"
+        if (entity := number.get(ref)) is not None:
+            entities.append(entity)
+            return f"({ref.sort!r}, %d)"
+        return f"({ref.sort!r}, {ref.index})"
+
+    def text(told: Statement) -> str:
+        parts = [repr(told.kind)]
+        for argument in told.args:
+            assert argument is not None, "clues have no holes"
+            parts.append(named(argument) if isinstance(argument, Ref) else text(argument))
+        return f"({', '.join(parts)})"
 
     return _Clue(text(statement), tuple(entities))
 
 
-def _rank(values: Mapping[Ref, Any]) -> dict[Ref, int]:
+def _rank(values: Sequence[Any]) -> list[int]:
     """Equal values to equal small numbers, in sorted order."""
-    order = {value: number for number, value in enumerate(sorted(set(values.values())))}
-    return {ref: order[value] for ref, value in values.items()}
+    order = {value: number for number, value in enumerate(sorted(set(values)))}
+    return [order[value] for value in values]
 
 
-def _refine(colour: dict[Ref, int], mentioned: Mapping[Ref, Sequence[_Clue]]) -> dict[Ref, int]:
+def _refine(colour: list[int], mentioned: Sequence[Sequence[_Clue]]) -> list[int]:
+    """Colours of entities, by number, told further apart; `mentioned`: by entity, the clues that it stands in."""
     while True:
-        shared = Counter(colour.values())
-
-        def surroundings(ref: Ref, colour: dict[Ref, int] = colour, shared: Counter[int] = shared) -> tuple[str, ...]:
-            if shared[colour[ref]] == 1:
-                return ()  # its colour alone tells it apart
-            return tuple(sorted(clue.coloured(colour, ref) for clue in mentioned[ref]))
-
-        finer = _rank({ref: (number, surroundings(ref)) for ref, number in colour.items()})
-        if len(set(finer.values())) == len(set(colour.values())):
+        shared = Counter(colour)
+        marked = list(colour)
+        """The entity that is looked at has a mark in place of its colour."""
+        surroundings: list[tuple[int, tuple[str, ...]]] = []
+        for entity, own in enumerate(colour):
+            if shared[own] == 1:
+                surroundings.append((own, ()))  # its colour alone tells it apart
+                continue
+            marked[entity] = -1
+            surroundings.append((own, tuple(sorted([clue.coloured(marked) for clue in mentioned[entity]]))))
+            marked[entity] = own
+        finer = _rank(surroundings)
+        if max(finer, default=0) == max(colour, default=0):
             return finer
         colour = finer
 
 
-def _forms(
-    colour: dict[Ref, int], clues: Sequence[_Clue], mentioned: Mapping[Ref, Sequence[_Clue]], branches: int
-) -> str:
+def _forms(colour: list[int], clues: Sequence[_Clue], mentioned: Sequence[Sequence[_Clue]], branches: int) -> str:
     colour = _refine(colour, mentioned)
-    classes: dict[int, list[Ref]] = {}
-    for ref, number in colour.items():
-        classes.setdefault(number, []).append(ref)
-    tied = next((sorted(refs) for _, refs in sorted(classes.items()) if len(refs) > 1), None)
-    if tied is None:
-        return "\n".join(sorted(clue.coloured(colour) for clue in clues))
+    shared = Counter(colour)
+    first = min((own for own, count in shared.items() if count > 1), default=None)
+    if first is None:
+        return "\n".join(sorted([clue.coloured(colour) for clue in clues]))
+    tied = [entity for entity, own in enumerate(colour) if own == first]
     tried = tied if branches * len(tied) <= MOST_BRANCHES else tied[:1]
     return min(
         _forms(
-            _rank({other: (number, other != ref) for other, number in colour.items()}),
+            _rank([(own, entity != chosen) for entity, own in enumerate(colour)]),
             clues,
             mentioned,
             branches * len(tried),
         )
-        for ref in tried
+        for chosen in tried
     )
 
 
@@ -104,12 +112,14 @@ def canonical_form(
 ) -> str:
     """The canonical form as text. `entities` are the renamable ones, each with what sets it apart before any clue;
     `roles` names the sorts that stand for an entity of another sort by its index."""
-    colour = _rank({ref: (ref.sort, given) for ref, given in entities})
-    worded = [_clue(clue, colour, roles) for clue in clues]
-    mentioned: dict[Ref, list[_Clue]] = {ref: [] for ref in colour}
+    given = sorted(entities)
+    number = {ref: place for place, (ref, _) in enumerate(given)}
+    worded = [_clue(clue, number, roles) for clue in clues]
+    mentioned: list[list[_Clue]] = [[] for _ in given]
     for clue in worded:
-        for ref in dict.fromkeys(clue.entities):
-            mentioned[ref].append(clue)
+        for entity in set(clue.entities):
+            mentioned[entity].append(clue)
+    colour = _rank([(ref.sort, apart) for ref, apart in given])
     return f"{shape!r}\n{_forms(colour, worded, mentioned, 1)}"
 
 

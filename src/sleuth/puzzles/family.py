@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from sleuth.config import Names
 from sleuth.errors import UserError
 from sleuth.logic.citations import compile_groups
-from sleuth.logic.cnf import Cnf
+from sleuth.logic.cnf import REMEMBERED, Cnf
 from sleuth.logic.formulas import Formula, Space, World
 from sleuth.puzzles.canonical import canonical_form
 from sleuth.puzzles.formal import FormalLanguage, FormalLexicon
@@ -88,6 +88,32 @@ class Theory(ABC):
     def grouped_cnf(self) -> tuple[Cnf, tuple[int, ...]]:
         """The rules, each group behind a selector, and the selectors. Copy before adding to it."""
         return compile_groups(self.space, self.rule_groups().values())
+
+
+class RememberingTheory(Theory):
+    """A theory that keeps the formulas that it has made."""
+
+    def __init__(self) -> None:
+        self._formulas: dict[Statement, Formula] = {}
+
+    @cached_property
+    def cnf(self) -> Cnf:
+        cnf = super().cnf
+        cnf.remember()
+        return cnf
+
+    def formula(self, statement: Statement) -> Formula:
+        found = self._formulas.get(statement)
+        if found is None:
+            found = self._meaning(statement)
+            if len(self._formulas) >= REMEMBERED:
+                self._formulas.clear()
+            self._formulas[statement] = found
+        return found
+
+    @abstractmethod
+    def _meaning(self, statement: Statement) -> Formula:
+        """The formula, made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,8 +353,10 @@ class Family(ABC, Generic[CaseT, TheoryT]):
 
     def orders(self, statement: Statement) -> list[Statement]:
         """The statement in every order of its interchangeable arguments, so that the order it came in plays no part."""
-        options = [self.orders(arg) if isinstance(arg, Statement) else [arg] for arg in statement.args]
-        orders = [Statement(statement.kind, args) for args in itertools.product(*options)]
+        orders = [statement]
+        if any(isinstance(arg, Statement) for arg in statement.args):
+            options = [self.orders(arg) if isinstance(arg, Statement) else [arg] for arg in statement.args]
+            orders = [Statement(statement.kind, args) for args in itertools.product(*options)]
         spec = self.kinds.get(statement.kind)
         if spec is None or spec.symmetric is None:
             return orders

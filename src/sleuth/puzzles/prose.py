@@ -72,12 +72,16 @@ class Grammar:
         self._arity = arity
         self._groups = groups
         self._templates = templates
-        self._words = {
-            gap: {argument: wordings[0] for argument, wordings in entries} for gap, entries in lexicon.items()
-        }
-        self._readings = {
+        self._lexicon = lexicon
+        self._words: dict[str, dict[Argument, str]] = {}
+        """By gap type, what is written; made when the first gap of a type is."""
+
+    @cached_property
+    def _readings(self) -> dict[str, list[tuple[str, Argument]]]:
+        """By gap type, the wordings to read by."""
+        return {
             gap: [(wording, argument) for argument, wordings in entries for wording in wordings]
-            for gap, entries in lexicon.items()
+            for gap, entries in self._lexicon.items()
         }
 
     @cached_property
@@ -111,11 +115,17 @@ class Grammar:
             argument = None if part.slot < 0 else statement.args[part.slot]
             if isinstance(argument, Statement):
                 words.append(self.write(argument, style))
-            elif (word := self._words[part.type].get(argument)) is not None:
+            elif (word := self._word(part.type, argument)) is not None:
                 words.append(word)
             else:
                 return None
         return "".join(words)
+
+    def _word(self, gap: str, argument: Argument) -> str | None:
+        words = self._words.get(gap)
+        if words is None:
+            words = self._words[gap] = {known: wordings[0] for known, wordings in self._lexicon[gap]}
+        return words.get(argument)
 
     def sentence(self, statement: Statement, style: str, stop: str = ".") -> str:
         """The statement as a sentence: capital letter and full stop."""

@@ -55,7 +55,7 @@ def figures_of(facts: Facts) -> list[Figure]:
             lambda summary: summary.strict,
         ),
         *(
-            _curve(facts, name.replace("_", "-"), f"parts/{name}", SPANS[name], caption)
+            _curve(facts, name.replace("_", "-"), f"spans/{name}", SPANS[name], caption)
             for name, caption in PART_CAPTIONS.items()
         ),
         _turns_figure(facts),
@@ -127,7 +127,7 @@ def _curve(
             if baseline in facts.summaries and not (baseline == "guessing" and metric == "length_tokens"):
                 value = level(facts.summaries[baseline]).mean
                 series.append(Series(within(POLICIES[baseline]), [(0, value)], colour, "level"))
-    percent = metric in ("reward", "strict") or metric.startswith(("parts/", "legibility/"))
+    percent = metric in ("reward", "strict") or metric.startswith(("spans/", "legibility/"))
     show = text.percent if percent else "{:.3g}".format
     label = f"{title}: {show(course[0][1])} at step {course[0][0]}, {show(course[-1][1])} at step {course[-1][0]}"
     x_title = "step of the warm start" if phase == "sft" else "GRPO step"

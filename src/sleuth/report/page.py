@@ -15,6 +15,7 @@ from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined, Template
 
 from sleuth.config import RunConfig
+from sleuth.errors import counted
 from sleuth.evaluation.summary import COUNTED_SPANS, SPANS, EvaluationSummary, compare, turn_label
 from sleuth.files import atomic_write, check_output
 from sleuth.report import text
@@ -121,9 +122,9 @@ def _unfinished(facts: Facts) -> list[str]:
     missing = []
     batches = config.sft.steps
     if (done := facts.steps_done("sft")) < batches:
-        missing.append(f"the warm start has done {done} of {batches} steps")
+        missing.append(f"the warm start has done {done} of {counted(batches, 'step')}")
     if (done := facts.steps_done("grpo")) < config.grpo.steps:
-        missing.append(f"GRPO has done {done} of {config.grpo.steps} steps")
+        missing.append(f"GRPO has done {done} of {counted(config.grpo.steps, 'step')}")
     if not facts.stages:
         missing.append("there is no evaluation yet")
     elif config.grpo.steps and "after-grpo" not in facts.stages:
@@ -169,7 +170,7 @@ def _headlines(facts: Facts) -> list[dict[str, str]]:
         cards.append({"label": label, "value": value, "note": " · ".join(compared) if latest else "not measured yet"})
     seconds = facts.seconds()
     environment = facts.run.environment
-    where = f"on {environment.cores} processor core{'s' if environment.cores != 1 else ''}"
+    where = f"on {counted(environment.cores, 'processor core')}"
     if facts.run.config.model.device != "cpu":
         where = f"on {facts.run.config.model.device}"
     cards.append(

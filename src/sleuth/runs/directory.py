@@ -49,6 +49,7 @@ from sleuth.errors import UserError
 from sleuth.files import append_line, atomic_write, check_folder, read_lines, writing
 from sleuth.recipes import parse_config
 from sleuth.runs.environment import Environment, current_environment
+from sleuth.runs.metrics import metric_name
 from sleuth.runs.rows import EvaluationRow, RolloutRow, read_parquet, to_parquet
 
 LOCK = ".lock"
@@ -259,7 +260,7 @@ class RunDirectory:
     def best_step(self) -> int | None:
         """The first step with the best evaluation so far by the metric `config.checkpoint.best`, warm start and GRPO
         counted together; None where none is asked for or there is no evaluation of a step that was made."""
-        best = self.config.checkpoint.best
+        best = metric_name(self.config.checkpoint.best)
         sign, name = (-1, best[1:]) if best.startswith("-") else (1, best)
         before = self.config.sft.steps
         values = [
@@ -307,7 +308,8 @@ def _read_log(path: Path, phase: Phase | None = None) -> list[Line]:
     for number, text in enumerate(read_lines(path), start=1):
         try:
             record = json.loads(text)
-            line = Line(record.pop("phase"), record.pop("step"), record)
+            phase_of, step = record.pop("phase"), record.pop("step")
+            line = Line(phase_of, step, {metric_name(name): value for name, value in record.items()})
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise UserError(f"{path}, line {number}: not a line of a run's log: {text[:80]!r}") from error
         if phase in (None, line.phase):

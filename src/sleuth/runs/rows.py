@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sleuth.config import Mode
 from sleuth.errors import UserError
@@ -134,21 +134,52 @@ def graded_again(row: EvaluationRow, score: Score) -> EvaluationRow:
 def _completion(puzzle: Puzzle, mode: Mode, conversation: Conversation) -> dict[str, Any]:
     """What every row says of a conversation: of its last completion, and what that came to."""
     rollout, score = conversation.rollout, conversation.score
+    spans = tuple((span.start, span.end, span.verdict) for span in score.spans)
+    return columns(puzzle, mode, conversation.sample, rollout.text, rollout.stop, score, spans)
+
+
+class Graded(Protocol):
+    """A grade, or a row that has one."""
+
+    @property
+    def outcome(self) -> Outcome: ...
+    @property
+    def reward(self) -> float: ...
+    @property
+    def correct(self) -> bool: ...
+    @property
+    def answers(self) -> dict[str, str | None]: ...
+    @property
+    def right(self) -> dict[str, bool]: ...
+    @property
+    def detail(self) -> str: ...
+
+
+def columns(
+    puzzle: Puzzle,
+    mode: Mode,
+    sample: int,
+    text: str,
+    stop: str,
+    grade: Graded,
+    spans: tuple[tuple[int, int, str], ...],
+) -> dict[str, Any]:
+    """What every row says of a completion and of its grade."""
     request = ask(puzzle, mode)
     return {
         "puzzle_id": puzzle.id,
-        "sample": conversation.sample,
+        "sample": sample,
         "system": request.system,
         "prompt": request.user,
-        "completion": rollout.text,
-        "stop": rollout.stop,
-        **_grade(score),
+        "completion": text,
+        "stop": stop,
+        **_grade(grade),
         "gold": dict(puzzle.answers),
-        "spans": tuple((span.start, span.end, span.verdict) for span in score.spans),
+        "spans": spans,
     }
 
 
-def _grade(score: Score) -> dict[str, Any]:
+def _grade(score: Graded) -> dict[str, Any]:
     return {
         "outcome": score.outcome,
         "reward": score.reward,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.batcher import Batcher, GroupState
 from sleuth.policy.chat import prompt_tokens
@@ -98,7 +98,7 @@ class Scheduler:
         if not tokens:
             raise UserError("the prompt is empty")
         if len(tokens) > self.longest_prompt:
-            raise TooLong(f"the prompt has {len(tokens)} tokens; at most {self.longest_prompt} have room")
+            raise TooLong(f"the prompt has {counted(len(tokens), 'token')}; at most {self.longest_prompt} have room")
         if len(tokens) + new > self.context:
             raise TooLong(
                 f"a prompt of {len(tokens)} tokens and {new} new ones exceed the model's context of {self.context}; "

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import NormalDist
 
 from sleuth.config import EngineConfig, GrpoConfig, RewardConfig, RunConfig
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.evaluation.statistics import CONFIDENCE
 from sleuth.files import check_folder
 from sleuth.progress import say
@@ -54,8 +54,8 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
     least = detectable(count, len(study.seeds), comparisons)
     say(f"{study.name}: {study.question}")
     say(
-        f"{len(study.arms)} arms, {len(study.seeds)} seeds, {count} puzzles each: a difference of {least:.1%} would be "
-        f"detected with 80 % power, {power_told(study)}"
+        f"{counted(len(study.arms), 'arm')}, {counted(len(study.seeds), 'seed')}, {counted(count, 'puzzle')} each: "
+        f"a difference of {least:.1%} would be detected with 80 % power, {power_told(study)}"
     )
     versions = _versions(study, folder)
     for seed in only or study.seeds:
@@ -75,7 +75,7 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
     every = [path for of_arm in paths.values() for path in of_arm]
     done = sum((path / "config.json").exists() and RunDirectory.open(path).finished for path in every)
     if done < len(every):
-        say(f"{study.name}: {done} of {len(every)} runs are finished; the last one writes the table")
+        say(f"{study.name}: {done} of {counted(len(every), 'run')} are finished; the last one writes the table")
         return None
     runs = {arm: [RunDirectory.open(path) for path in of_arm] for arm, of_arm in paths.items()}
     return write_table(study, runs, results, least)

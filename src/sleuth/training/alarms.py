@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sleuth.config import RunConfig
+from sleuth.errors import counted
 from sleuth.runs.directory import Line
 
 WINDOW = 4
@@ -103,7 +104,9 @@ def _mismatch(c: _Course) -> str | None:
 
 def _not_finite(c: _Course) -> str | None:
     skipped = c.lines[-1].values.get("not_finite", 0.0)
-    return f"{skipped:.0f} updates skipped; not_finite/ holds the weights before them" if skipped else None
+    return (
+        f"{counted(round(skipped), 'update')} skipped; not_finite/ holds the weights before them" if skipped else None
+    )
 
 
 _KINDS: dict[str, tuple[Callable[[_Course], str | None], int, str]] = {

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sleuth.config import RunConfig
+from sleuth.errors import counted
 from sleuth.policy.machine import LARGE, SMALL, SMALL_COUNT, rounds_s
 from sleuth.progress import clock
 from sleuth.training.memory import GB, Lengths
@@ -58,8 +59,8 @@ def estimate(config: RunConfig, parameters: int, lengths: Lengths, rate: float, 
     if grpo.steps:
         most = grpo.puzzles_per_step * grpo.samples * config.sampling.max_new_tokens * (1 + grpo.retries)
         lines.append(
-            f"a GRPO step: {grpo.puzzles_per_step} x {grpo.samples} completions, about {cost.sampled_tokens} new "
-            f"tokens (at most {most}), {grpo.updates_per_batch} update{'s' if grpo.updates_per_batch > 1 else ''} a "
+            f"a GRPO step: {grpo.puzzles_per_step} x {counted(grpo.samples, 'completion')}, about "
+            f"{cost.sampled_tokens} new tokens (at most {most}), {counted(grpo.updates_per_batch, 'update')} a "
             f"batch, about {cost.step_s:.0f} s" + (" without second turns" if grpo.retries else "")
         )
     lines.append(

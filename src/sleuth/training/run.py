@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from sleuth.config import RunConfig
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.progress import say
 from sleuth.runs.directory import MODEL, RunDirectory
 from sleuth.runs.settings import change
@@ -94,11 +94,12 @@ def _say_what_is_trained(session: Session) -> None:
     sft, grpo = session.sft_steps, config.grpo.steps
     about = f" ({loaded.quantisation} weights)" if loaded.quantisation else ""
     say(f"{loaded.name}{about}, {config.model.dtype}, {config.model.threads} threads, {config.model.device}")
-    batch = f"{config.grpo.puzzles_per_step} x {config.grpo.samples}"
+    batch = f"{config.grpo.puzzles_per_step} x {counted(config.grpo.samples, 'completion')}"
     named = ", ".join(f"{source.family} level {source.level}" for source in config.puzzles.sources)
     say(
-        f"{named}, mode {config.mode}: {sft} warm-start steps of {config.sft.batch_size} examples, "
-        f"{grpo} GRPO steps of {batch} completions"
+        f"{named}, mode {config.mode}: {counted(sft, 'warm-start step')} of "
+        f"{counted(config.sft.batch_size, 'example')}, "
+        f"{counted(grpo, 'GRPO step')} of {batch}"
     )
     if session.done:
         say(f"resuming after step {session.done} of {sft + grpo}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sleuth.config import RunConfig
 from sleuth.datasets.make import PuzzleSpec
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.policy.prompts import ask
 from sleuth.training.scale import ENGINES, NODE, Step, Work, gpu_of, shape_of, step
 
@@ -50,7 +50,8 @@ def show_estimate(
     lines = [
         f"a step: {work.puzzles} × {work.samples} completions of {work.completion_tokens:.0f} tokens on average, "
         f"{work.longest_tokens:.0f} at most; prompts of {work.prompt_tokens:.0f}; {work.updates:g} updates",
-        f"{steps} steps: {hours:.1f} hours, {hours * gpus:.0f} GPU hours; the warm start and evaluations are left out",
+        f"{counted(steps, 'step')}: {hours:.1f} hours, {hours * gpus:.0f} GPU hours; the warm start and evaluations "
+        "are left out",
         limit(found, gpus),
     ]
     for line in lines:

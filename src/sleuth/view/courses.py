@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.runs.settings import digest
 from sleuth.view.run import Run, spent
 
@@ -23,15 +23,15 @@ MOST_RUNS = 20
 COLOURS = 7
 """Colours of series, `--series-1` …; the next ones are dashed otherwise."""
 PERCENT = ("reward", "strict", "readable", "truncated", "groups_without_spread", "clipped")
-PERCENT_IN = ("outcome/", "parts/sentences_true", "parts/sentences_derived", "parts/nothing_false", "parts/lines_right",
-              "parts/answered", "parts/right_if_answered", "legibility/", "turns/", "source/")  # fmt: skip
+PERCENT_IN = ("outcome/", "spans/sentences_true", "spans/sentences_derived", "spans/nothing_false", "spans/lines_right",
+              "spans/answered", "spans/right_if_answered", "legibility/", "turns/", "source/")  # fmt: skip
 EXPLAINED = {
     "reward": "Questions answered right: the share of a puzzle's questions, on average.",
     "strict": "Puzzles solved: the share of completions with every question right.",
     "readable": "Completions of which something could be read.",
-    "parts/sentences_true": "The share of readable sentences that are true.",
-    "parts/sentences_derived": "The share of readable sentences that follow from few clues and what was derived.",
-    "parts/lines_right": "The share of lines that mean the same as a clue that no earlier line said.",
+    "spans/sentences_true": "The share of readable sentences that are true.",
+    "spans/sentences_derived": "The share of readable sentences that follow from few clues and what was derived.",
+    "spans/lines_right": "The share of lines that mean the same as a clue that no earlier line said.",
     "length_tokens": "Mean length of a completion, in tokens (pieces of words).",
     "entropy_sampled": "How undecided the model is about its next token, in nats. At 0 it always writes the same.",
     "entropy": "How undecided the model is about its next token where it is trained, in nats.",
@@ -139,7 +139,7 @@ def courses(runs: Sequence[Run], phase: str, metric: str, axis: str, seeds: bool
         if not each:
             continue
         mean, band = _over(each) if len(each) > 1 else (each[0], [])
-        name = group[0].name if len(group) == 1 else f"{_common(group)} ({len(group)} seeds)"
+        name = group[0].name if len(group) == 1 else f"{_common(group)} ({counted(len(group), 'seed')})"
         colour, dash = f"var(--series-{number % COLOURS + 1})", number // COLOURS
         drawn.append(Course(name, colour, dash, mean, band, [run.name for run in group]))
     return drawn

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.grading.legibility import legibility
 from sleuth.progress import say, track
 from sleuth.runs.directory import RunDirectory
@@ -60,7 +60,7 @@ def gallery(folder: Runs) -> str:
                     best[part.title] = _kept([*best[part.title], one])
     if not seen:
         raise UserError(f"{folder.root}: no run here has stored a rollout")
-    parts = ["# Gallery\n", f"Found by `sleuth gallery` among {seen:,} rollouts of {len(runs)} runs.\n"]
+    parts = ["# Gallery\n", f"Found by `sleuth gallery` among {seen:,} rollouts of {counted(len(runs), 'run')}.\n"]
     for part in PARTS:
         parts += _written(part, best[part.title])
     return "\n".join(parts)
@@ -132,7 +132,7 @@ def _switched(run: str, row: RolloutRow, first: float) -> Exhibit | None:
 def _collapsed(run: str, row: RolloutRow, first: float) -> Exhibit | None:
     share = row.length_tokens / max(first, 1.0)
     return Exhibit(
-        share, run, row, f"{row.length_tokens} tokens, where the run's first step had {first:.0f} on average"
+        share, run, row, f"{counted(row.length_tokens, 'token')}, where the run's first step had {first:.0f} on average"
     )
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sleuth.runs.metrics import metric_name
+
 MOST = 4_000
 """Lines of a phase that are kept; above it every other one goes."""
 PHASES = ("sft", "grpo", "eval")
@@ -128,5 +130,5 @@ def _parsed(raw: bytes) -> tuple[str, int, dict[str, float]] | None:
     for key, value in list(record.items())[:MOST_VALUES]:
         number = math.nan if value is None else value
         if isinstance(number, int | float):
-            values[key[:200]] = float(number)
+            values[metric_name(key[:200])] = float(number)
     return phase, step, values

@@ -2,7 +2,7 @@
 
 TRL calls it with lists, one item for each completion, and with the columns of `train.jsonl`. It returns what Sleuth's
 own engine would give (`sleuth.training.reward`). For TRL's log it also tells how completions ended (`sleuth/strict`,
-`sleuth/outcome/…`), what lines or sentences are worth (`sleuth/parts/…`), and every component of the reward
+`sleuth/outcome/…`), what lines or sentences are worth (`sleuth/spans/…`), and every component of the reward
 (`sleuth/reward/…`); for TRL's table of completions, which puzzle each is about, its tokens and its outcome.
 """
 

@@ -150,7 +150,7 @@ process{"es" if engine.processes > 1 else ""} with {size} completions a pass, so
 {batch} / ({size} · {engine.processes}) = {batch // (size * engine.processes)}. For another number of processes export
 again with `--processes`.
 
-TRL's log has `sleuth/strict`, `sleuth/outcome/…`, `sleuth/parts/…` and `sleuth/reward/…`; `output/completions/` has
+TRL's log has `sleuth/strict`, `sleuth/outcome/…`, `sleuth/spans/…` and `sleuth/reward/…`; `output/completions/` has
 every completion. To measure the result: `sleuth eval … --model output`.
 
 ## What differs from Sleuth's engine

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from sleuth.config import Names
+from sleuth.errors import counted
 from sleuth.logic.formulas import World
 from sleuth.puzzles import names as pool
 from sleuth.puzzles.canonical import canonical_form
@@ -330,4 +331,4 @@ def _described(sorts: Sequence[Sort], level: Level) -> str:
             low, high = level.span(sort.name)
             sizes.append(f"{low if low == high else f'{low}-{high}'} {sort.label.lower()}")
     count = len(level.kinds)
-    return f"{', '.join(sizes)}, {count} statement kind{'s' * (count > 1)}"
+    return f"{', '.join(sizes)}, {counted(count, 'statement kind')}"

@@ -8,7 +8,7 @@ from random import Random
 
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Formula, Is, World
-from sleuth.puzzles.drawing import DRAWS
+from sleuth.puzzles.drawing import DRAWS, weighted
 from sleuth.puzzles.family import NoClueError
 from sleuth.puzzles.kit.declaration import Level
 from sleuth.puzzles.kit.theory import KitTheory
@@ -81,15 +81,12 @@ class ClueSampler:
         no kind has one."""
         self.there = self.theory.view(other)
         self._touched = {}
-        for (unknown, entity), value, there in zip(self.theory.owners, self.here.world, other, strict=True):
-            if value != there:
-                sort = unknown.of.name
-                ref = self.theory.entities[sort][entity]
-                known = self._touched.setdefault(sort, [])
-                if ref not in known:
-                    known.append(ref)
+        owners, here = self.theory.owners, self.here.world
+        differing = [owners[index] for index, value in enumerate(other) if value != here[index]]
+        for sort, entity in dict.fromkeys((unknown.of.name, entity) for unknown, entity in differing):
+            self._touched.setdefault(sort, []).append(self.theory.entities[sort][entity])
         for _ in range(DRAWS):
-            statement = self._draw(self.rng.choices(self._names, cum_weights=self._weights)[0])
+            statement = self._draw(weighted(self._names, self._weights, self.rng))
             if statement is not None:
                 return statement, self.theory.formula(statement)
         statement = self._search()
@@ -162,11 +159,15 @@ class ClueSampler:
                 free.remove(place)
                 return
 
-    def _open(self, kind: str, args: Sequence[Argument], place: int) -> list[Ref]:
+    def _open(self, kind: str, args: Sequence[Argument], place: int) -> Sequence[Ref]:
         """What can fill a place beside the other arguments: no entity twice, and none of a list that is taken where
         the kind speaks across lists."""
         spec = self.theory.kinds[kind]
-        options = [ref for ref in self.theory.entities[spec.slots[place]] if ref not in args]
+        slot = spec.slots[place]
+        taken_here = [arg.index for arg in args if isinstance(arg, Ref) and arg.sort == slot]
+        options: Sequence[Ref] = self.theory.entities[slot]
+        if taken_here:
+            options = [ref for ref in options if ref.index not in taken_here]
         if place in spec.across:
             others = [args[other] for other in spec.across if other != place]
             taken = {self.theory.list_of(ref) for ref in others if isinstance(ref, Ref)}

@@ -14,13 +14,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from sleuth.logic.formulas import FALSE, TRUE, And, Formula, Is, Not, Or, Variable, World, holds, implies, space
-from sleuth.puzzles.family import Theory
+from sleuth.puzzles.family import RememberingTheory
 from sleuth.puzzles.kit.declaration import Fits, Number, Rule, Sizes, Sort, Unknown
 from sleuth.puzzles.kit.kinds import StatementKind
 from sleuth.puzzles.statements import Argument, Ref, Statement
-
-REMEMBERED = 50_000
-"""Formulas that a theory keeps."""
 
 
 class View(SimpleNamespace):
@@ -92,7 +89,7 @@ def _branch(variable: Variable, options: list[Formula | bool]) -> Formula | bool
     return And(tuple(parts))
 
 
-class KitTheory(Theory):
+class KitTheory(RememberingTheory):
     """Variables, rules and meanings for one shape."""
 
     def __init__(
@@ -103,6 +100,7 @@ class KitTheory(Theory):
         kinds: Mapping[str, StatementKind],
         sorts: Sequence[Sort | Number],
     ) -> None:
+        super().__init__()
         self.size, self.kinds, self.unknowns, self._rules = sizes, kinds, unknowns, rules
         self.entities = {sort.name: sort.entities(sizes) for sort in sorts}
         """All that can fill a slot, by its sort."""
@@ -125,7 +123,12 @@ class KitTheory(Theory):
             first += sizes[unknown.of.name]
             variables = self.space[slice(*self._spans[unknown.name])]
             setattr(self, unknown.name, [[Is(one, value) for value in range(one.size)] for one in variables])
-        self._formulas: dict[Statement, Formula] = {}
+        self._flat = {
+            name: kind.fits
+            for name, kind in kinds.items()
+            if kind.fits is not None and all(slot in self.entities for slot in kind.slots)
+        }
+        """Quick tests of the kinds whose arguments are entities."""
 
     def length(self, sort: str) -> int:
         """Entities in a list of a sort: all of them where it has no lists."""
@@ -191,15 +194,7 @@ class KitTheory(Theory):
                         return False
         return True
 
-    def formula(self, statement: Statement) -> Formula:
-        found = self._formulas.get(statement)
-        if found is None:
-            if len(self._formulas) >= REMEMBERED:
-                self._formulas.clear()
-            found = self._formulas[statement] = self._made(statement)
-        return found
-
-    def _made(self, statement: Statement) -> Formula:
+    def _meaning(self, statement: Statement) -> Formula:
         kind = self.kinds[statement.kind]
         if kind.fits is not None and kind.formula is None:
             return self._traced(kind.fits, [arg.index for arg in statement.args if isinstance(arg, Ref)])
@@ -213,6 +208,8 @@ class KitTheory(Theory):
 
     def true(self, kind: str, args: Sequence[Argument], view: View) -> bool:
         """Whether a statement holds in a world: as `holds` of its formula, which is not made where a function tells."""
+        if (fits := self._flat.get(kind)) is not None:
+            return fits(view, *[arg.index for arg in args])  # type: ignore[union-attr]
         spec = self.kinds[kind]
         if spec.fits is None and spec.connective is None:
             return holds(self.formula(Statement(kind, tuple(args))), view.world)

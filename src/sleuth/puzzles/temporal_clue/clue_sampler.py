@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from sleuth.logic.formulas import Formula, World, holds
-from sleuth.puzzles.drawing import first_that_fits
+from sleuth.puzzles.drawing import first_that_fits, weighted
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.theory import STEPS, TemporalTheory
@@ -58,7 +58,7 @@ class ClueSampler:
             if located and self.rng.random() < FOCUS_PROBABILITY:
                 number = located[self._below(len(located))] - self.theory.first_location
                 self.focus = divmod(number, self.times)
-            kind = self.rng.choices(self.kinds, cum_weights=self.weights)[0]
+            kind = weighted(self.kinds, self.weights, self.rng)
             drawer: Callable[[], Statement | None] | None = getattr(self, f"_draw_{kind}", None)
             return drawer() if drawer else self._fact(kind)
 

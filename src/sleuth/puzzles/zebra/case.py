@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sleuth.errors import UserError
 from sleuth.puzzles.drawing import check_names
@@ -40,7 +41,7 @@ class Case:
         check_names(self.attributes)
         check_names(name for names in self.values for name in names)
 
-    @property
+    @cached_property
     def shape(self) -> Shape:
         """The case without its names."""
         return Shape(len(self.values[0]), len(self.attributes))

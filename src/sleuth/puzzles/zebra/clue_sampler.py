@@ -6,7 +6,7 @@ import itertools
 from random import Random
 
 from sleuth.logic.formulas import Formula, World, holds
-from sleuth.puzzles.drawing import first_that_fits
+from sleuth.puzzles.drawing import first_that_fits, weighted
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.zebra.sampler import LEVELS
 from sleuth.puzzles.zebra.theory import ZebraTheory
@@ -37,7 +37,7 @@ class ClueSampler:
 
         def draw() -> Statement | None:
             value = self._pick(differing)
-            return self._draw(self.rng.choices(self.kinds, cum_weights=self.weights)[0], value)
+            return self._draw(weighted(self.kinds, self.weights, self.rng), value)
 
         if (found := first_that_fits(draw, self.theory.formula, lambda formula: not holds(formula, other))) is not None:
             return found

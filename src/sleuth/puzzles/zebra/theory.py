@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sleuth.logic.formulas import And, Formula, Is, Not, Or, implies, space
 from sleuth.puzzles.connectives import MEANINGS
-from sleuth.puzzles.family import Theory
+from sleuth.puzzles.family import RememberingTheory
 from sleuth.puzzles.statements import Argument, Ref, Statement
 
 
@@ -28,10 +28,11 @@ class Shape:
         return self.houses * self.attributes
 
 
-class ZebraTheory(Theory):
+class ZebraTheory(RememberingTheory):
     """Variables, rules and meanings for one shape."""
 
     def __init__(self, shape: Shape) -> None:
+        super().__init__()
         self.shape = shape
         self.space = space((f"house[{value}]", shape.houses) for value in range(shape.values))
         self.at = [[Is(variable, house) for house in range(shape.houses)] for variable in self.space]
@@ -55,7 +56,7 @@ class ZebraTheory(Theory):
                 found += [Or((Not(one), Not(other))) for i, one in enumerate(here) for other in here[i + 1 :]]
         return {"houses": found}
 
-    def formula(self, statement: Statement) -> Formula:
+    def _meaning(self, statement: Statement) -> Formula:
         match statement.kind, statement.args:
             case "at", (Ref(index=value), Ref(index=house)):
                 return self.at[value][house]
