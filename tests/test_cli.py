@@ -217,7 +217,7 @@ def test_play(puzzles: Path) -> None:
         (["make", "zebra", "--level", "9", "--out", "x.jsonl"], "no level '9'"),
         (["make", "zebra", "--split", "trian", "--out", "x.jsonl"], "did you mean 'train'"),
         (["make", "zebra", "--style", "tersse", "--out", "x.jsonl"], "did you mean 'terse'"),
-        (["make", "zebra", "--count", "0", "--out", "x.jsonl"], "at least one"),
+        (["make", "zebra", "--count", "0", "--out", "x.jsonl"], "ask for 1 to"),
         (["make", "zebra", "--count", "many", "--out", "x.jsonl"], "--count"),
         (["make", "zebra", "--out", "x.csv"], ".jsonl or .parquet"),
         (["make", "zebra", "--workers", "-2", "--out", "x.jsonl"], "0 for one per core"),
