@@ -71,7 +71,7 @@ function whole(body: HTMLElement, run: string, one: Completion, words: Words, ag
     h("div", { class: "toolbar" }, choice("Colour by", SHADES, shade, (value) => { note({ shade: value }); again(); })),
     shade === "" && one.parts.length ? legend(one, words) : shade === "logprob" ? scale() : null,
     one.turns.map(([before, said]) => h("div", { class: "turn" }, h("div", { class: "text" }, visible(before.slice(0, 20000))), h("p", { class: "quiet" }, "Reply: ", visible(said)))),
-    text, why, answers(one), one.detail ? h("p", { class: "quiet" }, "Grader: ", visible(one.detail)) : null,
+    text, shade === "" ? why : null, answers(one), one.detail ? h("p", { class: "quiet" }, "Grader: ", visible(one.detail)) : null,
     h("details", { open: true }, h("summary", {}, "The puzzle"), one.system ? h("p", { class: "quiet" }, visible(one.system)) : null, prompt));
 }
 

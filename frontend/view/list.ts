@@ -150,7 +150,7 @@ export function showList(root: HTMLElement): () => void {
     const fresh = await ask<Runs>("runs");
     const now = JSON.stringify(fresh.runs.map((run) => [run.run, run.version, run.alarms, run.changed]));
     told = fresh;
-    fill(title, `Runs in ${visible(fresh.root)}`);
+    fill(title, fresh.root === "runs" ? "Runs" : `Runs in ${visible(fresh.root)}`);
     if (now !== versions) {
       versions = now;
       draw();
