@@ -17,8 +17,10 @@ from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.fused import FusedDecoder
 from sleuth.policy.models import Loaded
 from sleuth.policy.native import functions
+from sleuth.policy.native.build import FLOAT32, Build
 from sleuth.policy.stream import stream
 from tests.devices import DEVICES
+from tests.policy.builds import loaded
 from tests.policy.families import FAMILIES, tiny_family
 from tests.tiny import CHAT_TEMPLATE, END, tiny_llama, tiny_tokenizer
 
@@ -159,9 +161,15 @@ def test_torch_operations_draw_what_the_functions_in_c_draw(
 
 
 @needs_functions
+@pytest.mark.parametrize("one", [None, FLOAT32], ids=["", "AVX2"])
 @pytest.mark.parametrize(("heads", "kv_heads", "size"), [(4, 2, 16), (3, 3, 48), (5, 1, 80), (2, 1, 256)])
-def test_attention_is_what_it_says(heads: int, kv_heads: int, size: int) -> None:
+def test_attention_is_what_it_says(
+    heads: int, kv_heads: int, size: int, one: Build | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rows of a prompt that two share, of another one, and of none; the new key and value are kept."""
+    if one is not None:
+        library = loaded(one)
+        monkeypatch.setattr(functions, "library", lambda: library)
     generator = torch.Generator().manual_seed(0)
     prompts = [torch.randn(2, kv_heads, count, size, generator=generator) for count in (0, 21, 40)]
     rows, own, capacity = [1, 2, 1, 0], [0, 7, 30, 3], 32

@@ -278,6 +278,24 @@ def test_failing_compiler_is_told_once_and_the_policy_works(
     assert not list(fresh_build.glob("**/*.so"))
 
 
+def test_a_compiler_that_lacks_the_newest_instructions_builds_for_older_ones(
+    fresh_build: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tried = []
+
+    def load(build: native_library.Build) -> object:
+        tried.append(build)
+        if build is not native_library.FLOAT32:
+            raise OSError("unrecognized option")
+        return "built"
+
+    monkeypatch.setattr(native_library, "_processor_flags", lambda: set(native_library.TILES.needs) | {"avx2", "fma"})
+    monkeypatch.setattr(native_library, "load", load)
+    assert library() == "built"  # type: ignore[comparison-overlap]
+    assert tried == [native_library.TILES, native_library.BFLOAT16, native_library.FLOAT32]
+    assert capfd.readouterr().err.count("cannot be built (unrecognized option)") == 1
+
+
 def test_other_processors_build_nothing(
     fresh_build: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

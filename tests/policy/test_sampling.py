@@ -11,15 +11,19 @@ from transformers.generation import TopKLogitsWarper, TopPLogitsWarper
 from sleuth.errors import UserError
 from sleuth.policy import sampling
 from sleuth.policy.base import Sampling
-from sleuth.policy.native.build import library
+from sleuth.policy.native.build import FLOAT32, library
 from sleuth.policy.sampling import CHUNK, Draws, likeliest, sample_tokens
+from tests.policy.builds import loaded
 
 
-@pytest.fixture(autouse=True, params=["torch", "C++"])
+@pytest.fixture(autouse=True, params=["torch", "C++", "C++ with AVX2"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test runs by both."""
+    """Every test runs by all."""
     if request.param == "torch":
         monkeypatch.setattr(sampling, "library", lambda: None)
+    elif request.param.endswith("AVX2"):
+        found = loaded(FLOAT32)
+        monkeypatch.setattr(sampling, "library", lambda: found)
     elif library() is None:
         pytest.skip("THE C++ LIBRARY IS NOT TO BE HAD HERE: its draws are not tested")
 
@@ -50,6 +54,12 @@ def test_greedy_takes_the_highest_and_tells_its_probability_at_temperature_one()
     tokens, logprobs = sample_tokens(torch.tensor([[0.0, math.log(3.0), 0.0]]), None, 0.0)
     assert tokens.tolist() == [1]
     assert logprobs.item() == pytest.approx(math.log(3 / 5))
+
+
+def test_a_logit_that_is_not_a_number_leaves_no_probability() -> None:
+    logits = torch.zeros(1, 40)
+    logits[0, 20] = torch.nan
+    assert sample_tokens(logits, None, 0.0)[1].isnan().all()
 
 
 @pytest.mark.parametrize("vocabulary", [3, CHUNK, CHUNK + 1, 5 * CHUNK + 7])

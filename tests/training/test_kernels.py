@@ -14,6 +14,7 @@ from torch.nn import functional
 from sleuth.policy.native import build, functions
 from sleuth.training import kernels
 from sleuth.training.packing import Group, Packed, pack
+from tests.policy.builds import loaded
 
 HEADS = H, K = 6, 2
 D = 32
@@ -41,11 +42,8 @@ def defined(packed: Packed, qkv_TND: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("products", BUILDS)
 def test_attention_is_what_it_says(products: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not BUILDS[products].needs.issubset(build._processor_flags()):
-        pytest.skip("this processor has no such instructions")
-    loaded = build.load(BUILDS[products])
-    assert loaded is not None
-    monkeypatch.setattr(kernels, "bfloat16_library", lambda: loaded)
+    library = loaded(BUILDS[products])
+    monkeypatch.setattr(kernels, "bfloat16_library", lambda: library)
     lengths = [(300, (1, 40, 291)), (5, (600,)), (256, (256, 33))]
     groups = [Group([1] * prompt, [[1] * length for length in completions]) for prompt, completions in lengths]
     packed = pack(groups, torch.device("cpu"))
@@ -63,10 +61,14 @@ def test_attention_is_what_it_says(products: str, monkeypatch: pytest.MonkeyPatc
     assert float((qkv.grad.double() - exact.grad).norm() / exact.grad.norm()) < 0.005
 
 
-@pytest.fixture(params=[torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
-def dtype(request: pytest.FixtureRequest) -> torch.dtype:
-    """Number formats that this processor has kernels for."""
-    found: torch.dtype = request.param
+@pytest.fixture(params=["float32", "float32 with AVX2", "bfloat16"])
+def dtype(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> torch.dtype:
+    """Number formats that this processor has kernels for; vectors of AVX2 are also tested where there are longer
+    ones."""
+    if request.param.endswith("AVX2"):
+        library = loaded(build.FLOAT32)
+        monkeypatch.setattr(functions, "library", lambda: library)
+    found: torch.dtype = torch.bfloat16 if request.param == "bfloat16" else torch.float32
     if not functions.available(torch.empty(0, dtype=found)):
         pytest.skip("THE C++ KERNELS ARE NOT TO BE HAD HERE: what they compute is not tested")
     return found
@@ -131,6 +133,16 @@ def test_rotation(dtype: torch.dtype, size: int) -> None:
         return (torch.cat([torch.cat([low * cos - high * sin, high * cos + low * sin], -1), x[:, 3:]], 1),)
 
     compare(dtype, lambda x: (kernels.rotated(x, 3, rope, packed),), definition, (len(packed.tokens), 4, size))
+
+
+def test_what_is_not_a_number_stays_so(dtype: torch.dtype) -> None:
+    """A lost number must reach the guard that leaves the update out."""
+    logits = torch.zeros(1, 40, dtype=dtype)
+    logits[0, 20] = torch.nan
+    found = kernels.logprobs(logits, torch.tensor([3]), 1.0)
+    assert all(one.isnan().all() for one in found)
+    kernels.logprobs_backward(logits, torch.tensor([3]), torch.zeros(1), torch.ones(1), 1.0)
+    assert logits.isnan().tolist()[0].index(True) == 20
 
 
 @pytest.mark.parametrize("vocabulary", [7, 16, 131])

@@ -99,16 +99,22 @@ class BatchArguments(ctypes.Structure):
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """The functions of the C++ files, or None where they cannot be had."""
-    flags = _processor_flags()
-    try:
-        for build in (TILES, BFLOAT16, FLOAT32):
-            # The system may refuse tiles that the processor has: then vectors do their work.
-            if build.needs.issubset(flags) and (loaded := load(build)) is not None:
-                return loaded
-    except (OSError, subprocess.SubprocessError) as error:
-        say(f"The fast engine cannot be built ({_reason(error)}); a slower one is used. Install a C++ compiler (g++).")
-    return None
+    """The functions of the C++ files, or None where they cannot be had.
+
+    The best build that is to be had: the system may refuse tiles that the processor has, and an old compiler may not
+    know the newest instructions.
+    """
+    flags, failed = _processor_flags(), ""
+    found: ctypes.CDLL | None = None
+    for build in (TILES, BFLOAT16, FLOAT32):
+        if found is None and build.needs.issubset(flags):
+            try:
+                found = load(build)
+            except (OSError, subprocess.SubprocessError) as error:
+                failed = failed or _reason(error)
+    if failed:
+        say(f"The fast engine cannot be built ({failed}); a slower one is used. Install a new C++ compiler (g++).")
+    return found
 
 
 def bfloat16_library() -> ctypes.CDLL | None:

@@ -39,8 +39,9 @@ inline vec where_positive(vec sign, vec x) {
 
 inline vec exp_ps(vec x) {
     // e^x = 2^n e^r, |r| <= ln 2 / 2, Taylor to the sixth power: relative error below 3e-7. Below -87: 0.
+    // The maximum of NaN and a number is its second operand: NaN stays NaN.
     const __mmask16 tiny = _mm512_cmp_ps_mask(x, all(-87.f), _CMP_LT_OQ);
-    x = _mm512_max_ps(x, all(-87.f));
+    x = _mm512_max_ps(all(-87.f), x);
     const vec n = _mm512_roundscale_ps(_mm512_mul_ps(x, all(1.44269504f)), 8);
     vec r = fnma(n, all(0.693359375f), x);
     r = fnma(n, all(-2.12194440e-4f), r);
