@@ -51,6 +51,17 @@ def test_the_shipped_studies_are_those_of_the_questions_and_the_earlier_ones() -
     assert {path.stem for path in STUDIES.glob("*.toml")} == {*ASKED.values(), "kl", "answers", "probes", "high-rate"}
 
 
+def test_steps_that_are_kept_by_hand(tmp_path: Path) -> None:
+    """Of 3 steps of the warm start and 7 of GRPO: saved are 2, 3, 5, 7, 9, 10; kept multiples of 3 and the last 2."""
+    (tmp_path / "recipe.toml").write_text(
+        "sft = {examples = 12, batch_size = 4}\ngrpo.steps = 7\ncheckpoint = {every = 2, keep = 2, keep_every = 3}\n"
+    )
+    text = LINES.partition("[arms.right]")[0].replace('step = "1"', 'step = "5"')
+    (tmp_path / "tiny.toml").write_text(text)
+    with pytest.raises(UserError, match="of arm plain there will be best, last, 3, 9, 10"):
+        read_study(tmp_path / "tiny.toml")
+
+
 def test_the_power_that_is_stated_by_hand() -> None:
     # z = 1.959964 + 0.841621; the standard error of a difference of two shares of one half is sqrt(2 / 4 / n).
     assert detectable(400, 5) == pytest.approx(2.801585 * math.sqrt(0.5 / 2000), rel=1e-6)
@@ -122,6 +133,8 @@ def test_a_study_whose_arms_go_on_from_one_another(tmp_path: Path) -> None:
             '[arms.plain]\n"checkpoint.best" = ""\n"eval.every" = 0',
             "arm plain names no best checkpoint",
         ),
+        ('step = "1"', "step = 3", "step '3': of arm plain there will be best, last, 1, 2"),
+        ('step = "1"', 'step = "latest"', "step 'latest': of arm plain there will be best, last, 1, 2"),
         ('"grpo.retries" = 1', 'step = "1"', "arm again: from None names no arm above it"),
         ('"right_by_2"', '"right_by_3"', "unknown measure 'right_by_3'; did you mean"),
     ],

@@ -147,9 +147,22 @@ def _origin(told: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[str, st
 def _check_going_on(
     parent: str, step: str, arms: Mapping[str, Mapping[int, RunConfig]], own: Mapping[int, RunConfig]
 ) -> None:
-    """Raises `UserError` for settings that a checkpoint of the parent does not allow, or a step it will not keep."""
+    """Raises `UserError` for settings that a checkpoint of the parent does not allow, or a step it will not keep: that
+    would only be found when the parent's run has ended."""
     for seed, config in own.items():
-        if key := bound(arms[parent][seed], config):
+        before = arms[parent][seed]
+        if key := bound(before, config):
             raise UserError(f"{key} is not that of arm {parent}, whose checkpoint it goes on from; leave it out")
-        if step == "best" and not arms[parent][seed].checkpoint.best:
+        if step == "best" and not before.checkpoint.best:
             raise UserError(f"arm {parent} names no best checkpoint; set its checkpoint.best")
+        if step not in ("best", "last") and step not in (kept := [*map(str, _kept(before))]):
+            raise UserError(f"{STEP} {step!r}: of arm {parent} there will be best, last, {', '.join(kept)}")
+
+
+def _kept(config: RunConfig) -> list[int]:
+    """Steps, warm start and GRPO together, whose checkpoints a run keeps to its end, whichever is the best."""
+    warm, last, kept = config.sft.steps, config.sft.steps + config.grpo.steps, config.checkpoint
+    phases = ((0, warm), (warm, last))  # each counts its own steps, and saves after its last one
+    made = [step for begun, end in phases for step in sorted({*range(begun + kept.every, end, kept.every), end})]
+    made = [step for step in dict.fromkeys(made) if step > 0]
+    return [step for step in made if step in made[-kept.keep :] or (kept.keep_every and step % kept.keep_every == 0)]
