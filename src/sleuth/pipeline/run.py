@@ -87,7 +87,7 @@ def outlook(pipeline: Pipeline, missing: Sequence[Stage], folder: Path) -> list[
             left_s = cost.total_s * (1 - done / whole)
             lines.append(
                 f"  {stage.name}: {counted(whole, 'step')}"
-                + (f" ({done} are made)" if done else "")
+                + (f" ({counted(done, 'is', 'are')} made)" if done else "")
                 + f", {counted(config.sft.examples, 'example')}, {config.grpo.steps} of the steps GRPO, "
                 f"about {clock(left_s)}, {needed / GB:.1f} GB"
             )

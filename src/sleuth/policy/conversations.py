@@ -1,9 +1,9 @@
-"""Conversations: a completion, and where it answers nothing, those that come after.
+"""Conversations: a completion, and where it does not settle the puzzle (`settled`), those that come after.
 
 Evaluation and training ask again in the same way, with a message as a further turn: in mode `program` where the reader
 or the solver knows that a completion is no answer, with what they said of it; in mode `reason` where the puzzle is not
-solved. A conversation also ends when it was asked again as often as may be, or where the model's context has no room
-for another turn.
+solved. A conversation ends when it is settled, when it was asked again as often as may be, or where the model's context
+has no room for another turn.
 """
 
 from __future__ import annotations

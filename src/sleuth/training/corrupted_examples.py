@@ -22,7 +22,7 @@ from sleuth.puzzles.puzzle import Puzzle
 SHARE = 0.25
 """Of the examples."""
 TRIES = 16
-"""Slips drawn until one leaves a program without answers."""
+"""Slips drawn until one is noticed: the program has no answers, or the reasoning is not all right."""
 _LAST_NAME = re.compile(r"[^(),]+(?=\)+$)")
 
 

@@ -1,4 +1,4 @@
-"""The offline report of several runs: one file with the views of `sleuth view`, for who has no folder to look at.
+"""The offline report of several runs: one file with the views of `sleuth view`, for those who do not have the folders.
 
 Curves over one another with seeds as bands, recipes by what differs, evaluations with intervals and paired differences,
 and a bounded sample of completions. Names and completions are foreign text: the template escapes everything, and the
@@ -15,7 +15,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sleuth.errors import UserError
+from sleuth.errors import UserError, counted
 from sleuth.files import atomic_write, check_output
 from sleuth.report import text
 from sleuth.report.facts import OUTCOMES, POLICIES, STAGES, within
@@ -129,7 +129,7 @@ def _notices(runs: Sequence[Run], summaries: Sequence[dict[str, Any]]) -> list[s
         if summary["state"] != "finished":
             said.append(f"{run.name} is not finished. The report shows what exists so far.")
         if count := summary["alarms"]:
-            said.append(f"{run.name} raised {count} alarm{'s' if count > 1 else ''}; see its own report.")
+            said.append(f"{run.name} raised {counted(count, 'alarm')}; see its own report.")
         if (stride := max(log.stride for log in run.metrics.phases.values())) > 1:
             said.append(f"The log of {run.name} is long: every {stride}th line is shown.")
     return said
