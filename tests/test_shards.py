@@ -217,6 +217,7 @@ def crafted(path: Path, rows: int = 2, **fields: object) -> Path:
         ({"verb": "make", "job": {**ZEBRA, "level": "77"}}, "77"),
         ({"verb": "eval", "job": {"label": "x"}}, "names no job of eval"),
         ({"verb": "bench", "job": {"name": "../../x"}}, "names no job of bench"),
+        ({"verb": "bench", "job": {"name": ""}}, "names no job of bench"),
         ({"verb": "bench", "job": {"name": "x", "suite": 1}}, "names no job of bench"),
     ],
 )

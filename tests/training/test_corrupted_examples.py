@@ -44,10 +44,10 @@ def test_reasoning_that_is_shown_mistakes_an_answer_and_is_not_told_which(puzzle
         score = grade(puzzle, turn.completion, "reason")
         assert score.outcome in ANSWERED and not score.correct
         assert turn.said == "Not all of these answers are right. Think again."
-        changed = [
-            (old, new) for old, new in zip(right.split("\n"), turn.completion.split("\n"), strict=True) if old != new
-        ]
-        assert 0 < len(changed) <= right.count("\n") + 1
+        lines = list(zip(right.split("\n"), turn.completion.split("\n"), strict=True))
+        begun = next(number for number, (old, new) in enumerate(lines) if old != new)
+        mistakes = [(puzzle.answers[one.letter], other) for one in puzzle.questions for other in one.choices]
+        assert any(all(old.replace(*mistake) == new for old, new in lines[begun:]) for mistake in mistakes)
 
 
 def test_one_line_differs() -> None:

@@ -57,10 +57,10 @@ def merge_result(job: Job, out: Path) -> Result:
     said = job.header.job
     with job.reading_header():
         name = str(said["name"])
-        if Path(name).name != name or "\0" in name:
+        if not name or Path(name).name != name or "\0" in name:
             raise ValueError(name)
         facts, model = SuiteFacts.model_validate(said["suite"]), ModelFacts.model_validate(said["model"])
-        settings = Settings.model_validate({name: said[name] for name in Settings.model_fields if name in said})
+        settings = Settings.model_validate({key: said[key] for key in Settings.model_fields if key in said})
         price = None if said["price"] is None else DatedPrice.model_validate(said["price"])
     found = list(job.read(_read))
     items, rows = [item for item, _ in found], [row for _, some in found for row in some]

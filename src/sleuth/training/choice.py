@@ -99,8 +99,9 @@ def choose(session: Session) -> None:
 def _places(file: Path, puzzles: PuzzlesConfig) -> list[int]:
     try:
         places = json.loads(file.read_bytes())["places"]
-        assert len(set(places)) == puzzles.fixed and set(places) <= set(range(pool_size(puzzles)))
-    except (ValueError, KeyError, TypeError, AssertionError):
+        if len(set(places)) != puzzles.fixed or not set(places) <= set(range(pool_size(puzzles))):
+            raise ValueError(places)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"{file}: should tell the places of {puzzles.fixed} puzzles; make the run anew") from None
     return list(places)
 
