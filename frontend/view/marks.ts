@@ -87,13 +87,15 @@ export function byRatio(one: Completion): HTMLElement {
     h("div", { class: "text" }, spans));
 }
 
+const WAYS = { up: "Every token becomes likelier", down: "Every token becomes less likely", none: "No token is pushed either way" };
+
 /** Every token in the colour of the completion's advantage, the stronger the larger it is. */
 export function byAdvantage(one: Completion): HTMLElement {
   if (!one.tokens.length || one.advantage === null || one.advantage === undefined) {
     return h("p", { class: "quiet" }, "This completion has no advantage: an evaluation has none, and neither has a group whose rewards are all equal.");
   }
   const level = Math.min(3, Math.ceil(Math.abs(one.advantage))), sign = one.advantage > 0 ? "up" : one.advantage < 0 ? "down" : "none";
-  return h("div", {}, h("p", { class: "quiet" }, `Every token ${one.advantage > 0 ? "becomes likelier" : "becomes less likely"}: the advantage is ${one.advantage.toFixed(2).replace("-", "−")}.`),
+  return h("div", {}, h("p", { class: "quiet" }, `${WAYS[sign]}: the advantage is ${one.advantage.toFixed(2).replace("-", "−")}.`),
     h("div", { class: `text advantage ${sign}-${level}` }, visible(one.completion)));
 }
 
