@@ -31,7 +31,7 @@ from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
 
 HEAD = ("what", "aim", "measured", "reached", "seeds", "hours")
 SEEDS = 3
-"""An aim is for so many."""
+"""With so many an aim counts as reached."""
 Rows = list[EvaluationRow]
 
 
@@ -79,7 +79,9 @@ def over_seeds(values: Sequence[Interval]) -> Interval:
 
 
 def percent(found: Interval, sign: str = "") -> str:
-    return f"{100 * found.mean:{sign}.1f} % [{100 * found.low:{sign}.1f}, {100 * found.high:{sign}.1f}]"
+    """A share; with a sign, a difference of two in points."""
+    unit = "points" if sign else "%"
+    return f"{100 * found.mean:{sign}.1f} {unit} [{100 * found.low:{sign}.1f}, {100 * found.high:{sign}.1f}]"
 
 
 Figure = Callable[[Measured], Interval]
@@ -186,9 +188,9 @@ def main() -> None:
             "# Aims for reasoning in words, and what was reached",
             "",
             "Held-out puzzles, greedy decoding, no solver when the model answers; brackets hold 95 % intervals. GRPO "
-            "is Group Relative Policy Optimization, SFT supervised fine-tuning. An aim is for three seeds. Hours are "
-            "those of the runs given, training and sampling, wall-clock, whatever else the machine did. Made by "
-            "`python benchmarks/bars.py` from stored evaluations.",
+            "is Group Relative Policy Optimization, SFT supervised fine-tuning. An aim counts as reached with three "
+            "seeds. Hours are those of the runs given, training and sampling, wall-clock, whatever else the machine "
+            "did. Made by `python benchmarks/bars.py` from stored evaluations.",
             "",
             *(f"| {' | '.join(row)} |" for row in rows),
             "",
