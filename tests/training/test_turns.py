@@ -321,8 +321,13 @@ def test_learning_from_what_is_right_alone_by_hand() -> None:
     [micro_batch] = update._plan([group], settings, 1_000)
     assert micro_batch.advantages == [1.0] * 9 and micro_batch.weights == pytest.approx([1 / 9] * 9)
     assert not group_of(FOUR[2:], settings).spread
-    with pytest.raises(UserError, match=r"grpo.learn_from right .* set reward.spans to 0"):
-        parse_config({"grpo": {"learn_from": "right"}, "reward": {"spans": 1}}, "r.toml")
+    for keys, reward, said in (
+        ({}, {"spans": 1}, "reward.spans to 0"),
+        ({"kl": 0.1, "kl_in": "reward", "kl_estimator": "k1"}, {}, "grpo.kl to 0, or grpo.kl_in to loss"),
+        ({"min_deviation": 0.1}, {}, "grpo.min_deviation to 0"),
+    ):
+        with pytest.raises(UserError, match=f"grpo.learn_from right .* set {said}"):
+            parse_config({"grpo": {"learn_from": "right", **keys}, "reward": reward}, "r.toml")
 
 
 def test_a_recipe_with_retries_in_another_mode_is_refused() -> None:

@@ -103,8 +103,14 @@ class RunConfig(Section):
                 "grpo.retries is for modes program and reason (in mode answer there is nothing to think over); set it "
                 "to 0"
             )
-        if grpo.learn_from == "right" and reward.spans > 0:
-            raise ValueError("grpo.learn_from right takes whole completions, whatever they earn; set reward.spans to 0")
+        if grpo.learn_from == "right":
+            why = "grpo.learn_from right takes whole completions, whatever they earn"
+            if reward.spans > 0:
+                raise ValueError(f"{why}; set reward.spans to 0")
+            if grpo.kl > 0 and grpo.kl_in == "reward":
+                raise ValueError(f"{why}; set grpo.kl to 0, or grpo.kl_in to loss")
+            if grpo.min_deviation > 0:
+                raise ValueError(f"{why}; set grpo.min_deviation to 0")
         for key in ("family", "level", "style") if puzzles.mixture else ():
             if getattr(puzzles, key) != getattr(PuzzlesConfig(), key):
                 raise ValueError(f"puzzles.{key} stands beside puzzles.mixture, whose sources have their own; take one")
