@@ -58,8 +58,8 @@ def speed_row(family: str, level: str, style: str, count: int) -> tuple[str, ...
 
 
 def originals_row(folder: Path, scale: float) -> tuple[str, ...]:
-    """As `speed_row`, of the puzzles of 2025."""
-    puzzles = import_original(folder / "temporal-clue-val.json")
+    """As `speed_row`, of the puzzles of 2025, those with the shortest pages first."""
+    puzzles = sorted(import_original(folder / "temporal-clue-val.json"), key=lambda puzzle: len(puzzle.prompt))
     return _explained("2025", "original", puzzles[: max(1, round(len(puzzles) * scale))], None)
 
 

@@ -20,7 +20,7 @@ from sleuth.play import catalog
 from sleuth.play.catalog import Catalog, case_of, offers
 from sleuth.play.commands import export_game, play_in_terminal
 from sleuth.play.dossier import dossier
-from sleuth.play.export import export, page
+from sleuth.play.export import page
 from sleuth.play.pages import introduction, spoken_of
 from sleuth.play.site import play_site
 from sleuth.puzzles.notebook import Table
@@ -135,8 +135,6 @@ def test_an_export_takes_no_folder_of_others(tmp_path: Path) -> None:
     for folder, problem in others:
         with pytest.raises(UserError, match=problem):
             export_game(tmp_path / folder, "zebra", "1", 1, 1, None)
-    with pytest.raises(UserError, match="--count 0"):
-        export(tmp_path / "new", offers("zebra", "1"), 1, 0)
     assert (tmp_path / "site" / "index.html").read_text() == "my page"
     assert not (tmp_path / "new").exists() and sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["letter.txt"]
 
