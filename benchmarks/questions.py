@@ -37,7 +37,7 @@ from sleuth.training.packing import Group, micro_batches
 from sleuth.training.sft import encode
 
 STUDIES = Path(__file__).parent.parent / "recipes" / "studies"
-MODEL = "nano-detective"
+MODEL = "nano-novice"
 FIRST = (("temporal-clue", "1"),)
 """Family and level that are measured."""
 SHOWN = 2

@@ -73,9 +73,7 @@ def test_the_demo_s_second_act_is_the_last_stage_of_the_nano_recipe_but_for_its_
         "grpo": demo.grpo.model_copy(update={"steps": stage.grpo.steps}),
         "puzzles": stage.puzzles,
     }
-    assert (
-        demo.grpo.steps == 12 and demo.puzzles == PuzzlesConfig() and demo.model == ModelConfig(name="nano-detective")
-    )
+    assert demo.grpo.steps == 12 and demo.puzzles == PuzzlesConfig() and demo.model == ModelConfig(name="nano-novice")
     assert demo.model_copy(update=changed) == stage
 
 

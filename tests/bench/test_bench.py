@@ -29,7 +29,7 @@ from sleuth.evaluation.selection import majority
 from sleuth.evaluation.summary import summarise
 from sleuth.policy.base import Fault, Request, Rollout, Sampling, StopReason
 from sleuth.policy.baselines import solver
-from sleuth.policy.models import SHIPPED_FOLDER, load_model
+from sleuth.policy.models import SHIPPED, SHIPPED_FOLDER, load_model
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.score import Outcome
 from tests.test_cli import sleuth
@@ -408,8 +408,9 @@ def test_training_of_a_folder_of_no_run(tmp_path: Path) -> None:
         training_of(tmp_path)
 
 
-def test_the_shipped_model_says_how_it_was_trained() -> None:
-    found = training_of(SHIPPED_FOLDER / "nano-detective")
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_model_says_how_it_was_trained(name: str) -> None:
+    found = training_of(SHIPPED_FOLDER / name)
     assert found is not None and found.sources == ("temporal-clue@1/1",) and found.seconds > 600
 
 

@@ -58,7 +58,7 @@ def ask(
     file
         A file of puzzles.
     model
-        `smollm2-135m`, `nano-detective`, a Hugging Face id, a local folder, or a run's `model` folder.
+        `smollm2-135m`, `nano-detective`, `nano-novice`, a Hugging Face id, a local folder, or a run's `model` folder.
     number
         Number of the puzzle in the file, from 0.
     mode
@@ -101,7 +101,7 @@ def distill(
     Parameters
     ----------
     model
-        `smollm2-135m`, `nano-detective`, a Hugging Face id, a local folder, or a run's `model` folder.
+        `smollm2-135m`, `nano-detective`, `nano-novice`, a Hugging Face id, a local folder, or a run's `model` folder.
     family
         Puzzle family.
     level
@@ -158,7 +158,7 @@ def eval_command(
     Parameters
     ----------
     model
-        `smollm2-135m`, `nano-detective`, a Hugging Face id, a local folder, or a run's `model` folder.
+        `smollm2-135m`, `nano-detective`, `nano-novice`, a Hugging Face id, a local folder, or a run's `model` folder.
     family
         Puzzle family.
     level
@@ -263,7 +263,7 @@ def serve(
     Parameters
     ----------
     model
-        `smollm2-135m`, `nano-detective`, the folder of a model, or a Hugging Face id.
+        `smollm2-135m`, `nano-detective`, `nano-novice`, the folder of a model, or a Hugging Face id.
     host
         Address to bind. Beyond this machine's own (loopback) a key is needed, in the variable SLEUTH_API_KEY.
     port

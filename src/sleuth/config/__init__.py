@@ -160,11 +160,11 @@ def demo_config() -> RunConfig:
 
 
 def reasoning_demo_config(steps: int) -> RunConfig:
-    """What its second act runs: the stage `grpo` of recipes/nano.toml, of so many steps, from `nano-detective`."""
+    """What its second act runs: the stage `grpo` of recipes/nano.toml, of so many steps, from `nano-novice`."""
     return RunConfig(
         name="demo-reasoning",
         mode="reason",
-        model=ModelConfig(name="nano-detective"),
+        model=ModelConfig(name="nano-novice"),
         sft=SftConfig(examples=0),
         grpo=GrpoConfig(steps=steps, puzzles_per_step=32, samples=8, learning_rate=5e-4, warmup_steps=5),
         reward=RewardConfig(answers=0.5, strict=1.0),

