@@ -259,7 +259,7 @@ def show_evaluation(
 
     results = evaluate_baselines(puzzles, seed)
     results[label] = rows
-    told = "; reasoning that is wrong was told so, what is solved at once is below" * (mode == "reason" and retries > 0)
+    told = "; wrong answers had another turn, and what was solved at once is below" * (mode == "reason" and retries > 0)
     title = f"{counted(len(puzzles), 'puzzle')}{told}"
     table = Table("", "answers right", "puzzles solved", "readable", "tokens", title=title)
     for named, found in results.items():

@@ -32,9 +32,8 @@ def whole_number(_: object, tokens: Sequence[Token]) -> int:
 
 
 def refuse_unread(verb: Callable[..., object], given: Mapping[str, object], names: Sequence[str], why: str) -> None:
-    """Raises `UserError` for the first of some options of a verb that has another value than its default where nothing
-    would read it. `given`: the verb's arguments by name. What is given as its default asks for nothing else than is
-    done."""
+    """Raises `UserError` for the first of some options that differs from its default, where nothing would read it.
+    `given`: the verb's arguments by name. An option given at its default is accepted, since it changes nothing."""
     known = inspect.signature(verb).parameters
     for name in names:
         if given[name] != known[name].default:

@@ -257,7 +257,7 @@ def to_parquet(row_type: type[Row], rows: Iterable[Row], about: Mapping[str, str
 
 
 def with_new_names(table: pa.Table) -> pa.Table:
-    """A table of rows whose columns have their names of now."""
+    """A table of rows whose columns have today's names."""
     return table.rename_columns([RENAMED.get(name, name) for name in table.schema.names])
 
 
