@@ -30,7 +30,7 @@ function progress(run: RunLine): Child {
 export function showList(root: HTMLElement): () => void {
   const body = h("tbody"), head = h("tr"), foot = h("p", { class: "quiet" }), bar = h("div", { class: "selection", role: "status" });
   const lines = new Map<string, Line>();
-  let told: Runs | undefined, versions = "", stopped = false;
+  let told: Runs | undefined, versions = "", barred: string | undefined, stopped = false;
   const search = field("Search runs", state().get("q") ?? "", (value) => { note({ q: value }); draw(); }, { placeholder: "name, task, model, state", size: "30" });
   const asTree = h("input", { type: "checkbox", checked: state().has("tree"), onchange: () => { note({ tree: asTree.checked ? "1" : null }); draw(); } });
   const title = h("h1", {}, "Runs");
@@ -110,8 +110,11 @@ export function showList(root: HTMLElement): () => void {
     }
   }
 
+  /** Draws the bar anew only for another choice: a link that is replaced between press and release is not clicked. */
   function drawBar(): void {
     const runs = chosen();
+    if (runs.join("\n") === barred) return;
+    barred = runs.join("\n");
     fill(bar, runs.length ? [
       h("a", { class: "button", href: address("/compare", { run: runs }, false) }, runs.length === 1 ? "Show 1 run" : `Compare ${runs.length} runs`), " ",
       h("button", { type: "button", onclick: () => { note({ run: null }); draw(); } }, "Clear"),
