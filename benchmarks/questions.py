@@ -31,6 +31,7 @@ from sleuth.policy.prompts import ask
 from sleuth.puzzles.gold import gold_completion
 from sleuth.study.read import Study, read_study
 from sleuth.study.run import detectable, warm_start
+from sleuth.training.choice import sampled_to_choose
 from sleuth.training.likelihood import Likelihood
 from sleuth.training.optimizer import MasterOptimizer
 from sleuth.training.packing import Group, micro_batches
@@ -132,17 +133,28 @@ def sft_s(config: RunConfig, rates: Rates) -> float:
     return sft.examples * rates.example * length(config) + sft.steps * rates.update
 
 
-def run_s(config: RunConfig, rates: Rates, shared: bool) -> float:
-    """Of a run, without a warm start that it shares."""
+def run_s(config: RunConfig, rates: Rates, shared: bool, begun: int = 0) -> float:
+    """Of a run, without a warm start that it shares, and without the GRPO steps of the run that it goes on from."""
     grpo, own = config.grpo, length(config)
-    completions = grpo.steps * grpo.puzzles_per_step * grpo.samples
-    during = (1 + grpo.steps // config.eval.every) * config.eval.every_count if config.eval.every and grpo.steps else 0
-    evaluated = STAGES * config.eval.count + during
+    steps = grpo.steps - begun
+    completions = steps * grpo.puzzles_per_step * grpo.samples
+    during = (1 + steps // config.eval.every) * config.eval.every_count if config.eval.every and steps else 0
+    evaluated = STAGES * config.eval.count + during + sampled_to_choose(config.puzzles)
     passes = 1 + (grpo.updates_per_batch > 1) / 3
     turns = 1 + 0.3 * grpo.retries
     learned = completions * (rates.sampled + rates.trained * passes) * turns + evaluated * rates.greedy * turns
-    updates = grpo.steps * grpo.updates_per_batch * rates.update
+    updates = steps * grpo.updates_per_batch * rates.update
     return own * learned + updates + (0 if shared else sft_s(config, rates))
+
+
+def begun(study: Study, arm: str) -> int:
+    """The GRPO steps that an arm takes over from another arm's run. The best step is taken to be half way."""
+    if arm not in study.origins:
+        return 0
+    parent, step = study.origins[arm]
+    config = next(iter(study.arms[parent].values()))
+    at = {"last": config.grpo.steps, "best": config.grpo.steps // 2}
+    return at[step] if step in at else int(step) - config.sft.steps
 
 
 def study_s(study: Study, rates: Rates) -> float:
@@ -151,7 +163,7 @@ def study_s(study: Study, rates: Rates) -> float:
         for config in of_seed.values():
             key = warm_start(config).model_dump_json()
             shared = key in warm and config.grpo.steps > 0 and not config.grpo.retries
-            total += run_s(config, rates, shared or arm in study.origins)
+            total += run_s(config, rates, shared or arm in study.origins, begun(study, arm))
             warm[key] = 1.0
     return total
 

@@ -32,6 +32,8 @@ POOL = 8
 """Puzzles of the pool, over those that are chosen."""
 SAMPLES = 8
 """Completions of each puzzle of the pool, by which the model's success is measured."""
+TAKEN = -1.0
+"""Stands for the distance of a text that is taken: below that of any other."""
 MEASURED: tuple[Choice, ...] = ("easiest", "edge")
 """Choices that need the model."""
 
@@ -39,6 +41,11 @@ MEASURED: tuple[Choice, ...] = ("easiest", "edge")
 def pool_size(puzzles: PuzzlesConfig) -> int:
     """How many puzzles are made, to take `puzzles.fixed` of them."""
     return puzzles.fixed * (1 if puzzles.choice == "first" else POOL)
+
+
+def sampled_to_choose(puzzles: PuzzlesConfig) -> int:
+    """How many completions the model writes before the choice is made."""
+    return pool_size(puzzles) * SAMPLES if puzzles.fixed and puzzles.choice in MEASURED else 0
 
 
 def chosen(puzzles: PuzzlesConfig, pool: Sequence[Puzzle]) -> list[int]:
@@ -62,9 +69,8 @@ def most_different(texts: Sequence[str], count: int) -> list[int]:
         nearest = [
             min(old, 1 - len(one & last) / max(1, len(one | last))) for old, one in zip(nearest, sets, strict=True)
         ]
-        found.append(
-            max((place for place in range(len(texts)) if place not in found), key=lambda place: nearest[place])
-        )
+        nearest[found[-1]] = TAKEN
+        found.append(max(range(len(texts)), key=nearest.__getitem__))
     return found
 
 

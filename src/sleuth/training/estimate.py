@@ -10,6 +10,7 @@ from sleuth.config import RunConfig
 from sleuth.errors import counted
 from sleuth.policy.machine import LARGE, SMALL, SMALL_COUNT, rounds_s
 from sleuth.progress import clock
+from sleuth.training.choice import sampled_to_choose
 from sleuth.training.memory import GB, Lengths
 
 TRAINING_SHARE, SAMPLING_SHARE = 0.6, 0.5
@@ -30,7 +31,7 @@ class Cost:
     step_s: float
     """Seconds of a GRPO step."""
     total_s: float
-    """Seconds of the whole run, evaluations included."""
+    """Seconds of the whole run, evaluations and the choice of fixed puzzles included."""
     disk_bytes: int
     """At most."""
 
@@ -48,8 +49,9 @@ def expected(config: RunConfig, parameters: int, lengths: Lengths, rate: float) 
     evaluated = 3 * config.eval.count
     if config.eval.every:
         evaluated += (1 + grpo.steps // config.eval.every) * config.eval.every_count
-    eval_s = evaluated * 2 * parameters * (lengths.prompt + target) / (rate * SAMPLING_SHARE)
-    return Cost(sampled, step_s, sft_s + grpo.steps * step_s + eval_s, _disk_bytes(config, parameters))
+    evaluated += sampled_to_choose(config.puzzles)
+    answered_s = evaluated * 2 * parameters * (lengths.prompt + target) / (rate * SAMPLING_SHARE)
+    return Cost(sampled, step_s, sft_s + grpo.steps * step_s + answered_s, _disk_bytes(config, parameters))
 
 
 def estimate(config: RunConfig, parameters: int, lengths: Lengths, rate: float, free: int) -> list[str]:

@@ -153,7 +153,7 @@ def _figure(drawn: Sequence[Course], metric: str) -> dict[str, Any]:
     ]
     return {
         "title": TITLES[metric],
-        "legend": [(one.name, one.colour, one.dash % 3) for one in drawn],
+        "legend": [(one.name, one.colour, f"dash-{one.dash % 3}") for one in drawn],
         "label": f"{TITLES[metric]}. {' '.join(ends)}",
         "svg": Markup(chart(drawn, metric, "step")),
         "caption": EXPLAINED[metric],
