@@ -11,6 +11,7 @@ from sleuth.config import RunConfig
 from sleuth.datasets.make import PuzzleSpec, make_puzzles
 from sleuth.errors import UserError
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.training import curriculum
 from sleuth.training.curriculum import Curriculum, is_of, suite_slots
 
 LEVELS = [{"level": "1"}, {"level": "2", "weight": 3.0}]
@@ -132,3 +133,13 @@ def test_variants_and_nano_models_take_up_their_examples_anywhere() -> None:
         many = RunConfig.model_validate({"mode": "reason", "sft": {"examples": 20}, **sections})
         whole = list(Curriculum(many).examples())
         assert len(whole) == 20 and list(Curriculum(many).examples(13)) == whole[13:]
+
+
+def test_many_examples_are_not_made_before_the_first_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make_all(slots: Any) -> Any:
+        raise AssertionError(f"{len(slots)} puzzles were to be made beforehand")
+
+    monkeypatch.setattr(curriculum, "make_slots", make_all)
+    many = RunConfig.model_validate({"mode": "reason", "sft": {"examples": curriculum.STREAMED}})
+    examples = Curriculum(many).examples(curriculum.STREAMED - 2)
+    assert len(list(examples)) == 2

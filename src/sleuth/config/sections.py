@@ -160,7 +160,7 @@ class SftConfig(Section):
     small models. `state`: each clue with what may still be of all that it changes."""
     variants: int = Field(1, ge=1)
     """Examples made of each puzzle: with other names, the clues in another order, the map mirrored. 2 or more let
-    puzzles come again, and so does a nano model; then examples are made while training."""
+    puzzles come again, and so do 5,000 examples or a nano model; then examples are made while training."""
     learning_rate: float = Field(3e-4, gt=0)
     """Highest learning rate; `optimizer.schedule` says how it falls."""
     warmup_steps: int = Field(5, ge=0)

@@ -41,6 +41,10 @@ def suite_slots(puzzles: PuzzlesConfig, split: str, seed: int, count: int) -> li
     return [(specs[number % len(sources)], number) for number in range(count)]
 
 
+STREAMED = 5000
+"""From as many examples on a warm start makes them while it trains."""
+
+
 class Curriculum:
     """Deals out a run's puzzles."""
 
@@ -61,10 +65,13 @@ class Curriculum:
 
     def examples(self, start: int = 0) -> Generator[tuple[Puzzle, str], None, None]:
         """The warm start from an example's number on: puzzles with right completions. Its puzzles are made first and
-        are all different, unless they are a fixed set. Those in variants and those of a nano model, which needs more
-        than a low level has that differ in more than names, are made while they are shown, and may come again."""
+        are all different, unless they are a fixed set. Those in variants, those of a nano model, which needs more than
+        a low level has that differ in more than names, and `STREAMED` or more are made while they are shown, and may
+        come again."""
         sft, mode, sources = self._config.sft, self._config.mode, range(len(self._sources))
-        if not self._puzzles.fixed and (self._config.model.kind == "nano" or sft.variants > 1):
+        if not self._puzzles.fixed and (
+            self._config.model.kind == "nano" or sft.variants > 1 or sft.examples >= STREAMED
+        ):
             count = bases(sft.examples, sft.variants)
 
             def slot(number: int) -> Slot:

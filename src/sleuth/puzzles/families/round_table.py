@@ -21,7 +21,9 @@ def clockwise(w: Any, a: int, b: int) -> int:
 
 def distance(w: Any, a: int, b: int) -> int:
     """Seats from a to b, the shorter way."""
-    return min(clockwise(w, a, b), clockwise(w, b, a))
+    seats: int = w.size["seat"]
+    steps = clockwise(w, a, b)
+    return min(steps, seats - steps)
 
 
 KINDS = (

@@ -128,16 +128,29 @@ class ClueSampler:
         last = free.pop()
         if not self._fill(kind, args, free):
             return None
-        good = []
-        for ref in self._open(kind, args, last):
-            args[last] = ref
-            if self._clue(kind, args):
-                good.append(ref)
-        args[last] = None
+        good = self._good(kind, args, last)
         if not good:
             return None
         args[last] = self._pick(good)
         return Statement(kind, tuple(args))
+
+    def _good(self, kind: str, args: list[Argument], place: int) -> list[Ref]:
+        """What makes a clue of a kind in this place, the others filled."""
+        options = self._open(kind, args, place)
+        here, there = self.here, self.there
+        good = []
+        if (fits := self.theory.quick_tests.get(kind)) is not None:
+            numbers = [arg.index if isinstance(arg, Ref) else 0 for arg in args]
+            for ref in options:
+                numbers[place] = ref.index
+                if fits(here, *numbers) and not fits(there, *numbers):
+                    good.append(ref)
+            return good
+        for ref in options:
+            args[place] = ref
+            if self._clue(kind, args):
+                good.append(ref)
+        return good
 
     def _with_last_part(self, kind: str, args: list[Argument], slots: Sequence[str], place: int) -> Statement | None:
         for _ in range(TRIES):

@@ -123,7 +123,7 @@ class KitTheory(RememberingTheory):
             first += sizes[unknown.of.name]
             variables = self.space[slice(*self._spans[unknown.name])]
             setattr(self, unknown.name, [[Is(one, value) for value in range(one.size)] for one in variables])
-        self._flat = {
+        self.quick_tests = {
             name: kind.fits
             for name, kind in kinds.items()
             if kind.fits is not None and all(slot in self.entities for slot in kind.slots)
@@ -208,7 +208,7 @@ class KitTheory(RememberingTheory):
 
     def true(self, kind: str, args: Sequence[Argument], view: View) -> bool:
         """Whether a statement holds in a world: as `holds` of its formula, which is not made where a function tells."""
-        if (fits := self._flat.get(kind)) is not None:
+        if (fits := self.quick_tests.get(kind)) is not None:
             return fits(view, *[arg.index for arg in args])  # type: ignore[union-attr]
         spec = self.kinds[kind]
         if spec.fits is None and spec.connective is None:
