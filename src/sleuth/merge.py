@@ -144,8 +144,8 @@ def write_lines(path: Path, records: Iterator[Any]) -> None:
 
 
 def _eval(job: Job, out: Path | None, workers: int) -> int:
-    from sleuth.commands import show_evaluation
     from sleuth.evaluation.shards import EvaluationJob, parquet, rows_of
+    from sleuth.evaluation.terminal import show_evaluation
 
     if out is not None:
         check_output(out, ".parquet")

@@ -7,13 +7,13 @@ import sys
 
 from cyclopts import CycloptsError
 
-from sleuth.cli import bench, estimate, export, merge, models, puzzles, training
+from sleuth.cli import bench, estimate, export, merge, models, playing, puzzles, training
 from sleuth.cli.app import app
 from sleuth.cli.families import HELP, describe_families
 from sleuth.errors import UserError
 from sleuth.progress import say
 
-__all__ = ["app", "bench", "estimate", "export", "main", "merge", "models", "puzzles", "training"]
+__all__ = ["app", "bench", "estimate", "export", "main", "merge", "models", "playing", "puzzles", "training"]
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -15,8 +15,8 @@ from pysat.examples.hitman import Atom, Hitman
 from pysat.solvers import Solver
 
 from sleuth.logic.citations import CLUE_COST, FACT_COST, RULE_COST, Citation, Citer, Fact, Premises, Step
+from sleuth.logic.cite_back import Entry, cite_back, goal_facts, whole_world
 from sleuth.logic.formulas import Formula, World
-from sleuth.logic.steps import Entry, cite_back, goal_facts, whole_world
 
 DENIAL_COST = 1
 """Every step has exactly one, so any cost will do; the solver of hitting sets wants one."""

@@ -1,0 +1,82 @@
+"""An evaluation in the terminal: a model's figures with guessing and the solver beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from sleuth.config import Mode
+from sleuth.errors import counted
+from sleuth.evaluation.difficulty import by_difficulty
+from sleuth.evaluation.evaluate import evaluate_baselines, graded_by
+from sleuth.evaluation.selection import best_at, ks, majority_at, pass_at
+from sleuth.evaluation.statistics import Interval
+from sleuth.evaluation.summary import answering, summarise, turn_label
+from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.temporal_clue.original.grader import grade_original, pages_of_2025
+from sleuth.runs.rows import EvaluationRow
+
+
+def show_evaluation(
+    puzzles: Sequence[Puzzle], label: str, rows: list[EvaluationRow], mode: Mode, retries: int, seed: int
+) -> None:
+    """Prints the figures of a model, with guessing and the solver beside it."""
+    results = evaluate_baselines(puzzles, seed)
+    results[label] = rows
+    told = "; wrong answers had another turn, and what was solved at once is below" * (mode == "reason" and retries > 0)
+    title = f"{counted(len(puzzles), 'puzzle')}{told}"
+    table = Table("", "answers right", "puzzles solved", "readable", "tokens", title=title)
+    for named, found in results.items():
+        summary = summarise(found)
+        tokens = f"{summary.length_tokens.mean:.0f}" if summary.length_tokens.mean else "-"
+        table.add_row(named, _shown(summary.share), _shown(summary.strict), f"{summary.readable.mean:.1%}", tokens)
+    Console().print(table, *_breakdowns(results, puzzles, mode))
+    if mode == "program":
+        answers = answering(rows)
+        programs = Table(
+            "answered", "solved, of those", "errors among them", title=f"{counted(retries, 'retry', 'retries')} at most"
+        )
+        programs.add_row(_shown(answers.answered), _shown(answers.right), str(answers.errors))
+        Console().print(programs)
+    if several := ks(1 + max(row.sample for row in rows)):
+        known = {puzzle.id: puzzle for puzzle in puzzles}
+        chosen = Table("samples", "pass@k", "majority@k", "best@k", title="puzzles solved, of several samples")
+        for k in several:
+            figures = (pass_at(rows, k), majority_at(rows, k, known), best_at(rows, k, mode))
+            chosen.add_row(str(k), *map(_shown, figures))
+        Console().print(chosen)
+    if retries:
+        turns = Table("turns", "of all completions")
+        for figure, interval in summarise(rows, retries).turns.items():
+            turns.add_row(turn_label(figure).lower(), _shown(interval))
+        Console().print(turns)
+
+
+def _shown(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{interval.mean:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
+
+
+def _breakdowns(results: Mapping[str, list[EvaluationRow]], puzzles: Sequence[Puzzle], mode: Mode) -> Iterator[Table]:
+    """Further tables of an evaluation, where the puzzles give cause: the grades of 2025, success by difficulty."""
+    pages = {} if mode == "program" else pages_of_2025(puzzles)
+    again = {label: graded_by(grade_original, rows, pages) for label, rows in results.items()}
+    if again and all(again.values()):
+        count = len({row.puzzle_id for rows in again.values() for row in rows})
+        title = (
+            f"{counted(count, 'page')} of the format of 2025, as its grader held the answers (times never for right)"
+        )
+        table = Table("", "answers right", "puzzles solved", title=title)
+        for label, rows in again.items():
+            summary = summarise(rows)
+            table.add_row(label, _shown(summary.share), _shown(summary.strict))
+        yield table
+    thirds = {label: by_difficulty(rows, puzzles) for label, rows in results.items()}
+    first = next(iter(thirds.values()))
+    if first:
+        table = Table("steps to explain", "puzzles", *thirds, title="puzzles solved, by difficulty")
+        for place, third in enumerate(first):
+            found = (_shown(some[place].strict) for some in thirds.values())
+            table.add_row(f"{third.low} to {third.high}", str(third.strict.n), *found)
+        yield table
