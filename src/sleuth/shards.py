@@ -25,7 +25,7 @@ SUFFIX = ".shard"
 ABOUT = "sleuth.shard"
 """Key of a file's metadata."""
 GROUP_ROWS = 1_000
-MOST = 10**12
+MOST_PUZZLES = 10**12
 """Puzzles of a job."""
 MOST_NAMED = 10
 """Missing shards that a message lists."""
@@ -202,7 +202,7 @@ def _checked(about: Any) -> dict[str, Any]:
     """A header as plain data, if its fields are of their types and its numbers fit one another; else one of
     `_MALFORMED`."""
     shard = about["shard"]
-    numbers = (1, shard["index"], shard["of"], about["total"], MOST)
+    numbers = (1, shard["index"], shard["of"], about["total"], MOST_PUZZLES)
     if any(type(number) is not int for number in numbers) or list(numbers) != sorted(numbers):
         raise ValueError(numbers)
     if shard.keys() != {"index", "of"} or about.keys() != {"verb", "job", "total", "shard", "sleuth"}:

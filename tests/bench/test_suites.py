@@ -13,7 +13,7 @@ from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError
 from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Not
-from sleuth.puzzles.herrings import HERRINGS, MOST, NoHerringError, with_herrings
+from sleuth.puzzles.herrings import HERRINGS, MOST_HERRINGS, NoHerringError, with_herrings
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.retell import right_choices
@@ -91,7 +91,7 @@ def test_red_herrings_are_true_new_and_tell_no_answer(family: str, level: str) -
         puzzle = puzzle_of(family, level, index)
         told = with_herrings(puzzle)
         added = told.meta[HERRINGS]
-        assert 1 <= added == len(told.clues) - len(puzzle.clues) <= MOST
+        assert 1 <= added == len(told.clues) - len(puzzle.clues) <= MOST_HERRINGS
         assert audit(told).problems == () and audit(told, minimal=True).problems != ()
         assert told.answers == puzzle.answers and told.questions == puzzle.questions
         assert [clue for clue in told.clues if clue in puzzle.clues] == list(puzzle.clues), "in their order"

@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from sleuth.errors import UserError
+from sleuth.evaluation.statistics import Interval
 from sleuth.policy.models import load_shape
 from sleuth.runs.directory import RunDirectory
 from sleuth.study import run as studies
 from sleuth.study.read import read_study
 from sleuth.study.run import detectable
+from sleuth.study.table import difference_told
 from sleuth.training.lowrank import trained
 from tests.tiny import tiny_folder
 
@@ -49,6 +51,19 @@ def test_every_question_has_a_study_that_could_be_run(number: int, name: str) ->
 
 def test_the_shipped_studies_are_those_of_the_questions_and_the_earlier_ones() -> None:
     assert {path.stem for path in STUDIES.glob("*.toml")} == {*ASKED.values(), "kl", "answers", "probes", "high-rate"}
+
+
+@pytest.mark.parametrize(
+    ("measure", "values", "told"),
+    [
+        ("strict", (0.0232, -0.006, 0.0531), "+2.3 points [-0.6, +5.3]"),
+        ("length_tokens", (-0.04, -12.0, 3.96), "+0.0 [-12.0, +4.0]"),
+        ("kl", (0.00126, 0.0, 0.5), "+0.0013 [+0.0000, +0.5000]"),
+        ("strict", (math.nan, math.nan, math.nan), "–"),
+    ],
+)
+def test_differences_of_shares_are_told_in_points(measure: str, values: tuple[float, ...], told: str) -> None:
+    assert difference_told(measure, Interval(*values, n=5)) == told
 
 
 def test_steps_that_are_kept_by_hand(tmp_path: Path) -> None:

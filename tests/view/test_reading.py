@@ -22,7 +22,7 @@ from sleuth.view import comparing
 from sleuth.view.completions import AGAIN_S, PAGE, Index, Wanted
 from sleuth.view.courses import course, courses, thinned
 from sleuth.view.finding import Runs
-from sleuth.view.log import MOST, Log
+from sleuth.view.log import MOST_LINES, Log
 from sleuth.view.run import Run
 from tests.report.made_up_run import CONFIG
 from tests.view.runs import REASON, finish, hostile, reasoning_rows, reasoning_run, several, write_step
@@ -73,7 +73,7 @@ def test_a_long_log_is_thinned_evenly_and_keeps_its_end(tmp_path: Path) -> None:
     log.read_on()
     kept = [step for step, _ in log.phases["grpo"].all()]
     stride = log.phases["grpo"].stride
-    assert stride == 8 and len(kept) <= MOST + 1
+    assert stride == 8 and len(kept) <= MOST_LINES + 1
     assert kept == [*range(1, 30_001, stride), 30_000] and len(log.phases["eval"].all()) == 1
 
 

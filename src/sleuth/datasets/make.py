@@ -17,7 +17,7 @@ from sleuth.puzzles.registry import adopting, get_task
 from sleuth.puzzles.task import Key, Made, check_level, check_names, check_split, check_style
 from sleuth.workers import map_in_order, processes
 
-MOST = 10_000_000
+MOST_PUZZLES = 10_000_000
 """Puzzles in one go: what tells doubles apart needs a gigabyte of memory for them."""
 REDRAWS = 2000
 """A puzzle that is a double so many times in a row means that there are hardly any others left."""
@@ -25,8 +25,8 @@ REDRAWS = 2000
 
 def check_count(count: int) -> None:
     """Raises `UserError` for numbers of puzzles that nothing can be made of."""
-    if not 1 <= count <= MOST:
-        raise UserError(f"--count {shortened(str(count))}: ask for 1 to {MOST} puzzles")
+    if not 1 <= count <= MOST_PUZZLES:
+        raise UserError(f"--count {shortened(str(count))}: ask for 1 to {MOST_PUZZLES} puzzles")
 
 
 def first_level(family: str) -> str:

@@ -10,13 +10,13 @@ import math
 
 from sleuth.logic.formulas import And, Count, Formula, Iff, Is, Not, Or, Space
 
-MOST = 1 << 15
+MOST_ASSIGNMENTS = 1 << 15
 """Assignments of the largest space that is looked at in this way: 4 kB for a set."""
 
 
 def fits(space: Space) -> bool:
     """Whether a space is small enough."""
-    return math.prod(variable.size for variable in space) <= MOST
+    return math.prod(variable.size for variable in space) <= MOST_ASSIGNMENTS
 
 
 class Assignments:

@@ -116,7 +116,7 @@ def _native(architecture: Architecture) -> bool:
     return (
         weight.dtype == torch.float32
         and functions.available(weight)
-        and all(size % functions.UNIT == 0 for size in sizes)
+        and all(size % functions.WIDTH_UNIT == 0 for size in sizes)
     )
 
 

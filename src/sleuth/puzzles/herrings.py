@@ -24,7 +24,7 @@ HERRINGS = "red_herrings"
 """Field of a puzzle's metadata: how many were added."""
 DRAWS = 40
 """Draws for each red herring that is wanted."""
-MOST = 12
+MOST_HERRINGS = 12
 """Red herrings on a page."""
 CANDIDATES = 2
 """So many are found for each that is taken: those that say least plainly how things are."""
@@ -35,8 +35,8 @@ class NoHerringError(UserError):
 
 
 def with_herrings(puzzle: Puzzle, share: float = 0.5) -> Puzzle:
-    """The puzzle with red herrings at random places, `share` as many as it has clues, from 1 to `MOST`; the clues
-    keep their order.
+    """The puzzle with red herrings at random places, `share` as many as it has clues, from 1 to `MOST_HERRINGS`; the
+    clues keep their order.
 
     Raises `UserError` for a puzzle that can't be read from its text or that has not exactly one world, and
     `NoHerringError` where no red herring is found.
@@ -44,7 +44,7 @@ def with_herrings(puzzle: Puzzle, share: float = 0.5) -> Puzzle:
     family = get_family(puzzle.family)
     page = family.read_page(puzzle.prompt)
     right = right_choices(family, puzzle, page)
-    wanted = min(MOST, max(1, round(share * len(page.clues))))
+    wanted = min(MOST_HERRINGS, max(1, round(share * len(page.clues))))
     herrings = _herrings(family, puzzle, page, right, wanted)
     if not herrings:
         raise NoHerringError(f"{puzzle.id}: there is no further true statement that leaves its questions open")

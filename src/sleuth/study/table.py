@@ -78,7 +78,7 @@ def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
                 pairs = zip(last[first], last[arm], strict=True)
                 differences = [_value(b, measure) - _value(a, measure) for a, b in pairs]
                 by_seed = {str(i): [d] for i, d in enumerate(differences)}
-                cells.append(_interval(measure, mean_interval(by_seed, each)))
+                cells.append(difference_told(measure, mean_interval(by_seed, each)))
             lines.append(_row(arm, cells))
     elif others:
         head = _row("", [MEASURES[measure] for measure in COMPARED])
@@ -86,7 +86,7 @@ def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
         base = runs[first][0].read_evaluation(_end(runs[first][0]))
         for arm in others:
             difference = compare(base, runs[arm][0].read_evaluation(_end(runs[arm][0])))
-            lines.append(_row(arm, [_interval(measure, getattr(difference, measure)) for measure in COMPARED]))
+            lines.append(_row(arm, [difference_told(measure, getattr(difference, measure)) for measure in COMPARED]))
     over = ", mean over seeds" if len(study.seeds) > 1 else ""
     for measure in ("strict", "length_tokens"):
         if measure in study.measures and any(one.read_metrics("eval") for many in runs.values() for one in many):
@@ -173,7 +173,7 @@ def _cell_of(measure: str, seen: Sequence[_Seen]) -> str:
         return "–" if all(map(math.isnan, values)) else _shown(measure, values)
     found = _measured(seen[0].summary, measure)
     if found:
-        return _interval(measure, found, sign=False)
+        return _interval(measure, found)
     alone = _value(seen[0], measure)
     return "–" if math.isnan(alone) else _number(measure, alone)
 
@@ -243,25 +243,32 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _number(measure: str, number: float, sign: bool = False) -> str:
-    plus = "+" if sign else ""
+def _number(measure: str, number: float) -> str:
     if math.isnan(number):
         return "–"
-    if measure in NUMBERS:
-        rounded = round(number, NUMBERS[measure]) + 0.0  # no minus before a zero
-        return f"{rounded:{plus}.{NUMBERS[measure]}f}"
-    return f"{100 * number:{plus}.1f} %"
+    return f"{number:.{NUMBERS[measure]}f}" if measure in NUMBERS else f"{100 * number:.1f} %"
 
 
 def _shown(measure: str, values: Sequence[float]) -> str:
     return f"{_number(measure, statistics.fmean(values))} ({', '.join(_number(measure, one) for one in values)})"
 
 
-def _interval(measure: str, found: Interval, sign: bool = True) -> str:
+def _interval(measure: str, found: Interval) -> str:
     if math.isnan(found.mean):
         return "–"
-    low, high = (_number(measure, end, sign) for end in (found.low, found.high))
-    return f"{_number(measure, found.mean, sign)} [{low}, {high}]"
+    return f"{_number(measure, found.mean)} [{_number(measure, found.low)}, {_number(measure, found.high)}]"
+
+
+def difference_told(measure: str, found: Interval) -> str:
+    """A difference and its interval, with their signs: of shares in percentage points."""
+    if math.isnan(found.mean):
+        return "–"
+    scale, decimals, unit = (1, NUMBERS[measure], "") if measure in NUMBERS else (100, 1, " points")
+    mean, low, high = (
+        f"{round(scale * value, decimals) + 0.0:+.{decimals}f}"  # no minus before a zero
+        for value in (found.mean, found.low, found.high)
+    )
+    return f"{mean}{unit} [{low}, {high}]"
 
 
 def _curves(runs: Runs, measure: str) -> str:

@@ -23,7 +23,9 @@ def fits(architecture: Architecture, packed: Packed) -> bool:
     weight, gate = architecture.embedding, architecture.layers[0].gate
     return (
         functions.available(weight)
-        and all(size % functions.UNIT == 0 for size in (weight.shape[1], architecture.head_size, gate.out_features))
+        and all(
+            size % functions.WIDTH_UNIT == 0 for size in (weight.shape[1], architecture.head_size, gate.out_features)
+        )
         and all(layer.window is None or layer.window >= packed.longest for layer in architecture.layers)
     )
 

@@ -1,7 +1,7 @@
 """The lines of a run's log, read as they are written, and thinned where there are very many.
 
 A file is read on from where it was left; one that was replaced (a run that was resumed) is read anew. Of each phase at
-most `MOST` lines are kept, evenly spaced, and the newest one.
+most `MOST_LINES` lines are kept, evenly spaced, and the newest one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from sleuth.runs.metrics import metric_name
 
-MOST = 4_000
+MOST_LINES = 4_000
 """Lines of a phase that are kept; above it every other one goes."""
 PHASES = ("sft", "grpo", "eval")
 AT_ONCE = 100
@@ -111,7 +111,7 @@ class Log:
             return
         log.last = line[1:]
         log.lines.append(log.last)
-        if len(log.lines) > MOST:
+        if len(log.lines) > MOST_LINES:
             log.lines = log.lines[::2]
             log.stride *= 2
 

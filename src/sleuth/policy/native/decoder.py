@@ -25,7 +25,7 @@ from sleuth.policy.architecture import Architecture, Layer
 from sleuth.policy.decoder import after_drop
 from sleuth.policy.native.build import BatchArguments, BlockArguments, LayerArguments, ModelArguments, bfloat16_library
 
-UNIT = 32
+PADDED = 32
 """Caches hold a multiple of so many tokens, and operands of products are padded to so many values."""
 TILE = 512
 """bfloat16 values in a tile."""
@@ -82,10 +82,10 @@ class NativeDecoder:
         self._rows, self._vocabulary = rows, len(architecture.embedding)
         self._prompt, self._new = _up(prompt), _up(new)
         shape = self._model.arguments
-        tiles, blocks = _up(shape.head_size) // UNIT, shape.head_size // 16
+        tiles, blocks = _up(shape.head_size) // PADDED, shape.head_size // 16
         # Values per token of all layers and key/value heads: keys, values.
         heads = shape.layers * shape.kv_heads
-        self._per_token = heads * tiles * TILE // 16, heads * blocks * TILE // UNIT
+        self._per_token = heads * tiles * TILE // 16, heads * blocks * TILE // PADDED
         self._own = [np.zeros((rows, size * self._new), np.uint16) for size in self._per_token]
         self._free = list(range(rows))[::-1]
         self._live: list[_Row] = []
@@ -253,7 +253,7 @@ class _Model:
         size = self._library.sleuth_packed(n, k)
         packed = torch.empty(len(weights) * size, dtype=torch.bfloat16)
         for number, weight in enumerate(weights):
-            source, target = weight.detach().contiguous(), packed.data_ptr() + number * TILE * 2 * (_up(k) // UNIT)
+            source, target = weight.detach().contiguous(), packed.data_ptr() + number * TILE * 2 * (_up(k) // PADDED)
             self._library.sleuth_pack(source.data_ptr(), n, k, len(weights), target)
         return self._keep(packed)
 
@@ -275,4 +275,4 @@ class _Model:
 
 
 def _up(count: int) -> int:
-    return -(-count // UNIT) * UNIT
+    return -(-count // PADDED) * PADDED

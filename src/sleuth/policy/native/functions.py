@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sleuth.policy.native.build import bfloat16_library, library
 
-UNIT = 16
+WIDTH_UNIT = 16
 """Widths that the functions take are multiples of it."""
 
 
