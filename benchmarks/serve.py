@@ -1,6 +1,6 @@
 """How much of the engine's speed `sleuth serve` passes on: 64 concurrent streams against the engine directly.
 
-    python benchmarks/serve.py [--model NAME] [--quick]
+    python benchmarks/serve.py [--model NAME] [--quick] [--out benchmarks/results]
 
 Both decode the same greedy completions of the same prompts, one after the other in one run; the server is a process of
 its own on loopback, and its clients are threads here, so they share the processor with it.
@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from common import machine, write_table
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
@@ -79,29 +80,24 @@ def served(model: str, requests: list[Request], new: int) -> tuple[float, list[s
 
 
 def main() -> None:
-    """Prints both speeds and their ratio."""
+    """Both speeds and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--streams", type=int, default=64)
     parser.add_argument("--new", type=int, default=128)
     parser.add_argument("--quick", action="store_true", help="4 streams of 16 tokens")
-    parser.add_argument("--out", type=Path, help="folder for serve.json")
+    parser.add_argument("--out", type=Path, help="folder for the dated table")
     options = parser.parse_args()
     streams, new = (4, 16) if options.quick else (options.streams, options.new)
     puzzles = [make_puzzle("temporal-clue", "1", "val", 3, index, "terse").puzzle for index in range(streams)]
     requests = [ask(puzzle, "program") for puzzle in puzzles]
     direct, texts = directly(options.model, requests, new)
     through, same = served(options.model, requests, new)
-    result = {
-        "streams": streams,
-        "direct_tokens_per_s": round(direct, 1),
-        "served_tokens_per_s": round(through, 1),
-        "ratio": round(through / direct, 3),
-        "equal_texts": sum(a == b for a, b in zip(texts, same, strict=True)),
-    }
-    print(json.dumps(result))
-    if options.out:
-        (options.out / "serve.json").write_text(json.dumps(result, indent=1) + "\n")
+    equal = sum(a == b for a, b in zip(texts, same, strict=True))
+    row = (str(streams), f"{direct:.1f}", f"{through:.1f}", f"{through / direct:.3f}", f"{equal} of {streams}")
+    head = ("streams", "tokens a second, directly", "through `sleuth serve`", "ratio", "equal texts")
+    title = f"the server against its own engine, {options.model}, {new} new tokens each, {machine()}"
+    write_table("serve", title, head, [row], options.out)
 
 
 if __name__ == "__main__":

@@ -127,9 +127,10 @@ def test_gpu_check_tells_a_wrong_gradient(monkeypatch: pytest.MonkeyPatch, capsy
     assert "| greedy tokens = transformers', float32 | pass | 48 of 48 |" in table
 
 
-def test_serve() -> None:
-    done = run("serve.py", "--quick", "--model", "nano-detective")
+def test_serve(tmp_path: Path) -> None:
+    done = run("serve.py", "--quick", "--model", "nano-detective", "--out", tmp_path / "new")
     assert done.returncode == 0, done.stderr
+    assert "4 of 4 |" in (tmp_path / "new" / "serve.md").read_text(encoding="utf-8")
 
 
 def test_compare_measures_without_its_peers() -> None:

@@ -19,6 +19,8 @@ WAYS = (
     "no server",
     "timeout",
     "cut reply",
+    "cut stream",
+    "ended stream",
     "empty",
     "no JSON",
     "a bare string",
@@ -28,7 +30,8 @@ WAYS = (
     "wrong key",
     "bad request",
 )
-"""What can be injected; each ends a request without a completion. Also: `too long`, `uncounted`, `thought`."""
+"""What can be injected; each ends a request without a completion. Also: `too long`, `uncounted`, `thought`. A request
+that asks for a stream is answered with one; the two ways to cut it need such a request."""
 
 
 class Faulty(ThreadingHTTPServer):
@@ -83,6 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
             text = json.dumps(_reply(body, self.server.answer(message)))
             self._send(200, text[: len(text) // 2], length=len(text))
             self._hang_up()
+        elif body.get("stream") and way in ("", "cut stream", "ended stream"):
+            self._stream(way, body, self.server.answer(message))
         elif way == "no JSON":
             self._send(200, "<html>busy</html>")
         elif way == "a bare string":
@@ -96,6 +101,32 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(400, json.dumps({"error": error}))
         else:
             self._send(200, json.dumps(_spoiled(way, _reply(body, self.server.answer(message)))))
+
+    def _stream(self, way: str, body: dict[str, Any], text: str) -> None:
+        """Events, cut after half of the text: within a chunked reply, or at the end of one whose length is that of its
+        connection, which to HTTP is whole."""
+        said = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": body["model"]}
+        half = len(text) // 2
+        choices = [
+            {"index": 0, "delta": {"content": piece}, "finish_reason": None} for piece in (text[:half], text[half:])
+        ]
+        choices.append({"index": 0, "delta": {}, "finish_reason": "stop"})
+        events = [json.dumps(said | {"choices": [choice]}) for choice in choices]
+        usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+        events += [json.dumps(said | {"choices": [], "usage": usage}), "[DONE]"]
+        chunked = way != "ended stream"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header(*(("Transfer-Encoding", "chunked") if chunked else ("Connection", "close")))
+        self.end_headers()
+        for event in events[:1] if way else events:
+            data = f"data: {event}\n\n".encode()
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
+            self.wfile.flush()
+        if way:
+            self._hang_up()
+        else:
+            self.wfile.write(b"0\r\n\r\n")
 
     def _hang_up(self) -> None:
         self.close_connection = True

@@ -256,7 +256,7 @@ def test_results_are_regraded_verified_and_ranked(tmp_path: Path) -> None:
     wrong = sleuth("verify", tmp_path / "wrong.json", "--suite", file)
     assert wrong.returncode == 1 and "stored is correct" in wrong.stdout
     moved = sleuth("regrade", tmp_path / "wrong.json", "--suite", file, "--out", tmp_path / "again.json")
-    assert "1 of 3 grades change" in moved.stdout
+    assert "1 of 3 grades changes" in moved.stdout
     assert sleuth("verify", tmp_path / "again.json", "--suite", file).returncode == 0
 
     data = json.loads(path.read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import os
@@ -45,6 +46,8 @@ EXPECTED = {
     "no server": Fault.SERVER_ERROR,
     "timeout": Fault.TIMEOUT,
     "cut reply": Fault.CUT_STREAM,
+    "cut stream": Fault.CUT_STREAM,
+    "ended stream": Fault.CUT_STREAM,
     "empty": Fault.EMPTY,
     "no JSON": Fault.MALFORMED,
     "a bare string": Fault.MALFORMED,
@@ -132,7 +135,7 @@ def test_every_failure_is_a_fault_of_its_own_and_asked_again(
     suite: Suite, gold: Any, asked: Asked, tmp_path: Path
 ) -> None:
     """One failure for each puzzle but the last, then none: nothing is scored wrong, and only faults are asked again."""
-    ways = [way for way in WAYS if way not in ("timeout", "wrong key")]
+    ways = [way for way in WAYS if way not in ("timeout", "wrong key", "cut stream", "ended stream")]
     assert len(ways) == len(suite.items) - 3
     every = messages(suite)
     plan = {message: [way] * TRIES.get(way, 1) for message, way in zip(every, ways, strict=False)}
@@ -158,6 +161,28 @@ def test_every_failure_is_a_fault_of_its_own_and_asked_again(
     assert KEY.encode() not in everything_in(tmp_path)
     assert b"[key]" in everything_in(tmp_path), "the server repeats the key, and it is taken out"
     assert len(list((tmp_path / "logs").glob("*.eval"))) == 2
+
+
+@pytest.mark.parametrize("way", ["cut stream", "ended stream"])
+def test_a_stream_that_is_cut_is_no_answer(
+    way: str, suite: Suite, gold: Any, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the text had come. Some of Inspect's providers stream by themselves; this one is told to."""
+    from sleuth.bench.inspect import run
+
+    made = functools.partial(run.get_model, stream=True)
+    monkeypatch.setattr(run, "get_model", made)
+    few = Suite("few", "", suite.items[:2])
+    first, second = messages(few)
+    with serving(gold, {first: [way] * 3}) as server:
+        journal, _ = asked(server, few)
+        assert all(body["stream"] for body in server.bodies)
+        [cut, whole] = [journal.rows[item.puzzle.id, 0] for item in few.items]
+        assert (cut.fault, cut.outcome) == (Fault.CUT_STREAM, Outcome.FAULT)
+        assert whole.correct and whole.new_tokens == 20
+        server.plan.clear()
+        journal, _ = asked(server, few)
+        assert all(row.correct for row in journal.rows.values()) and server.asked.count(second) == 1
 
 
 def test_no_reply_in_time(suite: Suite, gold: Any, asked: Asked) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sleuth.bench.commands import facts_of
 from sleuth.bench.suites import PLANS, TWINS, Cell, Plan, load_suite, make_items
 from sleuth.datasets.audit import audit
 from sleuth.datasets.files import write_puzzles
@@ -44,6 +45,20 @@ def test_the_full_size_never_changes(family: str) -> None:
     """Of the levels that take two seconds; `python -m tests.bench.golden --size full` checks all."""
     [(plan, cell)] = [(plan, cell) for plan, cell in CHEAP if (cell.family, cell.level) == (family, "1")]
     assert golden.digest(plan, cell, "full") == golden.stored()[golden.name_of(plan, cell, "full")]
+
+
+def test_levels_of_a_suite_are_a_suite_with_a_hash_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = tuple(Cell(family, level, 2, 2) for family in ("zebra@1", "knights-and-knaves@1") for level in "12")
+    monkeypatch.setitem(PLANS, "some@1", Plan("some@1", 3, "plain", ("terse",), cells))
+    whole, part = load_suite("some@1", workers=1), load_suite("some@1", workers=1, levels=["2", "2"])
+    assert part.items == tuple(item for item in whole.items if item.puzzle.level == "2") and part.items
+    assert part.hash != whole.hash and (whole.levels, part.levels) == ((), ("2",))
+    assert load_suite("some@1", workers=1, levels=["2", "1"]).hash == whole.hash
+    assert [facts_of(suite).title for suite in (whole, part)] == ["some@1 small", "some@1 small, level 2 alone"]
+    with pytest.raises(UserError, match="some@1 has no level '3'; it has 1, 2"):
+        load_suite("some@1", levels=["1", "3"])
+    with pytest.raises(UserError, match="--level is for frozen suites"):
+        load_suite("some.jsonl", levels=["1"])
 
 
 def test_every_level_has_a_digest() -> None:

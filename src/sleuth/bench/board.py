@@ -46,9 +46,8 @@ def render(results: Sequence[Result], puzzles: Mapping[str, Puzzle]) -> str:
         lstrip_blocks=True,
     )
     templates.filters["visible"] = text.visible
-    suite = results[0].suite
     return templates.get_template("board.html").render(
-        title=f"{suite.id} {suite.size}".strip(),
+        title=results[0].suite.title,
         remarks=remarks(results),
         sheets=sheets(results),
         charts=charts(results),

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sleuth.bench.figures import figures
 from sleuth.bench.journal import Journal
@@ -20,12 +21,12 @@ from sleuth.bench.models import (
     check_interface,
     contestant,
 )
-from sleuth.bench.prices import Prices, price_of
+from sleuth.bench.prices import DatedPrice, Prices, price_of
 from sleuth.bench.regrade import Regraded, problems, regrade, suite_of
 from sleuth.bench.result import ModelFacts, Result, Settings, SuiteFacts, read_result, write_result
 from sleuth.bench.run import Budget, run, sampling_of
 from sleuth.bench.shards import folder_of, part_of, write_bench_shard
-from sleuth.bench.suites import CANARY, PLANS, Suite, load_suite
+from sleuth.bench.suites import CANARY, Suite, load_suite
 from sleuth.bench.tables import as_markdown, show
 from sleuth.config import SuiteSize
 from sleuth.errors import UserError, counted
@@ -50,6 +51,7 @@ def bench_models(
     out: Path,
     workers: int,
     shard: Shard | None = None,
+    levels: Sequence[str] = (),
 ) -> None:
     """Asks each model what its journal lacks, writes its result, and prints them side by side; or does this for one
     shard of the suite, and keeps that.
@@ -73,9 +75,7 @@ def bench_models(
             check_engine(model, settings)
         if budget.usd is not None and price_of(prices, model) is None:
             raise UserError(f"--max-cost needs the price of {model}: add it to the price file (--prices FILE)")
-    if suite_name in PLANS:
-        say(f"making {suite_name}")
-    suite = load_suite(suite_name, size, workers)
+    suite = load_suite(suite_name, size, workers, levels)
     say(
         f"{counted(len(suite.base), 'puzzle')}, {counted(len(suite.items) - len(suite.base), 'twin')}, "
         f"hash {suite.hash[:16]}"
@@ -106,7 +106,8 @@ def regrade_result(path: Path, suite: str | None, out: Path | None) -> None:
         check_output(out, ".json")
     result = read_result(path)
     again = _regraded(result, suite_of(result, suite))
-    print(f"{len(again.changed)} of {counted(len(result.rows), 'grade')} change")
+    changed, of = len(again.changed), counted(len(result.rows), "grade")
+    print(f"{changed} of {of} {'changes' if changed == 1 else 'change'}")
     for move, count in again.moves.items():
         print(f"{count} from {move}")
     for before, after in again.changed[:EXAMPLES]:
@@ -177,12 +178,7 @@ def _bench(
         settings = settings.model_copy(update=plain)
     path = out / f"{file_name(model, settings)}.json"
     price = price_of(prices, model)
-    header = {
-        "suite": facts_of(suite).model_dump(mode="json"),
-        "model": model,
-        **settings.model_dump(mode="json"),
-    }
-    journal = Journal(path.with_suffix(".journal.jsonl"), header)
+    journal = Journal(path.with_suffix(".journal.jsonl"), header_of(suite, model, settings))
     if behind_interface(model):
         from sleuth.bench.inspect.run import run_interface
 
@@ -194,6 +190,24 @@ def _bench(
     done = sum(row.fault is None for row in journal.rows.values())
     with bar(f"asking {model}", len(suite.items) * settings.samples, done) as advance:
         stopped = ask(suite, settings, journal, budget, price, advance)
+    return store_result(path, suite, facts, settings, price, journal, stopped)
+
+
+def header_of(suite: Suite, model: str, settings: Settings) -> dict[str, Any]:
+    """The first line of a journal: what is asked, of whom, and how."""
+    return {"suite": facts_of(suite).as_json(), "model": model, **settings.model_dump(mode="json")}
+
+
+def store_result(
+    path: Path,
+    suite: Suite,
+    facts: ModelFacts,
+    settings: Settings,
+    price: DatedPrice | None,
+    journal: Journal,
+    stopped: str,
+) -> Result:
+    """Makes the result of what a journal holds, and writes it. `stopped`: why that is not all, or nothing."""
     order = {item.puzzle.id: place for place, item in enumerate(suite.items)}
     rows = tuple(sorted(journal.rows.values(), key=lambda row: (order[row.puzzle_id], row.sample)))
     result = Result(
@@ -216,7 +230,7 @@ def _bench(
 
 def facts_of(suite: Suite) -> SuiteFacts:
     """A suite as results name it."""
-    return SuiteFacts(id=suite.id, size=suite.size, hash=suite.hash, items=len(suite.items))
+    return SuiteFacts(id=suite.id, size=suite.size, hash=suite.hash, items=len(suite.items), levels=suite.levels)
 
 
 def file_name(model: str, settings: Settings) -> str:

@@ -40,7 +40,10 @@ def suite_of(result: Result, file: str | None) -> Suite:
     known = result.suite
     if file is None and known.id not in PLANS:
         raise UserError(f"this result is about a file of puzzles, {known.id}; name it with --suite")
-    suite = load_suite(known.id, "full" if known.size == "full" else "small") if file is None else load_suite(file)
+    if file is None:
+        suite = load_suite(known.id, "full" if known.size == "full" else "small", levels=known.levels)
+    else:
+        suite = load_suite(file)
     if suite.hash != known.hash:
         raise UserError(f"the suite is not the one of this result: hash {suite.hash[:16]}, not {known.hash[:16]}")
     ids = {item.puzzle.id for item in suite.items}

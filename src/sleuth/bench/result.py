@@ -39,6 +39,19 @@ class SuiteFacts(Stored):
     """SHA-256 of the suite."""
     items: int
     """What is asked: puzzles and twins."""
+    levels: tuple[str, ...] = ()
+    """Of a frozen suite, those that were asked; none: all."""
+
+    @property
+    def title(self) -> str:
+        """Its name for people, with the part that was asked."""
+        part = f", {'level' if len(self.levels) == 1 else 'levels'} {' and '.join(self.levels)} alone"
+        return f"{self.id} {self.size}".strip() + (part if self.levels else "")
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain data; without `levels` where all are asked, so that what was begun before there were any is gone
+        on with."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
 
 class Training(Stored):
@@ -55,9 +68,9 @@ class ModelFacts(Stored):
 
     name: str
     """As it was asked for."""
-    kind: Literal["baseline", "engine", "interface"]
+    kind: Literal["baseline", "engine", "interface", "person"]
     """`baseline`: no model (`guessing`, `solver`); `engine`: a model that Sleuth's own engine ran; `interface`: one
-    that was asked over an interface, through Inspect."""
+    that was asked over an interface, through Inspect; `person`: somebody who played (`sleuth play --suite`)."""
     quantisation: str = ""
     """What rounding the weights went through, such as `Q4_1`."""
     training: Training | None = None

@@ -41,7 +41,7 @@ def write_bench_shard(out: Path, name: str, suite: Suite, facts: SuiteFacts, res
         raise UserError(f"shard {shard} of {result.model.name} is not complete ({why}); run the same command again")
     job = {
         "name": name,
-        "suite": facts.model_dump(mode="json"),
+        "suite": facts.as_json(),
         "model": result.model.model_dump(mode="json"),
         **result.settings.model_dump(mode="json"),
         "price": None if result.price is None else result.price.model_dump(mode="json"),
@@ -64,7 +64,7 @@ def merge_result(job: Job, out: Path) -> Result:
         price = None if said["price"] is None else DatedPrice.model_validate(said["price"])
     found = list(job.read(_read))
     items, rows = [item for item, _ in found], [row for _, some in found for row in some]
-    suite = Suite(facts.id, facts.size, tuple(items))
+    suite = Suite(facts.id, facts.size, tuple(items), facts.levels)
     if suite.hash != facts.hash:
         raise UserError(f"the shards' items are not those of {facts.id}: hash {suite.hash[:16]}, not {facts.hash[:16]}")
     result = Result(

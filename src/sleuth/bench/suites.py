@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from sleuth.config import SuiteSize
 from sleuth.datasets.files import SUFFIXES, read_puzzles
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError, nearest
+from sleuth.progress import bar
 from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.herrings import NoHerringError, with_herrings
 from sleuth.puzzles.puzzle import Puzzle
@@ -120,6 +121,8 @@ class Suite:
     size: str
     """`small` or `full`; empty for a file."""
     items: tuple[Item, ...]
+    levels: tuple[str, ...] = ()
+    """Of a frozen suite, those that are asked; none: all."""
 
     @cached_property
     def hash(self) -> str:
@@ -135,14 +138,26 @@ class Suite:
         return [item for item in self.items if item.variant == "base"]
 
 
-def load_suite(name: str, size: SuiteSize = "small", workers: int = 0) -> Suite:
-    """A frozen suite by its id, or the puzzles of a file. `workers`: processes that make it, 0: all cores.
+def load_suite(name: str, size: SuiteSize = "small", workers: int = 0, levels: Sequence[str] = ()) -> Suite:
+    """A frozen suite by its id, or the puzzles of a file. `workers`: processes that make it, 0: all cores. `levels`:
+    those of a frozen suite that are asked, in every family that has them; none: all.
 
-    Raises `UserError` for a name that is neither, and for a file that cannot be read.
+    Raises `UserError` for a name that is neither, for a level that no family of the suite has, and for a file that
+    cannot be read.
     """
     if name in PLANS:
         plan = PLANS[name]
-        return Suite(plan.id, size, tuple(make_items(plan, plan.cells, size, workers)))
+        known = sorted({cell.level for cell in plan.cells})
+        if unknown := [level for level in levels if level not in known]:
+            raise UserError(f"{name} has no level {unknown[0]!r}; it has {', '.join(known)}")
+        cells = [cell for cell in plan.cells if not levels or cell.level in levels]
+        chosen = tuple(level for level in known if level in levels)
+        items = []
+        with bar(f"making {plan.id}", sum(cell.count(size) for cell in cells)) as advance:
+            for item in make_items(plan, cells, size, workers):
+                items.append(item)
+                advance(item.variant == "base")
+        return Suite(plan.id, size, tuple(items), chosen)
     path = Path(name)
     if path.suffix not in SUFFIXES:
         raise UserError(
@@ -150,6 +165,8 @@ def load_suite(name: str, size: SuiteSize = "small", workers: int = 0) -> Suite:
         )
     if size != "small":
         raise UserError(f"{name}: a file has one size; leave out --size")
+    if levels:
+        raise UserError(f"{name}: --level is for frozen suites, and this one is a file")
     puzzles = read_puzzles(path)
     return Suite(path.name, "", tuple(Item(puzzle, of=puzzle.id) for puzzle in puzzles))
 

@@ -27,7 +27,6 @@ REASONING = {
 
 def overview(results: Sequence[Result]) -> Sheet:
     """How much each result solves, those that solve most first."""
-    suite = results[0].suite
     rows: list[tuple[str, ...]] = []
     for result in sorted(results, key=_by_solved):
         every = result.summary["all"]
@@ -39,7 +38,7 @@ def overview(results: Sequence[Result]) -> Sheet:
                 _shown(every["share"]),
             )
         )
-    return f"{suite.id} {suite.size}".strip(), ("model", "puzzles", "solved", "answers right"), rows
+    return results[0].suite.title, ("model", "puzzles", "solved", "answers right"), rows
 
 
 def trusted(results: Sequence[Result]) -> Sheet:
@@ -168,6 +167,8 @@ def label(result: Result) -> str:
     rounded = f" ({result.model.quantisation})" if result.model.quantisation else ""
     if result.model.kind == "baseline":
         return f"{result.model.name}{rounded}"
+    if result.model.kind == "person":
+        return f"{result.model.name} (a person)"
     parts = [f"{result.model.name}{rounded}", result.settings.mode]
     if result.settings.effort is not None:
         parts.append(f"effort {result.settings.effort}")
@@ -196,7 +197,7 @@ def remarks(results: Sequence[Result]) -> list[str]:
         if kinds := result.summary["faults"]:
             said.append(f"{label(result)}: faults: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}")
     first = results[0].suite
-    return [*said, f"suite {first.id}, hash {first.hash[:16]}"]
+    return [*said, f"suite {first.title}, hash {first.hash[:16]}"]
 
 
 def sheets(results: Sequence[Result]) -> list[Sheet]:

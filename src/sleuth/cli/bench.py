@@ -14,6 +14,7 @@ def bench(
     *models: str,
     suite: str = "sleuth-bench@1",
     size: SuiteSize = "small",
+    level: list[str] | None = None,
     mode: Mode = "answer",
     samples: Whole = 1,
     seed: Whole = 0,
@@ -41,6 +42,9 @@ def bench(
         `sleuth-bench@1`, or a file of puzzles.
     size
         `small`, or `full`: about nine times as many puzzles.
+    level
+        Ask only this level of every family that has it; may be given several times. By default all. The result says so,
+        and its hash is that of the part.
     mode
         `answer`, `reason`, `program` or `python` (runs under bubblewrap). The baselines always answer directly.
     samples
@@ -83,7 +87,7 @@ def bench(
         names = ["effort", "thinking_tokens", "max_retries", "timeout", "connections"]
         refuse_unread(bench, given, names, "is for models behind an interface, such as openai/…")
     if suite not in PLANS:
-        refuse_unread(bench, given, ["size", "workers"], "is for frozen suites, and this one is a file")
+        refuse_unread(bench, given, ["size", "level", "workers"], "is for frozen suites, and this one is a file")
     part = None if shard is None else parse_shard(shard)
     drawing.sampling(seed)  # which refuses what no model can sample with
     if max_tokens == 0:
@@ -104,7 +108,9 @@ def bench(
     interface = Interface(max_retries, timeout, connections)
     found = None if prices is None else read_prices(prices)
     budget = Budget(max_tokens, max_cost)
-    bench_models(models, suite, size, settings, budget, found, interface, drawing.device, out, workers, part)
+    bench_models(
+        models, suite, size, settings, budget, found, interface, drawing.device, out, workers, part, level or ()
+    )
 
 
 @app.command

@@ -22,6 +22,9 @@ def play(
     run: Path | None = None,
     export: Path | None = None,
     count: Whole = 20,
+    suite: str | None = None,
+    name: str = "me",
+    out: Path = Path("bench"),
 ) -> None:
     """Solve a case yourself, in the terminal or in the browser, with hints, and have it graded.
 
@@ -49,9 +52,22 @@ def play(
         Write the game to this folder, as files that play from disk or from any web host.
     count
         Number of cases of each level to export.
+    suite
+        Play the puzzles of this suite of `sleuth bench` (`sleuth-bench@1`, or a file) one after another, without hints
+        (terminal). Your answers become a result for `sleuth leaderboard`. The same command goes on where you stopped.
+    name
+        Your name in that result.
+    out
+        Folder for that result.
     """
-    from sleuth.play.commands import export_game, play_in_browser, play_in_terminal
+    from sleuth.play.commands import export_game, play_in_browser, play_in_terminal, play_suite_in_terminal
 
+    if suite is not None:
+        not_for_suites = ["family", "seed", "file", "number", "browser", "port", "run", "export", "count"]
+        refuse_unread(play, locals(), not_for_suites, "is not for a --suite")
+        play_suite_in_terminal(suite, level, name, out)
+        return
+    refuse_unread(play, locals(), ["name", "out"], "is for a --suite")
     if browser and export is not None:
         raise UserError("take --browser or --export")
     if (browser or export is not None) and file is not None:

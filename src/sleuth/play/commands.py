@@ -6,6 +6,8 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+from sleuth.bench.suites import load_suite
+from sleuth.bench.tables import show as show_results
 from sleuth.datasets.files import read_puzzle
 from sleuth.datasets.make import PuzzleSpec, check_count, first_level, make_puzzles
 from sleuth.errors import UserError, counted, installing
@@ -15,6 +17,7 @@ from sleuth.play.catalog import SPLIT, Catalog, case_of, number_of_today, offers
 from sleuth.play.export import check_target, export
 from sleuth.play.pages import case_name
 from sleuth.play.pdf import find_browser, printed
+from sleuth.play.suite import play_suite
 from sleuth.play.terminal import play
 from sleuth.progress import bar, say, track
 from sleuth.puzzles.puzzle import Puzzle
@@ -33,6 +36,13 @@ def play_in_terminal(family: str | None, level: str | None, seed: int | None, fi
         level = level or (LEVEL if LEVEL in get_task(family).levels else first_level(family))
         puzzle = case_of(family, level, number_of_today() if seed is None else seed)
     play(puzzle, input, print)
+
+
+def play_suite_in_terminal(suite: str, level: str | None, name: str, out: Path) -> None:
+    """All puzzles of a suite, or of one of its levels, with `input` and `print`; then the figures so far."""
+    result = play_suite(load_suite(suite, levels=() if level is None else (level,)), name, out, input, print)
+    if result is not None:
+        show_results([result])
 
 
 def play_in_browser(family: str | None, level: str | None, port: int, run: Path | None) -> None:

@@ -14,6 +14,7 @@ from sleuth.puzzles.registry import get_family, get_task
 from sleuth.puzzles.solve import solve_text
 from sleuth.puzzles.zebra.zebralogic.answer_grid import write_answers
 
+GIVE_UP, STOP = "give up", "stop"
 HELP = "Answer each question, or type: hint, board, case, give up."
 
 
@@ -46,36 +47,51 @@ def play(puzzle: Puzzle, read: Callable[[str], str], write: Callable[[str], None
     write(show(puzzle))
     write("")
     write(HELP)
-    more = hints(puzzle)
+    more, used = hints(puzzle), 0
+
+    def hint() -> str:
+        nonlocal used
+        found = next(more, None)
+        used += found is not None
+        return found or "No more hints: everything has been said."
+
+    def reading(prompt: str) -> str:
+        try:
+            return read(prompt)
+        except EOFError:
+            return GIVE_UP
+
+    return _verdict(puzzle, solution, ask_questions(puzzle, reading, write, hint) or {}, used, write)
+
+
+def ask_questions(
+    puzzle: Puzzle, read: Callable[[str], str], write: Callable[[str], None], hint: Callable[[], str] | None = None
+) -> dict[str, str] | None:
+    """A person's answers by letter: of all questions, or of those before they gave up. None: they said stop, which can
+    be said where there is no `hint`, in a row of cases."""
     given: dict[str, str] = {}
-    used = 0
     for question in puzzle.questions:
         while question.letter not in given:
-            try:
-                line = read(f"{question.letter}. {question.text} ").strip()
-            except EOFError:
-                line = "give up"
-            match line.casefold():
-                case "":
-                    write(f"One of: {', '.join(question.choices)}")
-                case "hint":
-                    hint = next(more, None)
-                    used += hint is not None
-                    write(hint or "No more hints: everything has been said.")
-                case "board":
-                    family = get_family(puzzle.family)
-                    write(family.board(family.page_of(puzzle).case, None))
-                case "case":
-                    write(puzzle.prompt)
-                case "give up":
-                    return _verdict(puzzle, solution, given, used, write)
-                case _:
-                    choice = read_value(question, clean(line))
-                    if choice is None:
-                        write(f"That is none of: {', '.join(question.choices)}")
-                    else:
-                        given[question.letter] = choice
-    return _verdict(puzzle, solution, given, used, write)
+            line = read(f"{question.letter}. {question.text} ").strip()
+            word = line.casefold()
+            if word == "":
+                write(f"One of: {', '.join(question.choices)}")
+            elif word == "hint" and hint is not None:
+                write(hint())
+            elif word == "board":
+                family = get_family(puzzle.family)
+                write(family.board(family.page_of(puzzle).case, None))
+            elif word == "case":
+                write(puzzle.prompt)
+            elif word == GIVE_UP:
+                return given
+            elif word == STOP and hint is None:
+                return None
+            elif (choice := read_value(question, clean(line))) is None:
+                write(f"That is none of: {', '.join(question.choices)}")
+            else:
+                given[question.letter] = choice
+    return given
 
 
 def _verdict(puzzle: Puzzle, solution: str, given: dict[str, str], used: int, write: Callable[[str], None]) -> bool:

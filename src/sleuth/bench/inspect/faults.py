@@ -41,6 +41,8 @@ def fault_of_output(output: ModelOutput) -> Faulty | None:
     refusal = _refusal(output)
     if output.stop_reason == "content_filter" or refusal is not None:
         return Faulty(Fault.REFUSAL, (refusal or output.completion)[:LONGEST])
+    if output.stop_reason == "unknown":  # a stream that broke off without an error of its connection, such as a proxy's
+        return Faulty(Fault.CUT_STREAM, "a reply that does not say why it ended")
     if not output.completion.strip() and output.stop_reason not in ("max_tokens", "model_length"):
         return Faulty(Fault.EMPTY, "a reply without text")
     return None

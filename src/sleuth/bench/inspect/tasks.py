@@ -36,12 +36,14 @@ def bench(
     mode: Mode = "answer",
     samples: int = 1,
     seed: int | None = None,
+    level: str | int | None = None,
 ) -> Task:
     """The frozen suite `sleuth-bench@1`, or a file of puzzles: `-T suite=puzzles.jsonl`.
 
-    mode: `answer`, `reason` or `program`. samples: epochs. seed: of sampling, for providers that take one.
+    level: only this one of a frozen suite. mode: `answer`, `reason` or `program`. samples: epochs. seed: of sampling,
+    for providers that take one.
     """
-    found = load_suite(suite, size)
+    found = load_suite(suite, size, levels=() if level is None else (str(level),))
     return make_task(found.items, mode, samples, seed, metadata={"suite": found.id, "hash": found.hash})
 
 
