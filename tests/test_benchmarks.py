@@ -36,6 +36,7 @@ TABLES = {
     "regrade.py": "completions",
     "reason.py": "| reason, after GRPO |",
     "sound.py": "| knights-and-knaves 1 |",
+    "traces.py": "derived   ",
     "translate.py": "| guessing |",
     "versions.py": "| 1 |",
 }
