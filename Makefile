@@ -54,8 +54,10 @@ $(TRL): $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trl]'
 	@touch $@
 
+# Bytecode is kept, whatever the environment says: the tests start many processes. With worksteal, tests that share a
+# module's fixtures stay in one process.
 test: $(READY) $(GYM) $(INSPECT) $(TRL)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n auto --dist worksteal
 
 # Packages that do not fit constraints.txt: each in an environment of its own, with the test of its adapter.
 verifiers:

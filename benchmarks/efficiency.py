@@ -12,6 +12,8 @@ a machine that others use.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import statistics
 import subprocess
 import sys
@@ -21,11 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import torch
+import vl_convert
 
 from common import QUICK, QUICK_MODEL, machine, peak_bytes, write_table
 from sleuth.config import OptimizerConfig
+from sleuth.files import atomic_write
 from sleuth.policy import architecture
 from sleuth.policy.architecture import Architecture
 from sleuth.policy.base import Request, Sampling
@@ -33,6 +36,7 @@ from sleuth.policy.chat import prompt_tokens
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
 from sleuth.policy.models import SMOLLM2, Loaded, load_model
+from sleuth.report.charts import quantity
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.optimizer import MasterOptimizer
 from sleuth.training.packing import Group, micro_batches, pack
@@ -239,20 +243,19 @@ def plot(rows: list[tuple[str, str, list[float]]], path: Path) -> None:
         for name, work, values in rows
         for factor, value in zip(FACTORS, values, strict=True)
     ]
-    chart = (
-        alt.Chart(alt.Data(values=data))
-        .mark_line(point=True)
-        .encode(
-            x=alt.X("times as much:Q", scale=alt.Scale(type="log", base=2), axis=alt.Axis(values=FACTORS)),
-            y=alt.Y("microseconds a token:Q", scale=alt.Scale(zero=True)),
-            color="what grows:N",
-        )
-        .properties(width=260, height=200)
-        .facet("work:N")
-        .resolve_scale(y="independent")
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    chart.save(path)
+    encoding = {
+        "x": quantity("times as much", scale={"type": "log", "base": 2}, axis={"values": FACTORS}),
+        "y": quantity("microseconds a token", scale={"zero": True}),
+        "color": {"field": "what grows", "type": "nominal"},
+    }
+    panel = {"mark": {"type": "line", "point": True}, "encoding": encoding, "width": 260, "height": 200}
+    chart = {
+        "data": {"values": data},
+        "facet": {"field": "work", "type": "nominal"},
+        "spec": panel,
+        "resolve": {"scale": {"y": "independent"}},
+    }
+    atomic_write(path, vl_convert.vegalite_to_svg(chart).encode())
 
 
 MICRO_BATCHES = (2048, 4096, 1024)
@@ -260,12 +263,17 @@ MICRO_BATCHES = (2048, 4096, 1024)
 
 
 def peak_memory(config: OptimizerConfig, quick: bool) -> tuple[str, ...]:
-    """Of a process that makes a step of `PACKED_TOKENS` packed tokens: gigabytes at most, and seconds."""
+    """Of a process that makes a step of `PACKED_TOKENS` packed tokens: gigabytes at most, and seconds. `quick`: this
+    process."""
     checkpointing = ["--checkpointing"] if config.activation_checkpointing else []
-    more = [*checkpointing, *(["--quick"] if quick else [])]
-    command = [sys.executable, __file__, "--only-step", str(config.micro_batch_tokens), *more]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    peak, taken_s = done.stdout.split()
+    arguments = ["--only-step", str(config.micro_batch_tokens), *checkpointing]
+    if quick:
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            main([*arguments, "--quick"])
+        peak, taken_s = said.getvalue().split()
+    else:
+        command = [sys.executable, __file__, *arguments]
+        peak, taken_s = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     how = f"{config.micro_batch_tokens:,}" + (", activation checkpointing" if checkpointing else "")
     return how, peak, taken_s, "at most 4"
 
@@ -279,7 +287,7 @@ def only_step(config: OptimizerConfig, model: str, size: Sizes) -> None:
     print(f"{peak_bytes() / 1e9:.2f} {time.perf_counter() - started:.0f}")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help=QUICK)
@@ -287,7 +295,7 @@ def main() -> None:
     parser.add_argument("--only-step", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--checkpointing", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--only-memory", action="store_true", help="the last table alone")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     model, size, repeats = (QUICK_MODEL, SMALL, 1) if options.quick else (SMOLLM2, FULL, options.repeats)
     if options.only_step:
         config = OptimizerConfig(micro_batch_tokens=options.only_step, activation_checkpointing=options.checkpointing)

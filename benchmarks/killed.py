@@ -2,16 +2,18 @@
 
     python benchmarks/killed.py [--kills 6] [--seed 0] [--recipe recipes/laptop.toml] [--folder FOLDER] [--quick]
 
-Trains twice through the command line: straight through, and with `kill -9` (SIGKILL) after some progress and a random
-while, each time going on with `--resume`; every fourth kill falls into the writing of a checkpoint. Then every file of
-the two runs is compared, but `timings.jsonl` and the report, which tells of them. `tests/training/test_killed.py` does
-the same to a tiny model in every test run; this is slower and kept out of the tests.
+Trains twice by the commands: straight through, and with `kill -9` (SIGKILL) after some progress and a random while,
+each time going on with `--resume`; every fourth kill falls into the writing of a checkpoint. Then every file of the
+two runs is compared, but `timings.jsonl` and the report, which tells of them. `tests/training/test_killed.py` does the
+same to a tiny model in every test run.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
+import io
 import signal
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from pathlib import Path
 from random import Random
 
 from common import QUICK, QUICK_MODEL
+from sleuth.cli import app
 
 ROOT = Path(__file__).parents[1]
 SMALL = {
@@ -47,6 +50,13 @@ WHILE_S = 6.0
 
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "sleuth", "train", *map(str, arguments)]
+
+
+def to_the_end(*arguments: object) -> None:
+    """Trains in this process, which has loaded torch by then: what is compared are files. Raises `UserError` where it
+    cannot be done."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        app(["train", *map(str, arguments)], exit_on_error=False, print_error=False, result_action="return_value")
 
 
 def lines_of(path: Path) -> int:
@@ -95,17 +105,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = asked.folder or Path(scratch)
         whole, killed = folder / "whole", folder / "killed"
-        steps = (
-            "2" if asked.quick else str(max(8, 2 * asked.kills - 4))
-        )  # enough that the run is not over before the last kill
+        # Enough that the run is not over before the last kill.
+        steps = "2" if asked.quick else str(max(8, 2 * asked.kills - 4))
         keys = [part for name, value in {**fixed, "grpo.steps": steps}.items() for part in (f"--{name}", value)]
         rng = Random(asked.seed)
         for number in range(asked.kills):
             going_on = (killed / "config.json").exists()
             arguments = command("--resume", killed) if going_on else command(asked.recipe, "--out", killed, *keys)
             print(f"kill {number + 1}: {kill_once(arguments, killed, rng, number % 4 == 3)}", flush=True)
-        subprocess.run(command("--resume", killed), check=True, stderr=subprocess.DEVNULL)
-        subprocess.run(command(asked.recipe, "--out", whole, *keys), check=True, stderr=subprocess.DEVNULL)
+        to_the_end("--resume", killed)
+        to_the_end(asked.recipe, "--out", whole, *keys)
         found, wanted = digests(killed), digests(whole)
     other = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
     print(f"{len(wanted)} files compared; different: {', '.join(other) or 'none'}")

@@ -8,11 +8,12 @@ answers, no question stated by a clue); and counts canonical forms that two spli
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 from common import QUICK, machine, write_table
@@ -26,16 +27,30 @@ SPLIT_COUNTS = {"train": 1000, "val": 200, "test": 200}
 REFERENCE_COUNTS = {"train": 200, "val": 40, "test": 40}
 
 
-def make_twice(family: str, level: str, split: str, count: int, folder: Path) -> tuple[Path, bool]:
-    """A file of puzzles, and whether a second run under other conditions wrote the same bytes."""
-    files = []
+MAKE = """
+import json, sys
+from sleuth.cli import app
+for order in json.loads(sys.argv[1]):
+    app(["make", *order], result_action="return_value")
+"""
+"""A process that makes several files."""
+
+
+def make_twice(family: str, level: str, counts: Mapping[str, int], folder: Path) -> tuple[dict[str, Path], bool]:
+    """A file of puzzles for each split, and whether a second process under other conditions wrote the same bytes."""
+    files: list[dict[str, Path]] = []
     for hash_seed, workers in (("1", "2"), ("2", "1")):
-        out = folder / f"{family}-{level}-{split}-{workers}.jsonl"
-        order = [family, "--level", level, "--split", split, "--count", str(count), "--style", "mixed"]
-        command = [sys.executable, "-m", "sleuth", "make", *order, "--workers", workers, "--out", str(out)]
+        made = {split: folder / f"{split}-{workers}.jsonl" for split in counts}
+        always = [family, "--level", level, "--style", "mixed", "--workers", workers]
+        told = [
+            [*always, "--split", split, "--count", str(count), "--out", str(made[split])]
+            for split, count in counts.items()
+        ]
+        command = [sys.executable, "-c", MAKE, json.dumps(told)]
         subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": hash_seed}, stderr=subprocess.DEVNULL)
-        files.append(out)
-    return files[0], files[0].read_bytes() == files[1].read_bytes()
+        files.append(made)
+    first, second = files
+    return first, all(first[split].read_bytes() == second[split].read_bytes() for split in counts)
 
 
 def canonical(puzzle: Puzzle) -> str:
@@ -60,19 +75,18 @@ def main() -> None:
         for level in get_family(name).levels:
             if options.family in (None, name) and options.level in (None, level):
                 counts = REFERENCE_COUNTS if level == "reference" else SPLIT_COUNTS
-                row = check(name, level, lambda n, counts=counts: max(3, round(counts[n] * options.scale)))  # type: ignore[misc]
+                row = check(name, level, {n: max(3, round(count * options.scale)) for n, count in counts.items()})
                 print(row, flush=True)
                 rows.append(row)
     head = ("level", "puzzles", "sound", "same bytes twice", "forms in two splits")
     write_table("sound", f"Audit of made puzzles ({machine()})", head, rows, options.out)
 
 
-def check(name: str, level: str, count: Callable[[str], int]) -> tuple[str, ...]:
-    same, sound, total, forms = True, 0, 0, dict[str, set[str]]()
+def check(name: str, level: str, counts: Mapping[str, int]) -> tuple[str, ...]:
+    sound, total, forms = 0, 0, dict[str, set[str]]()
     with tempfile.TemporaryDirectory() as folder:
-        for split in SPLIT_COUNTS:
-            file, equal = make_twice(name, level, split, count(split), Path(folder))
-            same &= equal
+        files, same = make_twice(name, level, counts, Path(folder))
+        for split, file in files.items():
             puzzles = read_puzzles(file)
             findings = list(audit_all(puzzles))
             for finding in findings:

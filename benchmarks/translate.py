@@ -21,7 +21,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import torch
 import vl_convert
 
@@ -43,6 +42,7 @@ from sleuth.progress import bar, clock, say
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.retell import retold
 from sleuth.puzzles.temporal_clue.original.dataset import import_original
+from sleuth.report.charts import PERCENT, layer, quantity
 from sleuth.runs.directory import RunDirectory, step_of
 from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
 
@@ -225,22 +225,22 @@ def slips(clues: dict[str, list[ClueTold]], rows: Sequence[EvaluationRow]) -> It
 
 def curves(losses: Sequence[tuple[str, float, float]], points: Sequence[tuple[str, float, Interval]]) -> str:
     """Loss of the warm start, and puzzles of 2025 solved where that was measured, against hours, as SVG."""
-    x = alt.X("hours:Q", title="hours of training", scale=alt.Scale(zero=True))
-    colour = alt.Color("what:N", title="recipe", sort=[])
-    values = [{"what": what, "hours": hours, "loss": loss} for what, hours, loss in losses]
-    loss_y = alt.Y("loss:Q", scale=alt.Scale(type="log"), title="loss, nats a token")
-    charts = [alt.Chart(alt.Data(values=values)).mark_line().encode(x=x, y=loss_y, color=colour)]
+    x = quantity("hours", title="hours of training", scale={"zero": True})
+    colour = {"field": "what", "type": "nominal", "title": "recipe", "sort": []}
+    values: list[dict[str, object]] = [{"what": what, "hours": hours, "loss": loss} for what, hours, loss in losses]
+    nats = quantity("loss", title="loss, nats a token", scale={"type": "log"})
+    charts = [layer(values, {"type": "line"}, {"x": x, "y": nats, "color": colour})]
     if points:
         values = [
             {"what": what, "hours": hours, "mean": found.mean, "low": found.low, "high": found.high}
             for what, hours, found in points
         ]
-        base = alt.Chart(alt.Data(values=values)).encode(x=x, color=colour)
-        y = alt.Y("mean:Q", axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1]), title="of 2025 solved")
-        bars = base.mark_rule(opacity=0.4).encode(y="low:Q", y2="high:Q")
-        charts.append(base.mark_line(point=True).encode(y=y) + bars)
-    drawn = alt.vconcat(*(chart.properties(width=480, height=200) for chart in charts), background="white")
-    svg: str = vl_convert.vegalite_to_svg(drawn.to_dict())
+        solved = quantity("mean", title="of 2025 solved", **PERCENT)
+        line = layer(values, {"type": "line", "point": True}, {"x": x, "y": solved, "color": colour})
+        ends = {"x": x, "y": quantity("low"), "y2": {"field": "high"}, "color": colour}
+        charts.append({"layer": [line, layer(values, {"type": "rule", "opacity": 0.4}, ends)]})
+    drawn = {"vconcat": [chart | {"width": 480, "height": 200} for chart in charts], "background": "white"}
+    svg: str = vl_convert.vegalite_to_svg(drawn)
     return svg
 
 

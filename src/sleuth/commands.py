@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 
 def _need_extra() -> None:
-    needed = ("torch", "transformers", "altair", "llguidance")
+    needed = ("torch", "transformers", "vl_convert", "llguidance")
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(f"models need the extra 'train' ({missing[0]} is missing): {installing('train')}")
 
 
 def _need_view() -> None:
-    needed = ("altair", "duckdb", "filelock", "starlette", "uvicorn", "vl_convert")
+    needed = ("duckdb", "filelock", "starlette", "uvicorn", "vl_convert")
     if missing := [module for module in needed if importlib.util.find_spec(module) is None]:
         raise UserError(f"the pages need the extra 'view' ({missing[0]} is missing): {installing('view')}")
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from sleuth.bench.result import Result
 from sleuth.bench.tables import label, remarks, sheets
@@ -38,6 +39,18 @@ class Chart:
 
 def render(results: Sequence[Result], puzzles: Mapping[str, Puzzle]) -> str:
     """The page. `puzzles`: those of the suite, by id, for examples; without them there are none."""
+    return _template().render(
+        title=results[0].suite.title,
+        remarks=remarks(results),
+        sheets=sheets(results),
+        charts=charts(results),
+        endings=[_ending(result) for result in results],
+        examples=[example for result in results for example in _examples(result, puzzles)],
+    )
+
+
+@cache
+def _template() -> Template:
     templates = Environment(
         loader=ChoiceLoader([PackageLoader("sleuth", "bench"), PackageLoader("sleuth", "report")]),
         autoescape=True,
@@ -46,14 +59,7 @@ def render(results: Sequence[Result], puzzles: Mapping[str, Puzzle]) -> str:
         lstrip_blocks=True,
     )
     templates.filters["visible"] = text.visible
-    return templates.get_template("board.html").render(
-        title=results[0].suite.title,
-        remarks=remarks(results),
-        sheets=sheets(results),
-        charts=charts(results),
-        endings=[_ending(result) for result in results],
-        examples=[example for result in results for example in _examples(result, puzzles)],
-    )
+    return templates.get_template("board.html")
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -149,7 +149,7 @@ def show_leaderboard(paths: Sequence[Path], markdown: Path | None, html: Path | 
         atomic_write(markdown, as_markdown(results).encode())
         say(f"Markdown: {markdown}")
     if html is not None:
-        if missing := [name for name in ("altair", "jinja2", "vl_convert") if importlib.util.find_spec(name) is None]:
+        if missing := [name for name in ("jinja2", "vl_convert") if importlib.util.find_spec(name) is None]:
             raise UserError(f"the page needs the extra 'train' ({missing[0]} is missing): pip install 'sleuth[train]'")
         from sleuth.bench.board import render
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -67,7 +67,7 @@ class Audited:
         return write_puzzle(self.family, case, self.page.clues, self.page.questions, chosen, style, place, seed, index)
 
 
-@lru_cache(maxsize=16)
+@cache
 def audited(id: str, level: str) -> tuple[Audited, ...]:
     """The puzzles of `sleuth.contract.tasks.puzzles`."""
     family, found = get_family(id), []

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from functools import lru_cache
+from functools import cache
 from random import Random
 from typing import get_args
 
@@ -26,11 +26,11 @@ COUNTS = (8, 5, 3, 2)
 EXPLAINED = 3
 """Levels whose reasoning is graded: at higher ones it may take minutes to judge."""
 SEED = 11
-NONSENSE = ("", "\n", "A.", "no idea", "A. \u2028\ud800\0", "in(", "B. x\nA. y\nA. z", "( " * 2000, "A. 1\n" * 2000)
+NONSENSE = ("", "\n", "A.", "no idea", "A. \u2028\ud800\0", "in(", "B. x\nA. y\nA. z", "( " * 2000, "A. 1\n" * 200)
 """Completions that no task may stumble over."""
 
 
-@lru_cache(maxsize=16)
+@cache
 def puzzles(id: str, level: str) -> tuple[Made, ...]:
     """A few puzzles of a level, in mixed styles and of all splits."""
     task = get_task(id)

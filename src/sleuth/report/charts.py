@@ -1,4 +1,4 @@
-"""Charts as SVG text to put into a page: drawn with Altair, turned to SVG by vl-convert, coloured by the page.
+"""Charts as SVG text to put into a page: described in Vega-Lite, turned to SVG by vl-convert, coloured by the page.
 
 Colours are CSS variables of the page, so that one drawing serves light and dark. Legends are the page's affair as well:
 HTML wraps on a phone. Every text in a chart is escaped by vl-convert.
@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import altair as alt
 import vl_convert
 
 WIDTH = 450
@@ -46,6 +45,10 @@ _CONFIG: dict[str, Any] = {
 }
 
 
+Spec = dict[str, Any]
+"""A part of a Vega-Lite specification: https://vega.github.io/vega-lite/docs/spec.html"""
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """One named course of values over steps, or a level to compare with."""
@@ -66,41 +69,35 @@ def curves(series: Sequence[Series], *, percent: bool, x_title: str, steps: bool
     """Lines over steps, or without `steps` over anything else. What is not finite is left out."""
     names = [one.name for one in series]
     dashes = [[4, 4] if one.kind == "level" else list(one.dash) for one in series]
-    colours = [one.colour for one in series]
-    colour = alt.Color("name:N", sort=names, scale=alt.Scale(domain=names, range=colours), legend=None)
-    dash = alt.StrokeDash("name:N", sort=names, scale=alt.Scale(domain=names, range=dashes), legend=None)
-    y = alt.Y(
-        "value:Q",
-        title=None,
-        axis=alt.Axis(format=".0%") if percent else alt.Axis(),
-        scale=alt.Scale(domain=[0, 1]) if percent else alt.Scale(zero=True, nice=True),
-    )
-    layers = []
+    colour = _by_name(names, [one.colour for one in series])
+    dash = _by_name(names, dashes)
     x = (
         _steps(x_title)
         if steps
-        else alt.X("step:Q", title=x_title, axis=alt.Axis(format="~s"), scale=alt.Scale(zero=False, nice=False))
+        else quantity("step", title=x_title, axis={"format": "~s"}, scale={"zero": False, "nice": False})
     )
+    y = quantity("value", title=None, **(PERCENT if percent else {"scale": {"zero": True, "nice": True}}))
+    layers = []
     for one in series:
         if one.band:
             ends = [{"step": at, "low": low, "high": high, "name": one.name} for at, low, high in one.band]
-            area = alt.Chart(alt.Data(values=ends)).mark_area(opacity=0.2)
-            layers.append(area.encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=colour))
+            encoding = {"x": x, "y": quantity("low", title=None), "y2": {"field": "high"}, "color": colour}
+            layers.append(layer(ends, {"type": "area", "opacity": 0.2}, encoding))
     for one in series:
         values = [{"step": step, "value": v, "name": one.name} for step, v in one.points if math.isfinite(v)]
-        chart = alt.Chart(alt.Data(values=values))
+        encoding = {"y": y, "color": colour, "strokeDash": dash}
         if one.kind == "level":
-            layers.append(chart.mark_rule(strokeWidth=1.5).encode(y=y, color=colour, strokeDash=dash))
+            layers.append(layer(values, {"type": "rule", "strokeWidth": 1.5}, encoding))
             continue
-        mark = chart.mark_line(
-            strokeWidth=2 if one.kind == "line" else 1.5,
-            strokeJoin="round",
-            point={"filled": True, "size": 60 if one.kind == "dots" else 22}
-            if one.kind == "dots" or len(values) <= FEW_POINTS
-            else False,
-        )
-        layers.append(mark.encode(x=x, y=y, color=colour, strokeDash=dash))
-    return _svg(alt.layer(*layers))
+        dots = one.kind == "dots"
+        mark = {
+            "type": "line",
+            "strokeWidth": 1.5 if dots else 2,
+            "strokeJoin": "round",
+            "point": {"filled": True, "size": 60 if dots else 22} if dots or len(values) <= FEW_POINTS else False,
+        }
+        layers.append(layer(values, mark, {"x": x, **encoding}))
+    return _svg({"layer": layers})
 
 
 def stack(
@@ -115,32 +112,19 @@ def stack(
         if math.isfinite(value)
     ]
     steps = {step for points in parts.values() for step, _ in points}
-    chart = alt.Chart(alt.Data(values=values))
     # An area needs two steps to be seen; seconds are bars, as there is nothing between two steps.
     area = percent and len(steps) > 2
-    mark = chart.mark_area() if area else chart.mark_bar(width=max(1.0, 0.6 * WIDTH / len(steps)))
     x = _steps(x_title)
     if not area:
-        x = x.scale(domain=[min(steps) - 0.5, max(steps) + 0.5], nice=False)
-    return _svg(
-        mark.encode(
-            x=x,
-            y=alt.Y(
-                "value:Q",
-                title=None,
-                stack="zero",
-                axis=alt.Axis(format=".0%") if percent else alt.Axis(),
-                scale=alt.Scale(domain=[0, 1]) if percent else alt.Undefined,
-            ),
-            color=alt.Color(
-                "name:N",
-                sort=names,
-                scale=alt.Scale(domain=names, range=[colours[name] for name in names]),
-                legend=None,
-            ),
-            order="order:Q",
-        )
-    )
+        x["scale"] = {"domain": [min(steps) - 0.5, max(steps) + 0.5], "nice": False}
+    mark = {"type": "area"} if area else {"type": "bar", "width": max(1.0, 0.6 * WIDTH / len(steps))}
+    encoding = {
+        "x": x,
+        "y": quantity("value", title=None, stack="zero", **(PERCENT if percent else {})),
+        "color": _by_name(names, [colours[name] for name in names]),
+        "order": quantity("order"),
+    }
+    return _svg(layer(values, mark, encoding))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,36 +147,62 @@ def scatter(
     """Named points with intervals, a dashed line through some (x, y), and solid ones through points that belong
     together."""
     values = [{"name": p.name, "x": p.x, "y": p.y, "low": p.low, "high": p.high} for p in points]
-    data = alt.Chart(alt.Data(values=values))
-    x = alt.X("x:Q", title=x_title, scale=alt.Scale(zero=True, nice=True))
-    y = alt.Y("y:Q", title=None, axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1]))
-    colour = alt.value("var(--first)")
-    layers: list[alt.Chart] = []
-    lines: list[tuple[Sequence[tuple[float, float]], dict[str, list[int]]]] = [
-        (some, {}) for some in joined if len(some) > 1
+    x = quantity("x", title=x_title, scale={"zero": True, "nice": True})
+    y = quantity("y", title=None, **PERCENT)
+    colour = {"value": "var(--first)"}
+    lines: list[tuple[Sequence[tuple[float, float]], Spec, str]] = [
+        (some, {}, "var(--first)") for some in joined if len(some) > 1
     ]
     if len(line) > 1:
-        lines.append((line, {"strokeDash": [4, 4]}))
-    for some, style in lines:
-        data_of_line = alt.Chart(alt.Data(values=[{"x": at, "y": height} for at, height in some]))
-        drawn = colour if not style else alt.value("var(--second)")
-        layers.append(data_of_line.mark_line(strokeWidth=1.5, **style).encode(x=x, y=y, color=drawn))
-    layers.append(data.mark_rule(strokeWidth=1.5, opacity=0.5).encode(x=x, y="low:Q", y2="high:Q", color=colour))
-    layers.append(data.mark_point(filled=True, size=60).encode(x=x, y=y, color=colour))
-    labels = data.mark_text(align="left", dx=7, dy=-7, fontSize=11)
-    layers.append(labels.encode(x=x, y=y, text="name:N", color=alt.value("var(--ink)")))
-    return _svg(alt.layer(*layers))
+        lines.append((line, {"strokeDash": [4, 4]}, "var(--second)"))
+    layers = [
+        layer(
+            [{"x": at, "y": height} for at, height in some],
+            {"type": "line", "strokeWidth": 1.5, **style},
+            {"x": x, "y": y, "color": {"value": drawn}},
+        )
+        for some, style, drawn in lines
+    ]
+    ends = {"x": x, "y": quantity("low"), "y2": {"field": "high"}, "color": colour}
+    layers.append(layer(values, {"type": "rule", "strokeWidth": 1.5, "opacity": 0.5}, ends))
+    layers.append(layer(values, {"type": "point", "filled": True, "size": 60}, {"x": x, "y": y, "color": colour}))
+    label = {"x": x, "y": y, "text": {"field": "name", "type": "nominal"}, "color": {"value": "var(--ink)"}}
+    layers.append(layer(values, {"type": "text", "align": "left", "dx": 7, "dy": -7, "fontSize": 11}, label))
+    return _svg({"layer": layers})
 
 
-def _steps(title: str) -> alt.X:
-    return alt.X(
-        "step:Q", title=title, axis=alt.Axis(format="d", tickMinStep=1), scale=alt.Scale(zero=False, nice=False)
-    )
+PERCENT: Spec = {"axis": {"format": ".0%"}, "scale": {"domain": [0, 1]}}
+"""Axis and scale of shares."""
 
 
-def _svg(chart: alt.LayerChart | alt.Chart) -> str:
-    fitted = chart.properties(width=WIDTH, height=HEIGHT, autosize={"type": "fit-x", "contains": "padding"})
-    spec = fitted.to_dict() | {"config": _CONFIG}
-    svg: str = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+def layer(values: Sequence[Mapping[str, object]], mark: Spec, encoding: Mapping[str, Spec]) -> Spec:
+    """Marks for records of data."""
+    return {"data": {"values": list(values)}, "mark": mark, "encoding": dict(encoding)}
+
+
+def quantity(field: str, **more: Any) -> Spec:
+    """A number of the records on an axis. `more`: title (None for no title; without one it is the field's name), axis,
+    scale, stack."""
+    return {"field": field, "type": "quantitative", **more}
+
+
+def _by_name(names: Sequence[str], looks: Sequence[Any]) -> Spec:
+    """Colours or dashes by the name of a series."""
+    return {
+        "field": "name",
+        "type": "nominal",
+        "sort": list(names),
+        "scale": {"domain": list(names), "range": list(looks)},
+        "legend": None,
+    }
+
+
+def _steps(title: str) -> Spec:
+    return quantity("step", title=title, axis={"format": "d", "tickMinStep": 1}, scale={"zero": False, "nice": False})
+
+
+def _svg(chart: Spec) -> str:
+    size = {"width": WIDTH, "height": HEIGHT, "autosize": {"type": "fit-x", "contains": "padding"}}
+    svg: str = vl_convert.vegalite_to_svg(chart | size | {"config": _CONFIG}, allowed_base_urls=[])
     # The size is the page's affair; the view box keeps the proportions.
     return re.sub(r'^(<svg[^>]*?) width="(\d+)" height="\d+"', r'\1 style="max-width:\2px"', svg, count=1)

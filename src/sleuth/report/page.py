@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def write_report(run: RunDirectory) -> Path:
     return run.report
 
 
+@cache
 def template(name: str) -> Template:
     """A template of this folder, which escapes all that is put into it."""
     templates = Templates(

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import vl_convert
 
 from sleuth.evaluation.statistics import CONFIDENCE, Interval, mean_interval
 from sleuth.evaluation.summary import EvaluationSummary, compare, summarise
 from sleuth.files import atomic_write, writing
+from sleuth.report.charts import layer, quantity
 from sleuth.runs.directory import RunDirectory
 from sleuth.study.read import MEASURES, Study
 
@@ -282,8 +282,12 @@ def _curves(runs: Runs, measure: str) -> str:
                     courses.setdefault(line.step, []).append(line.values[measure])
         data += [{"step": step, "value": statistics.fmean(values), "arm": arm} for step, values in courses.items()]
     percent = measure != "length_tokens"
-    y = alt.Y("value:Q", title=MEASURES[measure], axis=alt.Axis(format=".0%") if percent else alt.Axis())
-    chart = alt.Chart(alt.Data(values=data)).mark_line(point=True)
-    drawn = chart.encode(x=alt.X("step:Q", title="GRPO step"), y=y, color=alt.Color("arm:N", sort=list(runs)))
-    svg: str = vl_convert.vegalite_to_svg(drawn.properties(width=480, height=240, background="white").to_dict())
+    shares = {"axis": {"format": ".0%"}} if percent else {}
+    encoding = {
+        "x": quantity("step", title="GRPO step"),
+        "y": quantity("value", title=MEASURES[measure], **shares),
+        "color": {"field": "arm", "type": "nominal", "sort": list(runs)},
+    }
+    size = {"width": 480, "height": 240, "background": "white"}
+    svg: str = vl_convert.vegalite_to_svg(layer(data, {"type": "line", "point": True}, encoding) | size)
     return svg
