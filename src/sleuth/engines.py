@@ -50,11 +50,6 @@ def check_trl(config: RunConfig) -> None:
             "TRL divides by the standard deviation of a sample (samples - 1): set grpo.sample_deviation true, so that "
             "both engines do, or grpo.deviation false"
         )
-    if grpo.puzzles_per_step % engine.processes:
-        raise UserError(
-            f"engine.processes {engine.processes} cannot share {grpo.puzzles_per_step} puzzles evenly; take a divisor "
-            "of grpo.puzzles_per_step"
-        )
     part, rest = divmod(grpo.puzzles_per_step * grpo.samples, engine.processes * grpo.updates_per_batch)
     if rest or (engine.batch_size and part % engine.batch_size):
         raise UserError(

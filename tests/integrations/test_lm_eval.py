@@ -3,6 +3,10 @@ installed."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +18,7 @@ from sleuth.policy.prompts import ask
 from sleuth.puzzles.gold import gold_completion
 from tests.integrations.golden import EVERY, Golden
 from tests.integrations.loading import load_file
+from tests.integrations.loopback import answering
 
 FOLDER = Path(__file__).parents[2] / "integrations" / "lm_eval"
 
@@ -82,3 +87,36 @@ def test_in_the_harness(tmp_path: Path) -> None:
     assert scores[0].correct and not scores[1].correct
     assert found["results"]["sleuth"]["strict,none"] == 0.5
     assert found["results"]["sleuth"]["answers,none"] == pytest.approx((1.0 + scores[1].reward) / 2)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    """The page's command, against a server on loopback that knows the answers to one of two puzzles."""
+    pytest.importorskip("lm_eval", reason="lm-evaluation-harness is not installed here: make lm-eval")
+    puzzles = sleuth.make("temporal-clue", level="2", count=2)
+    sleuth.write_puzzles(tmp_path / "puzzles.jsonl", puzzles)
+    known = {puzzle.prompt: gold_completion(puzzles[0], "answer") for puzzle in puzzles}
+    with answering(known) as (url, asked):
+        done = subprocess.run(
+            [
+                *(str(Path(sys.executable).parent / "lm_eval"), "run", "--include_path", str(FOLDER)),
+                *("--tasks", "sleuth", "--apply_chat_template", "--output_path", str(tmp_path / "out")),
+                *("--metadata", json.dumps({"file": str(tmp_path / "puzzles.jsonl"), "mode": "answer"})),
+                *("--model", "local-chat-completions"),
+                *("--model_args", f"model=any,base_url={url}/chat/completions,num_concurrent=1,max_retries=1"),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        )
+    assert done.returncode == 0, done.stderr[-3000:]
+    wanted = [ask(puzzle, "answer") for puzzle in puzzles]
+    assert [[(one["role"], one["content"]) for one in request["messages"]] for request in asked] == [
+        [("system", one.system), ("user", one.user)] for one in wanted
+    ]
+    assert {(request["temperature"], request["max_tokens"]) for request in asked} == {(0.0, 8192)}
+    [written] = (tmp_path / "out").rglob("results_*.json")
+    found = json.loads(written.read_text(encoding="utf-8"))["results"]["sleuth"]
+    scores = [sleuth.grade(puzzle, gold_completion(puzzles[0], "answer")) for puzzle in puzzles]
+    assert found["strict,none"] == 0.5
+    assert found["answers,none"] == pytest.approx((1.0 + scores[1].reward) / 2)

@@ -50,6 +50,8 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("trl") is None, reason=
 
 SAMPLES = 4
 STEPS = 3
+PUZZLES = 3
+"""A step: of two processes, each writes one group and half of another."""
 
 
 class Remembering(MasterOptimizer):
@@ -170,7 +172,13 @@ def small(model: Path, processes: int) -> RunConfig:
     """A run of three steps on a tiny model, whose reward differs from completion to completion."""
     return recipe(
         model={"name": str(model)},
-        grpo={"steps": STEPS, "samples": SAMPLES, "learning_rate": 1e-3, "warmup_steps": 1},
+        grpo={
+            "steps": STEPS,
+            "puzzles_per_step": PUZZLES,
+            "samples": SAMPLES,
+            "learning_rate": 1e-3,
+            "warmup_steps": 1,
+        },
         reward={"answers": 1.0, "compression": 1.0, "length": 0.5},
         sampling={"max_new_tokens": 12},
         eval={"count": 4, "every": STEPS, "every_count": 2},
@@ -232,7 +240,7 @@ def test_a_run_is_stored_as_one_of_ours(run_on_trl: Callable[[int], RunDirectory
     assert [line.step for line in run.read_metrics("eval")] == [0, 3]
     assert run.rollout_steps() == [("grpo", 1), ("grpo", 2), ("grpo", 3)]
     rows = run.read_rollouts("grpo", 2)
-    assert len(rows) == 2 * SAMPLES and all(len(row.tokens) == len(row.logprobs) > 0 for row in rows)
+    assert len(rows) == PUZZLES * SAMPLES and all(len(row.tokens) == len(row.logprobs) > 0 for row in rows)
     line = run.read_metrics("grpo")[1].values
     logged = TrlFolder(run.path, run.config).logged()[2]
     assert line["loss"] == logged["loss"] and line["grad_norm"] == logged["grad_norm"] > 0

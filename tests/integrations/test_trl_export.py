@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sleuth.cli import app
 from sleuth.config import RunConfig
@@ -18,6 +20,7 @@ from sleuth.engines import batch_size, check_trl
 from sleuth.errors import UserError
 from sleuth.integrations.trl.arguments import as_yaml, trl_arguments
 from sleuth.integrations.trl.export import export_trl
+from sleuth.integrations.trl.parts import Part, parts
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.recipes import load_recipe
 from sleuth.training.curriculum import Curriculum
@@ -59,7 +62,7 @@ def recipe(**sections: Any) -> RunConfig:
         ({"optimizer": {"kind": "muon"}}, "no optimizer.kind muon"),
         ({"grpo": {"correction": 2.0}}, "no grpo.correction 2 without vLLM"),
         ({"grpo": {"sample_deviation": False}}, "set grpo.sample_deviation true"),
-        ({"engine": {"processes": 3}}, "engine.processes 3 cannot share 2 puzzles"),
+        ({"engine": {"processes": 3}}, "2 x 4 completions do not divide into 1 updates of 3 processes; change"),
         (
             {"engine": {"batch_size": 3}},
             "2 x 4 completions do not divide into 1 updates of 1 processes in batches of 3",
@@ -94,6 +97,31 @@ def test_keys_of_the_other_engine() -> None:
         recipe(engine={"kind": "sleuth", "processes": 2})
     with pytest.raises(ValueError, match=r"grpo.sample_deviation says which deviation"):
         recipe(grpo={"deviation": False, "sample_deviation": True})
+
+
+@pytest.mark.parametrize(
+    ("puzzles", "samples", "processes", "wanted"),
+    [
+        (4, 3, 2, [[Part(0, 2, 0, 3)], [Part(2, 2, 0, 3)]]),
+        (3, 4, 2, [[Part(0, 1, 0, 4), Part(1, 1, 0, 2)], [Part(1, 1, 2, 2), Part(2, 1, 0, 4)]]),
+        (1, 6, 3, [[Part(0, 1, 0, 2)], [Part(0, 1, 2, 2)], [Part(0, 1, 4, 2)]]),
+        (6, 3, 2, [[Part(0, 3, 0, 3)], [Part(3, 3, 0, 3)]]),
+    ],
+)
+def test_parts_of_processes(puzzles: int, samples: int, processes: int, wanted: list[list[Part]]) -> None:
+    share = puzzles * samples // processes
+    assert [parts(rank * share, share, samples) for rank in range(processes)] == wanted
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9))
+def test_parts_are_all_completions_in_order(puzzles: int, samples: int, processes: int) -> None:
+    """Of a step whose completions the processes share in equal parts."""
+    share, found = puzzles * samples, []
+    for rank in range(processes):
+        for part in parts(rank * share, share, samples):
+            numbers = range(part.first, part.first + part.samples)
+            found += [(part.puzzle + place, sample) for place in range(part.puzzles) for sample in numbers]
+    assert found == [divmod(row, samples) for row in range(share * processes)]
 
 
 def test_batches_of_a_process() -> None:

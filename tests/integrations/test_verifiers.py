@@ -8,12 +8,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import tomllib
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,6 +20,7 @@ from sleuth.integrations.grading import puzzle_of
 from sleuth.policy.prompts import ask
 from sleuth.puzzles.gold import gold_completion
 from tests.integrations.golden import EVERY, Golden
+from tests.integrations.loopback import answering
 
 vf = pytest.importorskip("verifiers.v1", reason="verifiers is not installed here: make verifiers")
 PACKAGE = Path(__file__).parents[2] / "integrations" / "verifiers"
@@ -112,57 +109,31 @@ def test_validate(mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert [(row["reason"], row["noop"]["reward"]) for row in rows] == [("valid", 0.0)] * 2
 
 
-@pytest.fixture
-def right_answers() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A server on loopback that streams the right answers to two puzzles: its address, and what it was asked."""
-    known = {puzzle.prompt: gold_completion(puzzle, "answer") for puzzle in sleuth.make("temporal-clue", count=2)}
-    asked: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked.append(request := json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            about = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": request["model"]}
-            said = {"role": "assistant", "content": known[request["messages"][-1]["content"]]}
-            usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
-            chunks = [
-                about | {"choices": [{"index": 0, "delta": said, "finish_reason": None}]},
-                about | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
-                about | {"choices": [], "usage": usage},
-            ]
-            lines = [*(json.dumps(chunk) for chunk in chunks), "[DONE]"]
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.end_headers()
-            self.wfile.write("".join(f"data: {line}\n\n" for line in lines).encode())
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", asked
-        server.shutdown()
-
-
-def test_vf_eval(right_answers: tuple[str, list[dict[str, Any]]], tmp_path: Path) -> None:
+def test_vf_eval(tmp_path: Path) -> None:
     """The command itself, in a process of its own, with nothing sent anywhere but to the server."""
-    url, asked = right_answers
-    command = [str(Path(sys.executable).parent / "vf-eval"), "sleuth-puzzles", "--env.taskset.count", "2"]
-    where = ["--env.agent.runtime.type", "subprocess", "--client.base-url", url, "--client.api-key-var", "NO_KEY"]
-    how = ["--model", "one", "--no-push", "--no-rich", "--output-dir", str(tmp_path), "--run.name", "run"]
-    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # uv, which starts the harness
-    packages = os.pathsep.join([str(PACKAGE), *sys.path])
-    done = subprocess.run(
-        [*command, *where, *how],
-        env=os.environ | {"PATH": paths, "PYTHONPATH": packages},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
+    known = {puzzle.prompt: gold_completion(puzzle, "answer") for puzzle in sleuth.make("temporal-clue", count=2)}
+    with answering(known) as (url, asked):
+        evaluate(url, tmp_path)
     episodes = [json.loads(line) for line in (tmp_path / "run" / "traces.jsonl").read_text().splitlines()]
     traces = [trace for episode in episodes for trace in episode["traces"]]
     assert [request["messages"][0]["role"] for request in asked] == ["system", "system"]
     assert [trace["rewards"] for trace in traces] == [{"answers": {"score": 1.0, "weight": 1.0}}] * 2
     assert [trace["metrics"] for trace in traces] == [{"strict": 1.0, "outcome/correct": 1.0}] * 2
+
+
+def evaluate(url: str, folder: Path) -> None:
+    """Runs `vf-eval` on two puzzles, into `run` of a folder."""
+    command = [str(Path(sys.executable).parent / "vf-eval"), "sleuth-puzzles", "--env.taskset.count", "2"]
+    where = ["--env.agent.runtime.type", "subprocess", "--client.base-url", url, "--client.api-key-var", "NO_KEY"]
+    how = ["--model", "one", "--no-push", "--no-rich", "--output-dir", str(folder), "--run.name", "run"]
+    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # uv, which starts the harness
+    packages = os.pathsep.join([str(PACKAGE), *sys.path])
+    done = subprocess.run(
+        [*command, *where, *how],
+        env=os.environ | {"PATH": paths, "PYTHONPATH": packages},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr

@@ -128,6 +128,18 @@ def test_greedy_tokens_equal_generate_with_windows(family: str, window: int) -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_group_in_two_parts(kind: str) -> None:
+    """As processes of other engines cut it."""
+    policy, sampling = TorchPolicy(model_of(kind), TOKENIZER), Sampling(20, seed=(3, 1))
+    whole = policy.rollout(REQUESTS, 5, sampling)
+    begun = policy.rollout(REQUESTS, 2, sampling)
+    rest = policy.rollout(REQUESTS, 3, dataclasses.replace(sampling, first=2))
+    assert [[one.tokens for one in group] for group in whole] == [
+        [one.tokens for one in (*first, *second)] for first, second in zip(begun, rest, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("samples", "temperature"), [(1, 1.0), (5, 0.7)])
 def test_logprobs_equal_a_forward_pass(kind: str, samples: int, temperature: float) -> None:
     model = model_of(kind)

@@ -59,6 +59,19 @@ def test_between_machines_updates_wait_for_one_another() -> None:
     assert found.training_s == pytest.approx(2.625) and found.exchange_s == pytest.approx(4.8 - 2.625)
 
 
+def test_low_rank_adapters_need_less() -> None:
+    """No gradients of the weights: 6 operations of 8, nothing is exchanged, and 20 GB must fit, not 160."""
+    lora = replace(WORK, updates=4, lora=True)
+    found = step(SHAPE, lora, GPU, 16, ENGINE)
+    assert found.training_s == pytest.approx(2.625 * 6 / 8) and found.exchange_s == 0
+    assert step(SHAPE, lora, GPU, 4, replace(ENGINE, offload_bytes=14)).offload_s == 0
+    with pytest.raises(UserError, match="needs 160 GB for weights and optimizer"):
+        step(SHAPE, replace(lora, lora=False), GPU, 1, ENGINE)
+    step(SHAPE, lora, GPU, 1, ENGINE)
+    with pytest.raises(UserError, match=r"needs 66 GB for weights; take 2 or more of these GPUs$"):
+        step(SHAPES["Qwen/Qwen2.5-32B-Instruct"], lora, replace(GPUS["h100"], memory=70e9), 1, ENGINES["now"])
+
+
 def test_what_does_not_fit_is_refused() -> None:
     large = SHAPES["Qwen/Qwen2.5-32B-Instruct"]
     with pytest.raises(UserError, match=r"needs 525 GB .* take 8 or more"):
@@ -92,6 +105,7 @@ def test_the_command(tmp_path: Path) -> None:
     for words, said in (
         (("--gpu", "h1000"), "did you mean 'h100'"),
         (("--gpus", 0), "--gpus 0: 1 or more"),
+        (("--gpus", 1), "take 4 or more of these GPUs, or LoRA"),
         (("--completion-tokens", 9000), "from 1 to sampling.max_new_tokens, 8192"),
         (("--grpo.steps", 0, "--sft.examples", 16, "--checkpoint.best", ""), "no GRPO steps"),
     ):
@@ -102,10 +116,11 @@ def test_the_command(tmp_path: Path) -> None:
 def test_the_tables_of_the_document_follow_from_the_model() -> None:
     text = (Path(__file__).parents[2] / "docs" / "explanation" / "scale.md").read_text()
     rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in text.splitlines() if line.startswith("| ")]
-    now = [row for row in rows if row[0] in ("14B", "32B") and len(row) == 12]
-    assert len(now) == 10
-    for model, gpus, engine, *figures in now:
-        work = Work(32, 50, 954, 1500, 8192, 4 if engine == "now" else 75)
+    now = [row for row in rows if row[0][:3] in ("14B", "32B") and len(row) == 12]
+    assert len(now) == 12
+    for name, gpus, engine, *figures in now:
+        model, _, lora = name.partition(", ")
+        work = Work(32, 50, 954, 1500, 8192, 4 if engine == "now" else 75, lora == "LoRA")
         found = step(SHAPES[f"Qwen/Qwen2.5-{model}-Instruct"], work, GPUS["h100"], int(gpus), ENGINES[engine])
         hours = found.total_s / 36
         shown = [f"{seconds:.0f}" for _, seconds in found.parts]

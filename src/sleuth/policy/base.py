@@ -107,6 +107,8 @@ class Sampling:
     """0 is greedy decoding."""
     seed: tuple[int, ...] = (0,)
     """Run seed and step. A draw is a function of (seed, request key, sample index, position) and of nothing else."""
+    first: int = 0
+    """Index of the first sample of every request: above 0 where another process writes those before it."""
     top_k: int = 0
     """Only so many of the likeliest tokens are drawn from; 0: all."""
     top_p: float = 1.0

@@ -169,8 +169,7 @@ class Batcher:
         count = min(most, group.samples - group.begun)
         samples = range(group.begun, group.begun + count)
         group.begun += count
-        seed, key = group.sampling.seed, group.request.key
-        return [_Row(group, sample, Draws(seed, key, sample), group.start and group.start.copy()) for sample in samples]
+        return [_Row(group, sample, _draws(group, sample), group.start and group.start.copy()) for sample in samples]
 
     def _extend(self, rows: list[_Row], logits_BV: torch.Tensor) -> None:
         """Samples the next token of each row, and writes the rollout of those that end with it."""
@@ -251,6 +250,10 @@ class Batcher:
             return False
         row.text = text[: min(places)]
         return True
+
+
+def _draws(group: GroupState, sample: int) -> Draws:
+    return Draws(group.sampling.seed, group.request.key, group.sampling.first + sample)
 
 
 def _way(sampling: Sampling) -> tuple[float, int, float, bool]:

@@ -4,8 +4,10 @@ A step is the sum of what happens one after the other:
 
     sampling     all new tokens, by the rate of one decode step with as many rows as fit into memory
     last rows    the longest completion goes on alone: its tokens cannot be computed side by side
-    training     forward, backward and recomputed activations: 8 operations a parameter and token
+    training     forward, backward and recomputed activations: 8 operations a parameter and token; with LoRA (low-rank
+                 adaptation) 6, since the model's own weights have no gradients
     exchange     what the cards send one another for each update, where that takes longer than computing it
+                 (with LoRA next to nothing is sent)
     offload      what goes to the host's memory and back for each update, where the optimizer is there
     fixed        starting an engine, loading weights, copying them
 
@@ -32,7 +34,7 @@ MACHINE_LINK = 50e9
 MEMORY_SHARE = 0.9
 """Of a card's memory that the sampler may use."""
 TRAINED_BYTES = 16
-"""Of a parameter in training: bfloat16 weight and gradient, float32 master and two moments."""
+"""Of a parameter in training: bfloat16 weight and gradient, float32 master and two moments. With LoRA: `BYTES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class Work:
     """The longest completion."""
     updates: float
     """Updates of a step."""
+    lora: bool = False
+    """Whether low-rank adapters are trained in the place of all weights. Their own cost is left out."""
 
     @property
     def rows(self) -> int:
@@ -202,11 +206,12 @@ def step(shape: Shape, work: Work, gpu: Gpu, gpus: int, engine: Engine) -> Step:
     if gpus < 1:
         raise UserError(f"--gpus {gpus}: 1 or more")
     copy = gpus if engine.one_copy else _cards_of_a_copy(shape, gpu, gpus)
-    if not engine.offload_bytes and TRAINED_BYTES * shape.parameters > MEMORY_SHARE * gpu.memory * gpus:
-        needed = math.ceil(TRAINED_BYTES * shape.parameters / (MEMORY_SHARE * gpu.memory))
+    held = shape.weight_bytes if work.lora else TRAINED_BYTES * shape.parameters
+    if not engine.offload_bytes and held > MEMORY_SHARE * gpu.memory * gpus:
+        needed = math.ceil(held / (MEMORY_SHARE * gpu.memory))
         raise UserError(
-            f"training needs {TRAINED_BYTES * shape.parameters / 1e9:.0f} GB for weights and optimizer; take {needed} "
-            "or more of these GPUs, or LoRA"
+            f"training needs {held / 1e9:.0f} GB for {'weights' if work.lora else 'weights and optimizer'}; take "
+            f"{needed} or more of these GPUs{'' if work.lora else ', or LoRA (--weights.lora_rank)'}"
         )
     copies = max(1, gpus // copy)
     context = work.prompt_tokens + work.completion_tokens / 2
@@ -220,15 +225,16 @@ def step(shape: Shape, work: Work, gpu: Gpu, gpus: int, engine: Engine) -> Step:
     rate = copies * rows / _decode_s(shape, rows, context, gpu, copy, engine)
     alone = max(0.0, work.longest_tokens - work.completion_tokens)
     trained = new + work.prompt_tokens * (work.puzzles if engine.share_prompts else work.rows)
-    training_s = 8 * shape.parameters * trained / (gpu.flops * gpus * engine.training_share)
+    training_s = (6 if work.lora else 8) * shape.parameters * trained / (gpu.flops * gpus * engine.training_share)
     link = gpu.link if gpus <= NODE else MACHINE_LINK
-    sent_s = 0.0 if gpus == 1 else work.updates * 3 * shape.weight_bytes / link
+    sent_s = 0.0 if gpus == 1 or work.lora else work.updates * 3 * shape.weight_bytes / link
+    moved_bytes = 0.0 if work.lora else work.updates * engine.offload_bytes * shape.parameters
     return Step(
         sampling_s=new / rate + 2 * shape.parameters * work.prompt_tokens * work.puzzles / (gpu.flops * gpus * 0.5),
         last_rows_s=alone * _decode_s(shape, 1, work.longest_tokens, gpu, copy, engine),
         training_s=training_s,
         exchange_s=max(0.0, sent_s - training_s),
-        offload_s=work.updates * engine.offload_bytes * shape.parameters / (engine.offload_rate * gpus),
+        offload_s=moved_bytes / (engine.offload_rate * gpus),
         fixed_s=engine.fixed_s,
     )
 

@@ -27,7 +27,8 @@ def work_of(config: RunConfig, prompt_tokens: int | None, completion_tokens: int
         raise UserError(f"--completion-tokens {completion:g}: from 1 to sampling.max_new_tokens, {longest}")
     if prompt < 1:
         raise UserError(f"--prompt-tokens {prompt:g}: 1 or more")
-    return Work(grpo.puzzles_per_step, grpo.samples, prompt, completion, longest, grpo.updates_per_batch)
+    lora = config.weights.lora_rank > 0
+    return Work(grpo.puzzles_per_step, grpo.samples, prompt, completion, longest, grpo.updates_per_batch, lora)
 
 
 def show_estimate(

@@ -33,8 +33,9 @@ from sleuth.integrations.grading import puzzle_of
 from sleuth.integrations.trl.arguments import DATA, SETTINGS, on_cpu
 from sleuth.integrations.trl.data import messages
 from sleuth.integrations.trl.folder import TrlFolder
+from sleuth.integrations.trl.parts import parts
 from sleuth.integrations.trl.rewards import reward
-from sleuth.policy.base import Sampling
+from sleuth.policy.base import Rollout, Sampling
 from sleuth.policy.chat import end_token_ids
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.models import load_model
@@ -42,7 +43,8 @@ from sleuth.policy.prompts import ask
 from sleuth.runs.directory import RunDirectory
 from sleuth.training.optimizer import scheduled_rate
 
-Rollouts = dict[str, list[Any]]
+Columns = dict[str, list[Any]]
+"""Of completions, as TRL takes them."""
 
 
 def main(run: Path, until: int) -> None:
@@ -100,29 +102,31 @@ def _optimizer(model: Any, config: RunConfig) -> AdamW:
 
 
 class _Sampler:
-    """`rollout_func` of TRL's trainer: Sleuth's decoder. Groups are whole in a process, and every draw is keyed by the
-    run's seed, the step, the puzzle and the sample, so the number of processes changes none."""
+    """`rollout_func` of TRL's trainer: Sleuth's decoder. Every draw is keyed by seed, step, puzzle and sample, so the
+    number of processes changes none, even where it cuts groups."""
 
     def __init__(self, config: RunConfig, data: Dataset, tokenizer: Any) -> None:
         self._config, self._data, self._tokenizer = config, data, tokenizer
         self._rounded: Any = None
         """The model in bfloat16, where it samples in that."""
 
-    def __call__(self, prompts: list[Any], trainer: GRPOTrainer) -> Rollouts:
+    def __call__(self, prompts: list[Any], trainer: GRPOTrainer) -> Columns:
         config, state = self._config, trainer.state
         grpo, drawn = config.grpo, config.sampling
         step = state.global_step // grpo.updates_per_batch + 1
-        count, rest = divmod(len(prompts), grpo.samples)
-        assert not rest, "groups are whole"
-        first = (step - 1) * grpo.puzzles_per_step + trainer.accelerator.process_index * count
-        requests = []
-        for place, row in enumerate(self._data.select(range(first, first + count))):
-            request = ask(puzzle_of(row["puzzle"]), config.mode)
-            assert messages(request) == prompts[place * grpo.samples], "TRL asks in the order of the data"
-            requests.append(replace(request, key=row["id"]))
+        puzzles = self._data.select(range((step - 1) * grpo.puzzles_per_step, step * grpo.puzzles_per_step))
         policy = TorchPolicy(self._model(trainer), self._tokenizer, drawn.rows)
-        sampling = Sampling(drawn.max_new_tokens, drawn.temperature, (config.seed, step))
-        rollouts = [one for group in policy.rollout(requests, grpo.samples, sampling) for one in group]
+        rollouts: list[Rollout] = []
+        for part in parts(trainer.accelerator.process_index * len(prompts), len(prompts), grpo.samples):
+            requests = []
+            for place, row in enumerate(puzzles.select(range(part.puzzle, part.puzzle + part.puzzles))):
+                request = ask(puzzle_of(row["puzzle"]), config.mode)
+                asked = prompts[len(rollouts) + place * part.samples]
+                assert messages(request) == asked, "TRL asks in the order of the data"
+                requests.append(replace(request, key=row["id"]))
+            sampling = Sampling(drawn.max_new_tokens, drawn.temperature, (config.seed, step), part.first)
+            for group in policy.rollout(requests, part.samples, sampling):
+                rollouts += group
         logprobs = [list(one.logprobs) for one in rollouts]
         return {
             "prompt_ids": [list(one.prompt_tokens) for one in rollouts],
