@@ -33,7 +33,8 @@ MODELS = ("nano-detective", "smollm2-135m")
 COUNT, NEW = 8, 128
 TIE = 1e-3
 """Logits nearer than this are equal but for rounding."""
-START_S = 600
+START_S = 1800
+"""On a busy machine; otherwise it takes a minute."""
 
 
 def free_port() -> int:

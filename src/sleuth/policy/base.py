@@ -107,8 +107,6 @@ class Sampling:
     """0 is greedy decoding."""
     seed: tuple[int, ...] = (0,)
     """Run seed and step. A draw is a function of (seed, request key, sample index, position) and of nothing else."""
-    first: int = 0
-    """Index of the first sample of every request: above 0 where another process writes those before it."""
     top_k: int = 0
     """Only so many of the likeliest tokens are drawn from; 0: all."""
     top_p: float = 1.0
@@ -128,6 +126,8 @@ class Sampling:
     """Only tokens are drawn that go on towards a text of `Request.grammar`, and the end token only where the text is
     one; log-probabilities are those of the distribution over these tokens. A policy without tokens is not held to
     it."""
+    first: int = 0
+    """Index of the first sample of every request: above 0 where another process writes those before it."""
 
     def __post_init__(self) -> None:
         """Raises `UserError` for what cannot be drawn."""

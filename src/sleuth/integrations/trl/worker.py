@@ -17,7 +17,7 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import distributed
@@ -47,8 +47,8 @@ Columns = dict[str, list[Any]]
 """Of completions, as TRL takes them."""
 
 
-def main(run: Path, until: int) -> None:
-    """Trains to the end of step `until`."""
+def main(run: Path, until: int) -> NoReturn:
+    """Trains to the end of step `until`, then ends the process."""
     asked = threading.Event()
     threading.Thread(target=_watch, args=(asked,), daemon=True).start()
     config = RunDirectory.open(run).config
@@ -73,8 +73,17 @@ def main(run: Path, until: int) -> None:
     )
     made = folder.steps_made()
     trainer.train(resume_from_checkpoint=str(folder.checkpoint(made)) if made else None)
+    _leave()
+
+
+def _leave() -> NoReturn:
+    """Ends the process once all have come this far, and without destructors. The one of a process group joins a thread
+    while it holds the interpreter's lock, and now and then the thread waits for that lock (seen with torch 2.13)."""
     if distributed.is_initialized():
-        distributed.destroy_process_group()
+        distributed.barrier()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _watch(asked: threading.Event) -> None:
@@ -124,7 +133,7 @@ class _Sampler:
                 asked = prompts[len(rollouts) + place * part.samples]
                 assert messages(request) == asked, "TRL asks in the order of the data"
                 requests.append(replace(request, key=row["id"]))
-            sampling = Sampling(drawn.max_new_tokens, drawn.temperature, (config.seed, step), part.first)
+            sampling = Sampling(drawn.max_new_tokens, drawn.temperature, (config.seed, step), first=part.first)
             for group in policy.rollout(requests, part.samples, sampling):
                 rollouts += group
         logprobs = [list(one.logprobs) for one in rollouts]
