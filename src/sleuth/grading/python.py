@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sleuth.grading.sandbox import run_program
+from sleuth.grading.sandbox import Ran, run_program
 from sleuth.grading.thinking import ENDLESS, without_thinking
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_task
@@ -33,15 +33,27 @@ def grade_python(
 
     Raises `UserError` where programs cannot be run safely, and for a task that is not asked for programs.
     """
+    program = program_to_run(puzzle, completion, truncated, strict_format)
+    if isinstance(program, Score):
+        return program
+    return grade_run(puzzle, run_program(program), truncated, strict_format, grade)
+
+
+def program_to_run(puzzle: Puzzle, completion: str, truncated: bool, strict_format: bool = False) -> str | Score:
+    """The program of a completion, or the score of one without. Raises `UserError` for a task without the mode."""
     get_task(puzzle.family).check_mode("python")
     said = completion if strict_format else without_thinking(completion)
     if said is None:
         return failed(puzzle, Outcome.TRUNCATED, ENDLESS)
-    program = program_of(said)
-    cut = Outcome.TRUNCATED if truncated else Outcome.UNREADABLE
-    if not program:
-        return failed(puzzle, cut, "no program")
-    ran = run_program(program)
+    return program_of(said) or failed(puzzle, _unread(truncated), "no program")
+
+
+def grade_run(puzzle: Puzzle, ran: Ran, truncated: bool, strict_format: bool, grade: Callable[..., Score]) -> Score:
+    """Grades what a program printed."""
     if ran.problem:
-        return failed(puzzle, Outcome.UNDECIDED if ran.bound else cut, ran.problem)
+        return failed(puzzle, Outcome.UNDECIDED if ran.bound else _unread(truncated), ran.problem)
     return grade(puzzle, ran.output, "answer", False, strict_format)
+
+
+def _unread(truncated: bool) -> Outcome:
+    return Outcome.TRUNCATED if truncated else Outcome.UNREADABLE

@@ -43,17 +43,22 @@ PACKAGES = ("ortools",)
 """Distributions that a program may import, with all that they need."""
 _PROGRAM, _PACKAGES = "/program.py", "/packages"
 _SYSTEM = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/lib", "/lib32", "/lib64", "/libx32")
-_RUNNER = f"""
+_LIMITED = f"""
 import resource, sys
 limits = {{"AS": {MEMORY_BYTES}, "CPU": {PROCESSOR_SECONDS}, "CORE": 0, "NOFILE": 64, "FSIZE": 0, "MSGQUEUE": 0}}
 for name, limit in limits.items():
     resource.setrlimit(getattr(resource, "RLIMIT_" + name), (limit, limit))
-sys.path.append({_PACKAGES!r})
 sys.argv = [{_PROGRAM!r}]
+"""
+_EXECUTED = 'exec(compile(source, "program.py", "exec"), {"__name__": "__main__"})'
+_RUNNER = f"""{_LIMITED}
+sys.path.append({_PACKAGES!r})
 with open({_PROGRAM!r}, "rb") as file:
     source = file.read()
-exec(compile(source, "program.py", "exec"), {{"__name__": "__main__"}})
+{_EXECUTED}
 """
+FROM_INPUT = f"{_LIMITED}source = sys.stdin.buffer.read()\n{_EXECUTED}"
+"""What runs a program that comes through standard input, within the limits, in a container that somebody else made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +123,7 @@ def _run(source: str) -> Ran:
             process.kill()  # and, by --die-with-parent, all within
             code = process.wait()
     output, said = (bytes(one[:OUTPUT_BYTES]).decode(errors="replace") for one in kept.values())
-    if bound:
-        return Ran(output, bound, True)
-    if code:
-        return _failed(output, said, code)
-    return Ran(output)
+    return Ran(output, bound, True) if bound else ended(output, said, code)
 
 
 def _watch(
@@ -136,15 +137,15 @@ def _watch(
             if not data:
                 waiting.unregister(key.fd)
             if len(kept[key.fd]) > OUTPUT_BYTES:
-                return f"the program wrote more than {OUTPUT_BYTES >> 10} KB"
+                return too_much()
         if time.monotonic() > end_s:
-            return f"the program took longer than {SECONDS:g} s"
+            return too_long()
         if _threads(process.pid) > THREADS:
             return f"the program had more than {THREADS} threads"
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(max(0.0, end_s - time.monotonic()))
         return ""
-    return f"the program took longer than {SECONDS:g} s"
+    return too_long()
 
 
 def _threads(pid: int) -> int:
@@ -163,14 +164,26 @@ def _children(thread: Path) -> list[int]:
         return []
 
 
-def _failed(output: str, said: str, code: int) -> Ran:
-    """A program that ended with an error."""
+def too_long() -> str:
+    """What is said of a program that met the limit of time."""
+    return f"the program took longer than {SECONDS:g} s"
+
+
+def too_much() -> str:
+    """What is said of a program that met the limit of output."""
+    return f"the program wrote more than {OUTPUT_BYTES >> 10} KB"
+
+
+def ended(output: str, said: str, code: int) -> Ran:
+    """A program that came to an end: what it printed, what it wrote to standard error, its exit code."""
+    if not code:
+        return Ran(output)
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     last = lines[-1][:200] if lines else f"exit code {code}"
     if re.search(r"MemoryError|bad_alloc|[Cc]annot allocate memory", said):
         return Ran(output, f"the program needed more than {MEMORY_BYTES >> 20} MB of memory", True)
     if code in (137, 152):  # 128 + SIGKILL or SIGXCPU: its processor time is used up
-        return Ran(output, f"the program took longer than {SECONDS:g} s", True)
+        return Ran(output, too_long(), True)
     return Ran(output, f"the program failed: {last}")
 
 

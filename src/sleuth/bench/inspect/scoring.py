@@ -14,13 +14,16 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric
 from inspect_ai.scorer._metric import Value
 from inspect_ai.solver import TaskState
 
+from sleuth.bench.inspect.programs import run_in_sandbox
 from sleuth.config import Mode
 from sleuth.evaluation.statistics import share_interval
 from sleuth.evaluation.summary import UNREAD
+from sleuth.grading.python import grade_run, program_to_run
 from sleuth.grading.worker import grade_safely
 from sleuth.policy.base import StopReason
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.score import Outcome
+from sleuth.puzzles.score import Score as Graded
 
 
 @metric
@@ -44,14 +47,18 @@ def share() -> Metric:
 
 
 @scorer(metrics={"solved": [share()], "answers": [share()], "readable": [share()]})
-def deduction(mode: Mode = "answer") -> Scorer:
+def deduction(mode: Mode = "answer", sandboxed: bool = False) -> Scorer:
     """Grades a completion against its puzzle: `solved` (every question right), `answers` (share of questions right) and
-    `readable` (an answer could be read), each within 0 and 1."""
+    `readable` (an answer could be read), each within 0 and 1. sandboxed: programs of mode `python` run in the sandbox
+    of their sample, instead of under bubblewrap."""
 
     async def score(state: TaskState, target: Target) -> Score:
         puzzle = Puzzle.model_validate(state.metadata["puzzle"])
         text, stop = completion_of(state.output)
-        found = await asyncio.to_thread(grade_safely, puzzle, text, mode, stop.cut)
+        if sandboxed:
+            found = await _grade_in_sandbox(puzzle, text, stop.cut)
+        else:
+            found = await asyncio.to_thread(grade_safely, puzzle, text, mode, stop.cut)
         unread = found.outcome in UNREAD
         return Score(
             value={"solved": float(found.correct), "answers": found.reward, "readable": float(not unread)},
@@ -62,6 +69,14 @@ def deduction(mode: Mode = "answer") -> Scorer:
         )
 
     return score
+
+
+async def _grade_in_sandbox(puzzle: Puzzle, text: str, truncated: bool) -> Graded:
+    program = program_to_run(puzzle, text, truncated)
+    if isinstance(program, Graded):
+        return program
+    ran = await run_in_sandbox(program)
+    return await asyncio.to_thread(grade_run, puzzle, ran, truncated, False, grade_safely)
 
 
 def completion_of(output: ModelOutput) -> tuple[str, StopReason]:

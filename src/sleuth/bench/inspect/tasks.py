@@ -10,6 +10,7 @@ score, and `inspect eval-retry LOG` asks for them again. Retries and time are bo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from inspect_ai import Epochs, Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -17,11 +18,13 @@ from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser, Ge
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from sleuth.bench.inspect.faults import fault_of_output
+from sleuth.bench.inspect.programs import COMPOSE
 from sleuth.bench.inspect.scoring import deduction
 from sleuth.bench.suites import Item, load_suite
 from sleuth.config import Mode, SuiteSize
 from sleuth.datasets.make import PuzzleSpec, make_puzzles
-from sleuth.policy.prompts import ask
+from sleuth.errors import UserError
+from sleuth.policy.prompts import ask, check_mode
 from sleuth.puzzles.registry import get_task
 
 RETRIES = 3
@@ -37,14 +40,17 @@ def bench(
     samples: int = 1,
     seed: int | None = None,
     level: str | int | None = None,
+    sandbox: Literal["docker"] | None = None,
 ) -> Task:
     """The frozen suite `sleuth-bench@1`, or a file of puzzles: `-T suite=puzzles.jsonl`.
 
-    level: only this one of a frozen suite. mode: `answer`, `reason` or `program`. samples: epochs. seed: of sampling,
-    for providers that take one.
+    level: only this one of a frozen suite. mode: `answer`, `reason`, `program` or `python`. samples: epochs. seed: of
+    sampling, for providers that take one. sandbox: where programs of mode `python` run instead of under bubblewrap.
     """
+    runs_in = check_sandboxed(mode, sandbox)
     found = load_suite(suite, size, levels=() if level is None else (str(level),))
-    return make_task(found.items, mode, samples, seed, metadata={"suite": found.id, "hash": found.hash})
+    facts: dict[str, object] = {"suite": found.id, "hash": found.hash}
+    return make_task(found.items, mode, samples, seed, metadata=facts, sandbox=runs_in)
 
 
 @task
@@ -58,11 +64,27 @@ def puzzles(
     mode: Mode = "answer",
     samples: int = 1,
     seed: int | None = None,
+    sandbox: Literal["docker"] | None = None,
 ) -> Task:
     """Puzzles of a family, made from `puzzle_seed`; the rest as in `bench`."""
+    runs_in = check_sandboxed(mode, sandbox)
     spec = PuzzleSpec(get_task(family).id, str(level), split, puzzle_seed, count, style)
     spec.check()
-    return make_task([Item(puzzle, of=puzzle.id) for puzzle in make_puzzles(spec, workers=1)], mode, samples, seed)
+    items = [Item(puzzle, of=puzzle.id) for puzzle in make_puzzles(spec, workers=1)]
+    return make_task(items, mode, samples, seed, sandbox=runs_in)
+
+
+def check_sandboxed(mode: Mode, sandbox: str | None) -> tuple[str, str] | None:
+    """The sandbox as Inspect takes it. Raises `UserError` for one that is none (`local` runs a model's program without
+    any bound), for one that nothing would run in, and where programs could not be run at all."""
+    if sandbox is None:
+        check_mode(mode)
+        return None
+    if sandbox != "docker":
+        raise UserError(f"sandbox={sandbox}: programs of models run in docker, or under bubblewrap without it")
+    if mode != "python":
+        raise UserError(f"sandbox={sandbox} is for mode python; leave it out")
+    return sandbox, str(COMPOSE)
 
 
 def make_task(
@@ -75,13 +97,16 @@ def make_task(
     solvers: Sequence[Solver] = (),
     config: GenerateConfig | None = None,
     metadata: dict[str, object] | None = None,
+    sandbox: tuple[str, str] | str | None = None,
 ) -> Task:
-    """A task of some items of a suite. `solvers`: what asks, instead of `answering`; `config`: how it is asked."""
+    """A task of some items of a suite. `solvers`: what asks, instead of `answering`; `config`: how it is asked;
+    `sandbox`: Inspect's, in which programs of mode `python` run instead of under bubblewrap."""
     return Task(
         name=name,
         dataset=MemoryDataset([sample_of(item, mode) for item in items], name="sleuth"),
         solver=list(solvers) or answering(seed),
-        scorer=deduction(mode),
+        scorer=deduction(mode, sandbox is not None),
+        sandbox=sandbox,
         epochs=Epochs(samples, ["mean"]),
         config=config or bounded(RETRIES, ATTEMPT_S),
         continue_on_fail=True,
