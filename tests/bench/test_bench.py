@@ -249,6 +249,7 @@ def test_results_are_regraded_verified_and_ranked(tmp_path: Path) -> None:
     board = (tmp_path / "board.md").read_text(encoding="utf-8")
     assert board.index("| solver |") < board.index("| guessing |"), "the best first"
     assert "3 of 3" in board and "at least 43.9%" in board
+    assert re.search(r"guessing less solver \| -\d+\.\d &#91;-\d+\.\d, ", board), "in points"
 
     data = json.loads(path.read_text(encoding="utf-8"))
     data["rows"][1] |= {"completion": "A. nobody"}  # a made-up grade

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +155,7 @@ def differences(results: Sequence[Result]) -> list[tuple[str, ...]]:
             rows.append(
                 (
                     f"{label(second)} less {label(first)}",
-                    f"{interval.mean:+.1%} [{interval.low:+.1%}, {interval.high:+.1%}]",
+                    _points(asdict(interval)),
                     str(interval.n),
                     f"{found.p_value:.2g}",
                 )
@@ -207,12 +208,12 @@ def sheets(results: Sequence[Result]) -> list[Sheet]:
         found.append(sheet)
     if any(result.summary["twins"] for result in results):
         headings = ("twins less puzzles", "other names", "other words", "red herrings")
-        found.append(("Puzzles solved by twins", headings, twins(results)))
+        found.append(("Puzzles solved by twins, difference in points", headings, twins(results)))
     if rows := several(results):
         headings = ("samples of a puzzle", "pass@k", "majority@k", "best@k")
         found.append(("Puzzles solved, of several samples", headings, rows))
     if pairs := differences(results):
-        found.append(("Differences, pair by pair", ("difference", "puzzles solved", "puzzles", "p"), pairs))
+        found.append(("Differences, pair by pair", ("difference", "points", "puzzles", "p"), pairs))
     return found
 
 
@@ -272,5 +273,9 @@ def _with_n(interval: Mapping[str, Any] | None) -> str:
 def _difference(found: Mapping[str, Any] | None) -> str:
     if found is None:
         return "-"
-    interval = found["solved"]
-    return f"{interval['mean']:+.1%} [{interval['low']:+.1%}, {interval['high']:+.1%}] of {interval['n']}"
+    return f"{_points(found['solved'])}, {found['solved']['n']} pairs"
+
+
+def _points(interval: Mapping[str, Any]) -> str:
+    """A difference of shares."""
+    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * interval[end] for end in ("mean", "low", "high")))
