@@ -11,15 +11,13 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 
 from common import machine, write_table
-from sleuth.bench.commands import facts_of
-from sleuth.bench.figures import figures
+from sleuth.bench.commands import header_of, store_result
 from sleuth.bench.journal import Journal
 from sleuth.bench.regrade import regrade
-from sleuth.bench.result import ModelFacts, Result, Settings
+from sleuth.bench.result import ModelFacts, Settings
 from sleuth.bench.run import run
 from sleuth.bench.suites import PLANS, Cell, Suite, load_suite, make_items
 from sleuth.policy.baselines import guessing
@@ -50,25 +48,15 @@ def main() -> None:
         constrain=False,
     )
     with tempfile.TemporaryDirectory() as folder:
-        journal = Journal(Path(folder) / "journal.jsonl", {})
-        run(guessing([item.puzzle for item in suite.items]), suite, settings, journal)
-    rows = tuple(journal.rows.values())
-    result = Result(
-        canary="",
-        suite=facts_of(suite),
-        model=ModelFacts(name="guessing", kind="baseline"),
-        settings=settings,
-        sleuth="",
-        date=date.today(),
-        complete=True,
-        summary=figures(suite, settings, rows),
-        rows=rows,
-    )
+        path, facts = Path(folder) / "guessing.json", ModelFacts(name="guessing", kind="baseline")
+        journal = Journal(Path(folder) / "journal.jsonl", header_of(suite, facts.name, settings))
+        stopped = run(guessing([item.puzzle for item in suite.items]), suite, settings, journal)
+        result = store_result(path, suite, facts, settings, None, journal, stopped)
     clock_s, cpu_s = time.perf_counter(), time.process_time()
     again = regrade(result, suite)
     clock_s, cpu_s = time.perf_counter() - clock_s, time.process_time() - cpu_s
     assert not again.changed
-    row = (f"{len(rows):,}", f"{cpu_s:.1f}", f"{clock_s:.1f}", f"{made_s:.0f}")
+    row = (f"{len(result.rows):,}", f"{cpu_s:.1f}", f"{clock_s:.1f}", f"{made_s:.0f}")
     head = ("completions", "processor seconds", "seconds", "seconds to make the suite")
     write_table("regrade", f"stored completions graded again, {machine()}", head, [row], options.out)
 

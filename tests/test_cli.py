@@ -733,6 +733,10 @@ def test_help_explains_every_key() -> None:
         assert " ".join(documented.split()) in told, name
 
 
-def test_the_puzzle_half_does_not_load_torch() -> None:
-    code = "import sys, sleuth; sleuth.make('zebra', count=1); assert 'torch' not in sys.modules, 'torch'"
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_the_puzzle_half_does_not_load_torch_and_only_audits_load_ortools() -> None:
+    code = (
+        "import sys, sleuth.commands; [puzzle] = sleuth.make('zebra', count=1); sleuth.solve(puzzle.prompt); "
+        "print({'torch', 'ortools'} & set(sys.modules)); sleuth.audit(puzzle); print('ortools' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["set()", "True"]

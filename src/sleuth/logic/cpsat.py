@@ -2,21 +2,27 @@
 
 Every formula becomes one literal that is *equivalent* to it, and cardinalities become linear constraints: deliberately
 another way than the CNF compiler goes, so that one mistake can't hide in both.
+
+OR-Tools takes longer to load than all the rest of the puzzle half, so it is loaded by the first model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-from ortools.sat.python import cp_model
+from typing import TYPE_CHECKING
 
 from sleuth.logic.formulas import And, Count, Formula, Iff, Is, Not, Or, Space, World
+
+if TYPE_CHECKING:
+    from ortools.sat.python import cp_model
 
 
 class CpModel:
     """A CP-SAT model of a space and of demanded formulas."""
 
     def __init__(self, variables: Space, formulas: Iterable[Formula] = ()) -> None:
+        from ortools.sat.python import cp_model
+
         self.model = cp_model.CpModel()
         self.atoms: list[list[cp_model.IntVar]] = []
         for variable in variables:
@@ -77,6 +83,8 @@ class CpModel:
 
     def solve(self, seconds: float | None = None) -> World | None:
         """A world of the model, or None if there is none. Raises `TimeoutError` after `seconds` without a verdict."""
+        from ortools.sat.python import cp_model
+
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
         if seconds is not None:
