@@ -167,8 +167,19 @@ def scatter(
     layers.append(layer(values, {"type": "rule", "strokeWidth": 1.5, "opacity": 0.5}, ends))
     layers.append(layer(values, {"type": "point", "filled": True, "size": 60}, {"x": x, "y": y, "color": colour}))
     label = {"x": x, "y": y, "text": {"field": "name", "type": "nominal"}, "color": {"value": "var(--ink)"}}
-    layers.append(layer(values, {"type": "text", "align": "left", "dx": 7, "dy": -7, "fontSize": 11}, label))
+    widest = max((p.x for p in points), default=0.0)
+    for align, away, right in (("left", 7, False), ("right", -7, True)):  # names stay within the chart
+        some = [named for named in _names(points) if (2 * float(str(named["x"])) > widest) is right]
+        layers.append(layer(some, {"type": "text", "align": align, "dx": away, "dy": -7, "fontSize": 11}, label))
     return _svg({"layer": layers})
+
+
+def _names(points: Sequence[Point]) -> list[dict[str, object]]:
+    """What to write at each place where there are points: the names of all of them."""
+    places: dict[tuple[float, float], list[str]] = {}
+    for point in points:
+        places.setdefault((point.x, point.y), []).append(point.name)
+    return [{"x": x, "y": y, "name": "; ".join(names)} for (x, y), names in places.items()]
 
 
 PERCENT: Spec = {"axis": {"format": ".0%"}, "scale": {"domain": [0, 1]}}
