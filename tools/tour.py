@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import re
 import shutil
 import signal
@@ -22,9 +21,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
-import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Page, sync_playwright
+
+from sleuth.runs.directory import RunDirectory
 
 WIDTH, HEIGHT, CAPTION = 1120, 690, 50
 """Pixels; the caption comes below."""
@@ -99,12 +99,11 @@ def show(page: Page, selector: str) -> None:
 def learnt(run: Path) -> int:
     """Number of the first case, told in few words, that was not solved before the training, with a false sentence, and
     was after it."""
-    before, after = (
-        pq.read_table(run / f"evaluations/{name}.parquet").to_pylist() for name in ("before", "after-grpo")
-    )
+    directory = RunDirectory.open(run)
+    before, after = (directory.read_evaluation(name) for name in ("before", "after-grpo"))
     for number, (one, other) in enumerate(zip(before, after, strict=True)):
-        verdicts = [verdict for *_, verdict in json.loads(one.get("spans") or one.get("parts") or "[]")]
-        if other["correct"] and not one["correct"] and "false" in verdicts and len(one["completion"]) < 900:
+        verdicts = [verdict for *_, verdict in one.spans]
+        if other.correct and not one.correct and "false" in verdicts and len(one.completion) < 900:
             return number
     sys.exit(f"{run}: no case was learnt; choose another run")
 
@@ -118,8 +117,8 @@ def watch_training(page: Page, film: Film, url: str, run: str) -> None:
     film.take(page, 2.5, "One run: puzzles solved before and after, with intervals; alarms")
     show(page, ".charts")
     charts = page.locator(".charts").first.locator("figure")
-    for number in range(6):
-        charts.nth(number).locator(".picture svg").wait_for(timeout=WAIT_MS)
+    for chart in charts.all()[:6]:
+        chart.locator(".picture svg").wait_for(timeout=WAIT_MS)
     show(page, ".charts")
     box = charts.nth(1).locator(".picture svg").bounding_box()
     assert box is not None

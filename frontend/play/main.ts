@@ -64,13 +64,11 @@ function chooser(there: Contents, key: string): HTMLElement {
   return h(
     "div",
     { class: "chooser" },
-    h("label", { for: "family" }, "Family"),
-    families,
-    h("label", { for: "level" }, "Level"),
-    levels,
+    h("span", {}, h("label", { for: "family" }, "Family"), families),
+    h("span", {}, h("label", { for: "level" }, "Level"), levels),
     h("button", { type: "button", onclick: today }, "Today's case"),
     h("button", { type: "button", onclick: another }, "Another case"),
-    there.tried.length > 0 && [h("label", { for: "tried" }, "Cases that a model tried"), tried],
+    there.tried.length > 0 && h("span", {}, h("label", { for: "tried" }, "Cases that a model tried"), tried),
   );
 }
 

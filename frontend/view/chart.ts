@@ -11,7 +11,7 @@ const ROWS = 400;
 
 /** A figure that fills itself; `again` draws it anew. */
 export function chart(title: string, of: Query, hint = ""): { element: HTMLElement; again: () => Promise<void> } {
-  const picture = h("div", { class: "picture" }), key = h("ul", { class: "key" }), reading = h("p", { class: "values", "aria-hidden": "true" });
+  const picture = h("div", { class: "picture" }, h("p", { class: "quiet" }, "Drawing …")), key = h("ul", { class: "key" }), reading = h("p", { class: "values", "aria-hidden": "true" });
   const caption = h("figcaption", {}, hint), table = h("details", {}, h("summary", {}, "Values"));
   const links = h("span", { class: "links" },
     h("a", { href: `/api/chart.svg?${query(of)}`, download: "" }, "SVG"), " ",
@@ -38,7 +38,7 @@ export function chart(title: string, of: Query, hint = ""): { element: HTMLEleme
       return;
     }
     if (!told.series.length) {
-      fill(picture, h("p", { class: "quiet" }, "Nothing was logged."));
+      fill(picture, h("p", { class: "quiet" }, of.axis === "tokens" ? "No tokens were sampled here." : "Nothing was logged."));
       return;
     }
     const svg = harmless(told.svg);

@@ -32,7 +32,7 @@ export function showCompare(root: HTMLElement): () => void {
       drawn = curves(names, told.metrics, seeds);
       fill(pictures, h("div", { class: "toolbar" },
         choice("Axis", AXES, state().get("axis") ?? "step", (axis) => go(address("/compare", { axis: axis === "step" ? null : axis }), true)),
-        choice("Seeds", [["band", "mean, and a band from lowest to highest"], ["each", "each by itself"]], seeds ? "band" : "each", (value) => go(address("/compare", { seeds: value === "each" ? "each" : null }), true))),
+        choice("Seeds", [["band", "mean and range"], ["each", "each by itself"]], seeds ? "band" : "each", (value) => go(address("/compare", { seeds: value === "each" ? "each" : null }), true))),
         drawn.element);
     }
     fill(rest, differing(told), pairs(told), evaluations(told.evaluations, told.runs.map((run) => visible(run.run))));
@@ -51,7 +51,7 @@ async function choose(element: HTMLElement, names: string[]): Promise<void> {
     const run = all.runs.find((one) => one.run === name);
     return h("li", {}, h("a", { href: address("/run", { run: name }, false) }, visible(name)), " ", run ? badges(run) : null, " ",
       h("a", { class: "away", href: address("/compare", { run: names.filter((one) => one !== name) }), "aria-label": `Leave out ${visible(name)}` }, "×"));
-  })), others.length ? choice("Add a run", [["", "choose …"], ...others.map((name): [string, string] => [name, name])], "", (name) => go(address("/compare", { run: [...names, name] }))) : null);
+  })), others.length ? h("div", { class: "toolbar" }, choice("Add a run", [["", "choose …"], ...others.map((name): [string, string] => [name, name])], "", (name) => go(address("/compare", { run: [...names, name] })))) : null);
 }
 
 function differing(told: Compared): Child {
@@ -69,22 +69,35 @@ function pairs(told: Compared): Child {
   const result = h("div", { role: "status" });
   const stages = options.filter(([key]) => !/\n(guessing|solver)$/.test(key));
   const of = stages.length > 1 ? stages : options;
-  let first = state().get("pair") ?? of[0]![0], second = state().get("with") ?? of[of.length - 1]![0];
-  const show = async (): Promise<void> => {
-    note({ pair: first, with: second });
+  // At first the latest stages of the first run and the last; where they share no puzzle, or of one run, its first stage and its last.
+  const latest = told.runs.flatMap((run) => of.filter(([key]) => key.startsWith(`${run.run}\n`)).slice(-1)).map(([key]) => key);
+  const within = [of[0]![0], latest[0] ?? of[of.length - 1]![0]] as const;
+  const across = latest.length > 1 ? [latest[0]!, latest[latest.length - 1]!] as const : within;
+  let first = state().get("pair") ?? across[0], second = state().get("with") ?? across[1];
+  const pick = h("div", { class: "toolbar pair" });
+  const drawPick = (): void => fill(pick, choice("First", options, first, (value) => { first = value; void show(); }), choice("Second", options, second, (value) => { second = value; void show(); }));
+  const show = async (otherwise?: readonly [string, string]): Promise<void> => {
     const [run, evaluation] = first.split("\n"), [other, other_evaluation] = second.split("\n");
     try {
-      fill(result, difference(await ask<Difference>("difference", { run, evaluation, other, other_evaluation })));
+      const told = await ask<Difference>("difference", { run, evaluation, other, other_evaluation });
+      if (!told.shared && otherwise) {
+        [first, second] = otherwise;
+        drawPick();
+        return show();
+      }
+      fill(result, difference(told));
     } catch (error) {
       fill(result, failure(error));
     }
+    note({ pair: first, with: second });
   };
-  void show();
-  return h("section", {}, h("h2", {}, "Paired difference"), h("p", { class: "quiet" }, "The second minus the first, puzzle by puzzle, with 95 % intervals."),
-    h("div", { class: "toolbar" }, choice("First", options, first, (value) => { first = value; void show(); }), choice("Second", options, second, (value) => { second = value; void show(); })), result);
+  drawPick();
+  void show(state().has("pair") || across === within ? undefined : within);
+  return h("section", {}, h("h2", {}, "Paired difference"), h("p", { class: "quiet" }, "The second minus the first, puzzle by puzzle, with 95 % intervals."), pick, result);
 }
 
 function difference(told: Difference): Child[] {
+  if (!told.shared) return [h("p", { class: "notice" }, "These two have no puzzle in common, so they cannot be compared puzzle by puzzle.")];
   const signed = (value: number, scale: number): string => `${value < 0 ? "−" : "+"}${Math.abs(scale * value).toFixed(1)}`;
   const names: [string, string, number][] = [["strict", "Puzzles solved, points", 100], ["share", "Questions right, points", 100], ["readable", "Readable, points", 100], ["length_tokens", "Length, tokens", 1]];
   return [h("dl", { class: "headlines" }, names.map(([key, label, scale]) => {

@@ -69,7 +69,7 @@ function whole(body: HTMLElement, run: string, one: Completion, words: Words, ag
   fill(prompt, page(one.prompt, [], []));
   fill(body,
     h("div", { class: "toolbar" }, choice("Colour by", SHADES, shade, (value) => { note({ shade: value }); again(); })),
-    shade === "" && one.parts.length ? legend(one, words) : shade === "logprob" ? scale() : null,
+    shade === "" && one.spans.length ? legend(one, words) : shade === "logprob" ? scale() : null,
     one.turns.map(([before, said]) => h("div", { class: "turn" }, h("div", { class: "text" }, visible(before.slice(0, 20000))), h("p", { class: "quiet" }, "Reply: ", visible(said)))),
     text, shade === "" ? why : null, answers(one), one.detail ? h("p", { class: "quiet" }, "Grader: ", visible(one.detail)) : null,
     h("details", { open: true }, h("summary", {}, "The puzzle"), one.system ? h("p", { class: "quiet" }, visible(one.system)) : null, prompt));
@@ -146,12 +146,13 @@ async function course(body: HTMLElement, run: string, one: Completion): Promise<
     const pieces = diff(left.completion, right.completion);
     const side = (kind: "left" | "right", of: Completion): HTMLElement => h("article", {}, h("h3", {}, visible(name(rows.find((each) => each.file === of.file && each.row === of.row)!))),
       h("div", { class: "text" }, pieces.filter((piece) => piece.kind === "same" || piece.kind === kind).map((piece) => (piece.kind === "same" ? visible(piece.text) : h(kind === "left" ? "del" : "ins", {}, visible(piece.text))))), answers(of));
-    fill(result, first === second ? side("right", right) : h("div", { class: "sides" }, side("left", left), side("right", right)));
+    const equal = left.completion === right.completion ? h("p", { class: "quiet" }, "The two texts are the same.") : null;
+    fill(result, first === second ? null : equal, first === second ? side("right", right) : h("div", { class: "sides" }, side("left", left), side("right", right)));
   };
   const pick = h("div", { class: "toolbar" });
   const drawPick = (): void => fill(pick,
     choice("First text", options, first, (value) => { first = value; void show(); }), choice("Second text", options, second, (value) => { second = value; void show(); }),
-    h("button", { type: "button", onclick: () => { second = key(best); drawPick(); void show(); } }, "Best"));
+    h("button", { type: "button", onclick: () => { second = key(best); drawPick(); void show(); } }, "Take the best as second"));
   drawPick();
   fill(body, h("p", { class: "quiet" }, rows.length > 1 ? `${rows.length} completions of this puzzle are stored. What only the first says is struck through, what only the second says is underlined.` : "Only this completion of the puzzle is stored. Evaluations ask the same puzzles at every stage, and so does training with puzzles.fixed."), pick, result);
   await show();

@@ -40,7 +40,7 @@ export interface Completion {
   reward: number; correct: boolean; detail: string; step?: number; advantage?: number | null; length: number;
   system: string; prompt: string; prompt_left_out: number; completion: string; completion_left_out: number;
   answers: Record<string, string | null>; right: Record<string, boolean>; gold: Record<string, string>;
-  parts: [number, number, string][]; turns: [string, string][]; tokens: number[]; logprobs: number[]; ratios: number[];
+  spans: [number, number, string][]; turns: [string, string][]; tokens: number[]; logprobs: number[]; ratios: number[];
   pieces?: string[] | null; mode?: string;
 }
 export interface Reason { start: number; end: number; verdict: string; text: string; clues: number[]; sentences: number[] }

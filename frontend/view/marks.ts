@@ -14,7 +14,7 @@ function switches(text: string): Child[] {
   return parts.map((part, i) => (i % 2 ? h("span", { class: "script", title: "letters of another script than the puzzle's" }, part) : part));
 }
 
-/** The completion's text, cut at its parts; a part is a button if `choose` is given. */
+/** The completion's text, cut at its spans; a span is a button if `choose` is given. */
 export function marked(one: Completion, words: Words, choose?: (start: number, end: number, verdict: string, button: HTMLElement) => void): HTMLElement {
   const children: Child[] = [];
   const characters = [...one.completion]; // places count characters, not halves of UTF-16
@@ -24,7 +24,7 @@ export function marked(one: Completion, words: Words, choose?: (start: number, e
     const shown = visible(characters.slice(place, until).join(""));
     return plain ? [shown] : switches(shown);
   };
-  for (const [start, end, verdict] of [...one.parts].filter(sound).sort((a, b) => a[0] - b[0])) {
+  for (const [start, end, verdict] of [...one.spans].filter(sound).sort((a, b) => a[0] - b[0])) {
     if (start > place) children.push(...text(start));
     place = Math.max(place, start);
     if (end <= place || place >= characters.length) continue;
@@ -51,7 +51,7 @@ function sound(part: unknown): part is [number, number, string] {
 /** Which marks there are, with their signs and how many of each. */
 export function legend(one: Completion, words: Words): HTMLElement {
   const counts = new Map<string, number>();
-  for (const [, , verdict] of one.parts.filter(sound)) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+  for (const [, , verdict] of one.spans.filter(sound)) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
   return h("ul", { class: "key" }, [...counts].filter(([verdict]) => Object.hasOwn(SIGNS, verdict)).map(([verdict, count]) =>
     h("li", { title: words.verdicts[verdict] ?? "" }, h("span", { class: `mark ${verdict}` }, SIGNS[verdict]!), ` ${count} ${verdict}`)));
 }

@@ -107,7 +107,7 @@ export function evaluations(of: Evaluation[][], names: string[]): Child {
   const rows = of.flatMap((list, i) => list.map((one) => ({ one, name: names[i] ?? "" })));
   if (!rows.length) return null;
   return h("section", {}, h("h2", {}, "Evaluations"), h("p", { class: "quiet" }, "Means over held-out puzzles with 95 % intervals."),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Evaluations" }, h("table", {},
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Evaluations" }, h("table", { class: of.length > 1 ? "evaluated" : "" },
       h("thead", {}, h("tr", {}, of.length > 1 ? h("th", { scope: "col" }, "Run") : null, h("th", { scope: "col" }, "Evaluation"), ["Puzzles solved", "Questions right", "Readable", "Length, tokens"].map((text) => h("th", { scope: "col", class: "number" }, text)))),
       h("tbody", {}, rows.map(({ one, name }) => h("tr", {}, of.length > 1 ? h("td", {}, name) : null, h("th", { scope: "row" }, visible(one.label)),
         ["strict", "share", "readable"].map((key) => h("td", { class: "number" }, share(one.figures[key]))),

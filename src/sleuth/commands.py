@@ -188,6 +188,14 @@ def report_runs(paths: Sequence[Path], out: Path) -> Path:
     return out
 
 
+def write_charts(paths: Sequence[Path], out: Path) -> None:
+    """Writes the curves of runs as files for papers."""
+    _need_view()
+    from sleuth.view import papers
+
+    say(f"{counted(papers.write_charts(paths, out), 'chart')} in {out}, each as SVG and PNG")
+
+
 def evaluate_model(
     puzzles: Sequence[Puzzle],
     model: str,

@@ -17,6 +17,7 @@ from sleuth.play.book import STYLE, book
 from sleuth.play.catalog import case_of
 from sleuth.play.commands import make_book
 from sleuth.puzzles.puzzle import Puzzle
+from tests.browser import DESKTOP, PHONE, browser, opened, serious_findings
 
 HOSTILE = "<script src=x>alert</script>\u202e"
 
@@ -87,6 +88,16 @@ def test_the_policy_allows_the_style_and_nothing_else(puzzles: list[Puzzle]) -> 
     assert style is not None and policy is not None and style[1] == STYLE
     digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
     assert policy[1] == f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:"
+
+
+def test_a_book_fits_a_phone_and_axe_finds_nothing_serious(puzzles: list[Puzzle], tmp_path: Path) -> None:
+    file = tmp_path / "book.html"
+    file.write_text(book(puzzles, "Two cases"))
+    with browser() as running:
+        for size, scheme in ((DESKTOP, "light"), (PHONE, "dark")):
+            with opened(running, file.as_uri(), size, color_scheme=scheme) as page:
+                assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+                assert serious_findings(page) == []
 
 
 def test_a_pdf_is_printed(tmp_path: Path) -> None:

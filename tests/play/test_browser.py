@@ -216,6 +216,14 @@ def test_hints_say_where_then_what_then_mark(chromium: Any, url: str) -> None:
         assert "This mark is not so" in said.inner_text() and page.locator("td.pointed").count() == 1
 
 
+def test_nothing_moves_where_motion_is_reduced(chromium: Any, url: str) -> None:
+    with opened(chromium, f"{url}/#run/0", reduced_motion="reduce") as page:
+        ready(page)
+        page.get_by_text("Watch a model try this case").click()
+        page.get_by_role("button", name="After GRPO").click()
+        assert page.locator(".completion .piece b").count() == 2, "all sentences stand there at once"
+
+
 def test_a_model_is_watched_and_its_text_does_nothing(chromium: Any, url: str) -> None:
     with opened(chromium, f"{url}/#run/0") as page:
         ready(page)

@@ -121,7 +121,7 @@ def fill(run: RunDirectory, *, sft_steps: int = 10, grpo_steps: int = 12, evalua
             for sample in range(8)
         ]
         run.write_rollouts("grpo", step, rows)
-        extra = {"entropy": 0.4 * math.exp(-step / 8), "mismatch": 0.004 + 0.001 * (step % 3)}
+        extra = {"entropy": 0.4 * math.exp(-step / 8), "mismatch": 0.004 + 0.001 * (step % 3), "tokens_sampled": 1000.0}
         run.log_metrics("grpo", step, summarise(rows).as_metrics() | extra)
         run.log_timings("grpo", step, {"sample_s": 11.0 + step % 2, "train_s": 30.0 - step, "score_s": 0.8})
         if step % 4 == 0:

@@ -20,10 +20,12 @@ from sleuth.recipes import load_recipe
 from sleuth.report.page import recipe, render, write_report
 from sleuth.report.text import percent
 from sleuth.runs.directory import RunDirectory
+from tests.browser import DESKTOP, PHONE, browser, opened, serious_findings
 from tests.report.made_up_run import CONFIG, HOSTILE, SCRIPT, evaluation, fill
 
 VOID = {"meta", "br", "hr", "img", "input", "link", "path", "line"}
 ALL_FIGURES = ["reward", "strict", "outcomes", "length", "entropy", "repetition", "mismatch", "sft-loss", "time"]
+DRAWINGS = 2 + 3 + 6 * 4
 
 
 class Page(HTMLParser):
@@ -123,6 +125,20 @@ def test_loads_nothing(html: str, page: Page) -> None:
     assert html.index("Content-Security-Policy") < html.index("<style>")
 
 
+def test_it_fits_a_phone_and_axe_finds_nothing_serious(html: str, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_bytes(html.encode(errors="replace"))
+    with browser() as running:
+        for size, scheme in ((DESKTOP, "light"), (PHONE, "dark")):
+            with opened(running, file.as_uri(), size, color_scheme=scheme) as page:
+                assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+                assert serious_findings(page) == []
+                page.get_by_role("radio", name="hours").check()
+                assert (
+                    page.locator("#reward .over-hours").is_visible() and page.locator("#reward .over-step").is_hidden()
+                )
+
+
 def test_nothing_of_this_machine(html: str) -> None:
     for place in {str(Path.home()), str(Path.cwd()), os.uname().nodename} - {"/"}:
         assert place not in html
@@ -132,7 +148,9 @@ def test_all_charts_are_there_with_what_was_logged(full_run: RunDirectory, page:
     ids = page.values("id")
     assert [name for name in ids if name in ALL_FIGURES] == ALL_FIGURES
     assert len(ids) == len(set(ids))
-    assert page.tags["svg"] == len(ALL_FIGURES)
+    # Two are drawn once, the loss of the warm start over three axes (it samples no tokens), the other six over four.
+    assert page.tags["svg"] == DRAWINGS
+    assert page.text("p").count("No tokens were sampled here.") == 1
     rewards = [line.values["reward"] for line in full_run.read_metrics("grpo")]
     label = f"Questions answered right: {100 * rewards[0]:.1f} % at step 1, {100 * rewards[-1]:.1f} % at step 12"
     assert label in [value.replace("\u202f", " ") for value in page.values("aria-label")]
@@ -186,6 +204,14 @@ def test_a_part_of_a_run(
     assert [name for name in page.values("id") if name in ALL_FIGURES] == figures
     assert says in page.text("p")
     assert "not measured yet" in page.text("dd")
+
+
+def test_a_long_log_is_thinned_and_the_page_says_so(empty_run: RunDirectory) -> None:
+    steps = 100_000
+    with (empty_run.path / "metrics.jsonl").open("a") as file:
+        file.writelines(f'{{"phase": "sft", "step": {step}, "loss": {step / steps}}}\n' for step in range(1, steps + 1))
+    html = render(empty_run)
+    assert "Of more than 400 steps, each point is the mean of its neighbours." in html and len(html) < 200_000
 
 
 def test_only_the_evaluation_before(empty_run: RunDirectory) -> None:
@@ -295,7 +321,7 @@ def test_in_a_real_browser(full_run: RunDirectory, html: str, tmp_path: Path) ->
         assert body is not None
         assert body[0] == ("<body>" if name == "with" else '<body data-reached="end">')
         assert "Reproduce this run" in done.stdout and "&lt;script&gt;document.body.innerHTML" in done.stdout
-        assert done.stdout.count("<svg") == len(ALL_FIGURES)
+        assert done.stdout.count("<svg") == DRAWINGS
 
 
 def test_turns_are_shown_and_measured(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 
 from sleuth.config import RunConfig
@@ -24,6 +25,8 @@ REASON = RunConfig.model_validate(
         "grpo": {"steps": 3, "puzzles_per_step": 2, "samples": 4},
     }
 )
+FILE_NAME = "<svg onload=document.title='FILE-RAN'>"
+"""Of an evaluation in a hostile run; Sleuth would write no such name."""
 FALSE = "Nobody committed the murder"
 
 
@@ -133,6 +136,8 @@ def hostile(root: Path, lines: int = 1_000_000, megabytes: int = 10) -> str:
         )
     ]
     run.write_evaluation("before", rows, summarise(evaluation(0.5, 12, 3)).as_json())
+    for end in ("parquet", "json"):
+        shutil.copy(run.evaluations / f"before.{end}", run.evaluations / f"{FILE_NAME}.{end}")
     (run.evaluations / "broken.parquet").write_bytes(b"PAR1" + bytes(1000) + b"PAR1")
     (run.evaluations / "broken.json").write_text("{" * 100_000)
     (run.rollouts / "grpo_000001.parquet").write_bytes(b"no parquet")

@@ -18,7 +18,7 @@ from sleuth.runs.directory import RunDirectory
 from sleuth.view.app import make_app
 from tests.browser import browser, serious_findings
 from tests.report.made_up_run import SCRIPT
-from tests.view.runs import finish, hostile, reasoning_rows, several, write_step
+from tests.view.runs import FILE_NAME, finish, hostile, reasoning_rows, several, write_step
 from tests.web.servers import get, served
 
 WAIT_MS = 60_000
@@ -260,6 +260,7 @@ def test_nothing_hostile_runs(page: Page, tmp_path: Path) -> None:
         page.locator("tbody th a").click()
         expect(page.get_by_text("The log is long")).to_be_visible()
         expect(page.locator(".alarms")).to_contain_text(SCRIPT[:20])
+        expect(page.get_by_role("rowheader", name=FILE_NAME)).to_be_visible()
         page.get_by_role("link", name="Read what it wrote").click()
         expect(page.get_by_text("3 files could not be read and are left out")).to_be_visible()
         for row, shown in (
@@ -274,7 +275,7 @@ def test_nothing_hostile_runs(page: Page, tmp_path: Path) -> None:
             )
             expect(page.locator(".detail")).to_contain_text(shown)
         assert page.evaluate("document.querySelectorAll('#app script, #app img, #app iframe, #app style').length") == 0
-        assert page.title() != "NAME-RAN" and page.evaluate("document.body.id") == ""
+        assert page.title() not in ("NAME-RAN", "FILE-RAN") and page.evaluate("document.body.id") == ""
         for path in (
             "/api/run?run=../..",
             "/api/completion?run=x&file=../../etc/passwd&row=0",

@@ -11,9 +11,11 @@ import pytest
 
 pytest.importorskip("vl_convert")
 
+from sleuth.commands import write_charts
 from sleuth.errors import UserError
 from sleuth.evaluation.summary import summarise
 from sleuth.puzzles.score import Outcome
+from sleuth.report.axes import AXES
 from sleuth.runs.directory import RunDirectory
 from sleuth.view.offline import MOST_PAIRS, _paired, read_runs, render_offline, write_offline
 from tests.browser import PHONE, browser, opened, serious_findings
@@ -55,7 +57,7 @@ def test_the_views_are_there(html: str) -> None:
     assert keys == ["name", "seed", "grpo.learning_rate"]
     assert "demo (2 seeds)" in text
     labels = [label for label in page.values("aria-label") if label.startswith("Puzzles solved. ")]
-    assert len(labels) == 2 and "child: " in labels[0]
+    assert len(labels) == 2 * len(AXES) and "child: " in labels[0] and "at 12,000 tokens sampled" in labels[1]
     assert "A sample: 8 of the 400 completions" in text
     for head in ("The runs", "GRPO, training batch", "Held-out puzzles", "Warm start", "Evaluations"):
         assert head in page.text("h2")
@@ -117,13 +119,41 @@ def test_what_is_refused(root: Path, tmp_path: Path) -> None:
         assert ended.returncode == 2 and said in ended.stderr, ended.stderr
 
 
+def test_charts_for_papers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One metric over the three axes of which something is known, each with a legend."""
+    for name, rate in (("one", 1e-4), ("two", 2e-4)):
+        grpo = CONFIG.grpo.model_copy(update={"learning_rate": rate})
+        run = RunDirectory.create(tmp_path / name, CONFIG.model_copy(update={"grpo": grpo}))
+        for step in (1, 2):
+            run.log_metrics("grpo", step, {"strict": 0.25 * step, "tokens_sampled": 100.0})
+    write_charts([tmp_path / "one", tmp_path / "two"], tmp_path / "papers")
+    assert "3 charts in" in capsys.readouterr().err
+    names = [f"grpo-strict-{axis}" for axis in ("examples", "step", "tokens")]
+    assert sorted(file.name for file in (tmp_path / "papers").iterdir()) == [
+        f"{name}.{kind}" for name in names for kind in ("png", "svg")
+    ]
+    for name in names:
+        svg = (tmp_path / "papers" / f"{name}.svg").read_text()
+        assert ">one<" in svg and ">two<" in svg
+        assert (tmp_path / "papers" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    RunDirectory.create(tmp_path / "empty", CONFIG)
+    with pytest.raises(UserError, match="nothing was logged yet"):
+        write_charts([tmp_path / "empty"], tmp_path / "none")
+    with pytest.raises(UserError, match="cannot be written there"):
+        write_charts([tmp_path / "one"], tmp_path / "one" / "config.json")
+
+
 def test_the_command_writes_a_file_that_opens_from_disk(root: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "sleuth", "report", str(root / "demo-0"), str(root / "demo-1")]
+    command = [sys.executable, "-m", "sleuth", "report", str(root / "demo-0"), str(root / "child")]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert ended.returncode == 0 and ended.stdout == "runs.html\n" and "2 runs in 0." in ended.stderr, ended.stderr
+    assert ended.returncode == 0 and ended.stdout == "runs.html\n" and "2 runs in " in ended.stderr, ended.stderr
     file = (tmp_path / "runs.html").as_uri()
     with browser() as running:
         for scheme in ("light", "dark"):
             with opened(running, file, PHONE, color_scheme=scheme) as page:
+                drawings = {axis: page.locator(f"#grpo-strict .over-{axis}") for axis in AXES}
+                for chosen, words in (("step", "steps"), ("tokens", "tokens sampled"), ("hours", "hours")):
+                    page.get_by_role("radio", name=words).check()
+                    assert [axis for axis, one in drawings.items() if one.is_visible()] == [chosen]
                 assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
                 assert serious_findings(page) == []

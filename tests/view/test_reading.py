@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,16 @@ pytest.importorskip("duckdb")
 import duckdb
 
 from sleuth.errors import UserError
+from sleuth.report.axes import thinned, thinned_together
 from sleuth.runs.directory import RunDirectory
 from sleuth.view import comparing
 from sleuth.view.completions import AGAIN_S, PAGE, Index, Wanted
-from sleuth.view.courses import course, courses, thinned
+from sleuth.view.courses import Course, course, courses
+from sleuth.view.drawing import chart, for_paper
 from sleuth.view.finding import Runs
 from sleuth.view.log import MOST_LINES, Log
 from sleuth.view.run import Run
-from tests.report.made_up_run import CONFIG
+from tests.report.made_up_run import CONFIG, evaluation
 from tests.view.runs import REASON, finish, hostile, reasoning_rows, reasoning_run, several, write_step
 
 
@@ -127,6 +131,10 @@ def test_axes(tmp_path: Path) -> None:
     assert [x for x, _ in course(log, "grpo", "reward", "tokens")] == [100, 300, 600]
     assert [x for x, _ in course(log, "grpo", "reward", "hours")] == [1, 2, 3]
     assert [x for x, _ in course(log, "grpo", "reward", "examples")] == [8, 16, 24]
+    run.log_metrics("sft", 1, {"loss": 0.5})
+    assert course(opened(run.path), "sft", "loss", "tokens") == []  # a warm start samples none
+    assert course(opened(run.path), "sft", "loss", "hours") == []  # and this one logged no times
+    assert len(course(opened(run.path), "sft", "loss", "examples")) == 1
     for phase, axis in (("grpo", "years"), ("other", "step")):
         with pytest.raises(UserError):
             course(log, phase, "reward", axis)
@@ -152,6 +160,40 @@ def test_seeds_are_a_band(tmp_path: Path) -> None:
 
 def test_thinning_takes_means() -> None:
     assert thinned([(0.0, 1.0), (1.0, 3.0), (2.0, 5.0), (3.0, 7.0)], most=2) == [(0.5, 2.0), (2.5, 6.0)]
+
+
+def test_parts_of_a_whole_are_thinned_together() -> None:
+    parts = {"a": [(1, 2.0), (2, 4.0), (3, 6.0), (4, 8.0)], "b": [(2, 6.0)]}
+    assert thinned_together(parts, most=2) == {"a": [(1.5, 3.0), (3.5, 7.0)], "b": [(1.5, 3.0), (3.5, 0.0)]}
+    assert thinned_together(parts, most=4) == parts
+
+
+def test_hours_are_written_without_prefixes_and_a_paper_has_a_legend() -> None:
+    """In SI prefixes 0.01 hours would be 10m."""
+    drawn = [
+        Course(name, f"var(--series-{i})", 0, [(0.01, 0.2), (0.05, 0.4)], [], [name])
+        for i, name in ((1, "one"), (2, "<b>two</b>\u202e"))
+    ]
+    page = chart(drawn, "strict", "hours")
+    assert (
+        ">0.02<" in page
+        and ">20m<" not in page
+        and "var(--series-2)" in page
+        and "two" not in re.sub(r'"[^"]*"', "", page)
+    )
+    paper = for_paper(drawn, "strict", "hours")
+    assert ">one<" in paper and ">&lt;b&gt;two&lt;/b&gt;⟨U+202E⟩<" in paper and ">Puzzles solved<" in paper
+    assert "var(" not in paper
+
+
+def test_evaluations_without_a_common_puzzle_are_not_paired(tmp_path: Path) -> None:
+    runs = []
+    for number in (0, 1):
+        run = RunDirectory.create(tmp_path / str(number), CONFIG)
+        rows = [replace(row, puzzle_id=f"{row.puzzle_id}{number}") for row in evaluation(0.5, 3, 1)]
+        run.write_evaluation("before", rows, {})
+        runs.append(opened(run.path))
+    assert comparing.difference(runs[0], "before", runs[1], "before") == {"figures": {}, "shared": 0, "all": 6}
 
 
 def test_recipes_evaluations_and_descent(root: Path) -> None:
@@ -222,7 +264,7 @@ def test_a_completion_and_its_group(index: Index) -> None:
     row = reasoning_rows(2)[5]
     told = index.read("rollouts/grpo_000002.parquet", 5)
     assert told["completion"] == row.completion and told["prompt"] == row.prompt and told["gold"] == dict(row.gold)
-    assert told["parts"] == [list(span) for span in row.spans] and told["tokens"] == list(row.tokens)
+    assert told["spans"] == [list(span) for span in row.spans] and told["tokens"] == list(row.tokens)
     group = index.group("rollouts/grpo_000002.parquet", row.puzzle_id)
     assert [one["sample"] for one in group] == [0, 1, 2, 3] and {one["puzzle_id"] for one in group} == {row.puzzle_id}
     assert len(index.of_puzzle(row.puzzle_id)) == 4
@@ -281,7 +323,7 @@ def test_a_hostile_folder_is_read_around(tmp_path: Path) -> None:
     assert run.evaluation("broken") == {} and len(run.alarms()) == 1
     with duckdb.connect(":memory:") as database:
         index = Index(run, database, "t")
-        assert index.read_on(60) == (4, 4)
+        assert index.read_on(60) == (4, 4)  # a file of a name that Sleuth would not write is left alone
         assert sorted(index.broken) == [
             "evaluations/broken.parquet",
             "rollouts/grpo_000001.parquet",

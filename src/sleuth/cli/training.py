@@ -128,7 +128,7 @@ def study(
 
 
 @app.command
-def report(run: Path, /, *others: Path, out: Path | None = None) -> None:
+def report(run: Path, /, *others: Path, out: Path | None = None, charts: Path | None = None) -> None:
     """Write the report of a run, or one of several runs side by side: a file that loads nothing.
 
     Parameters
@@ -139,9 +139,13 @@ def report(run: Path, /, *others: Path, out: Path | None = None) -> None:
         Folders of further runs.
     out
         File to write for several runs: .html; by default runs.html. The report of one run is report.html in its folder.
+    charts
+        Folder for the curves as files for papers, too: SVG (drawn lines) and PNG (pixels), over each axis.
     """
-    from sleuth.commands import report_run, report_runs
+    from sleuth.commands import report_run, report_runs, write_charts
 
+    if charts is not None:
+        write_charts([run, *others], charts)
     print(report_runs([run, *others], out or Path("runs.html")) if others else report_run(run, out))
 
 

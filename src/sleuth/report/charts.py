@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import vl_convert
 
+from sleuth.report.axes import FORMATS
+
 WIDTH = 450
 """Pixels, labels included, so that the charts of a page are of one width."""
 HEIGHT = 190
@@ -48,6 +50,17 @@ _CONFIG: dict[str, Any] = {
 Spec = dict[str, Any]
 """A part of a Vega-Lite specification: https://vega.github.io/vega-lite/docs/spec.html"""
 
+_LEGEND: Spec = {
+    "title": None,
+    "orient": "top",
+    "direction": "vertical",
+    "symbolType": "stroke",
+    "symbolSize": 300,
+    "labelColor": "var(--ink)",
+    "labelFontSize": 12,
+    "labelLimit": WIDTH - 60,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -65,23 +78,28 @@ class Series:
     """(step, lowest, highest), drawn behind the line."""
 
 
-def curves(series: Sequence[Series], *, percent: bool, x_title: str, steps: bool = True) -> str:
-    """Lines over steps, or without `steps` over anything else. What is not finite is left out."""
+def curves(
+    series: Sequence[Series], *, percent: bool, x_title: str, x_format: str = FORMATS["step"], y_title: str = ""
+) -> str:
+    """Lines over steps, or over what `x_format` (d3-format) says. With `y_title` the chart stands alone: it has a title
+    on its y axis and, of several series, a legend. What is not finite is left out."""
     names = [one.name for one in series]
     dashes = [[4, 4] if one.kind == "level" else list(one.dash) for one in series]
-    colour = _by_name(names, [one.colour for one in series])
-    dash = _by_name(names, dashes)
+    legend = _LEGEND if y_title and len(series) > 1 else None
+    colour = _by_name(names, [one.colour for one in series], legend)
+    dash = _by_name(names, dashes, legend)
     x = (
         _steps(x_title)
-        if steps
-        else quantity("step", title=x_title, axis={"format": "~s"}, scale={"zero": False, "nice": False})
+        if x_format == FORMATS["step"]
+        else quantity("step", title=x_title, axis={"format": x_format}, scale={"zero": False, "nice": False})
     )
-    y = quantity("value", title=None, **(PERCENT if percent else {"scale": {"zero": True, "nice": True}}))
+    title = y_title or None
+    y = quantity("value", title=title, **(PERCENT if percent else {"scale": {"zero": True, "nice": True}}))
     layers = []
     for one in series:
         if one.band:
             ends = [{"step": at, "low": low, "high": high, "name": one.name} for at, low, high in one.band]
-            encoding = {"x": x, "y": quantity("low", title=None), "y2": {"field": "high"}, "color": colour}
+            encoding = {"x": x, "y": quantity("low", title=title), "y2": {"field": "high"}, "color": colour}
             layers.append(layer(ends, {"type": "area", "opacity": 0.2}, encoding))
     for one in series:
         values = [{"step": step, "value": v, "name": one.name} for step, v in one.points if math.isfinite(v)]
@@ -101,7 +119,7 @@ def curves(series: Sequence[Series], *, percent: bool, x_title: str, steps: bool
 
 
 def stack(
-    parts: Mapping[str, Sequence[tuple[int, float]]], colours: Mapping[str, str], *, percent: bool, x_title: str
+    parts: Mapping[str, Sequence[tuple[float, float]]], colours: Mapping[str, str], *, percent: bool, x_title: str
 ) -> str:
     """Parts of a whole over steps, the first of the mapping at the bottom."""
     names = list(parts)
@@ -197,14 +215,14 @@ def quantity(field: str, **more: Any) -> Spec:
     return {"field": field, "type": "quantitative", **more}
 
 
-def _by_name(names: Sequence[str], looks: Sequence[Any]) -> Spec:
+def _by_name(names: Sequence[str], looks: Sequence[Any], legend: Spec | None = None) -> Spec:
     """Colours or dashes by the name of a series."""
     return {
         "field": "name",
         "type": "nominal",
         "sort": list(names),
         "scale": {"domain": list(names), "range": list(looks)},
-        "legend": None,
+        "legend": legend,
     }
 
 

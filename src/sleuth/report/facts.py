@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sleuth.evaluation.summary import EvaluationSummary, summarise
 from sleuth.puzzles.score import Outcome
+from sleuth.report.axes import MOST_POINTS, Spending, sums
 from sleuth.runs.directory import Line, RunDirectory
 from sleuth.runs.rows import EvaluationRow
 
@@ -61,6 +62,24 @@ class Facts:
             for name, value in line.values.items()
             if name.endswith("_s")
         )
+
+    def spending(self) -> Spending:
+        """What the run had spent by each step."""
+        seconds = {
+            phase: [
+                (line.step, sum(value for name, value in line.values.items() if name.endswith("_s")))
+                for line in self.timings
+                if line.phase == phase
+            ]
+            for phase in ("sft", "grpo", "eval")
+        }
+        tokens = sums(self.course("grpo", "tokens_sampled"))
+        return Spending(self.run.config, tokens, {phase: sums(spent) for phase, spent in seconds.items()})
+
+    @property
+    def thinned(self) -> bool:
+        """Whether a phase has more steps than its curves have points."""
+        return any(sum(line.phase == phase for line in self.metrics) > MOST_POINTS for phase in ("sft", "grpo", "eval"))
 
 
 def read_facts(run: RunDirectory) -> Facts:

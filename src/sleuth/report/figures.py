@@ -1,17 +1,30 @@
-"""The charts of a report with their words: what was logged, as courses over the steps."""
+"""The charts of a report with their words: what was logged, as courses over the steps and over what they had cost."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from sleuth.evaluation.statistics import Interval
 from sleuth.evaluation.summary import SPANS, EvaluationSummary, turn_label
 from sleuth.report import charts, text
+from sleuth.report.axes import AXES, FORMATS, NOTHING, thinned, thinned_together
 from sleuth.report.charts import Series
 from sleuth.report.facts import OUTCOMES, POLICIES, Facts, within
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A chart over one axis."""
+
+    axis: str
+    """Of `AXES`: it is shown while this axis is chosen. Empty: always."""
+    label: str
+    """What it shows, for those who can't see it."""
+    svg: Markup
+    """Empty where nothing is known of the axis; then the label stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +34,9 @@ class Figure:
     name: str
     title: str
     caption: str
-    label: str
-    """What it shows, for those who can't see it."""
     legend: Sequence[tuple[str, str, str]]
     """Name, colour and kind (`line`, `dots`, `level`, `part`) of each series; empty for a single one."""
-    svg: Markup
+    drawings: Sequence[Drawing]
 
 
 PART_CAPTIONS = {
@@ -129,11 +140,44 @@ def _curve(
                 series.append(Series(within(POLICIES[baseline]), [(0, value)], colour, "level"))
     percent = metric in ("reward", "strict") or metric.startswith(("spans/", "legibility/"))
     show = text.percent if percent else "{:.3g}".format
-    label = f"{title}: {show(course[0][1])} at step {course[0][0]}, {show(course[-1][1])} at step {course[-1][0]}"
-    x_title = "step of the warm start" if phase == "sft" else "GRPO step"
+
+    def label(axis: str, points: Sequence[tuple[float, float]]) -> str:
+        (x, first), (end, last) = points[0], points[-1]
+        return f"{title}: {show(first)} at {placed(axis, x)}, {show(last)} at {placed(axis, end)}"
+
     legend = [(one.name, one.colour, one.kind) for one in series] if len(series) > 1 else []
-    svg = charts.curves(series, percent=percent, x_title=x_title)
-    return Figure(name, title, caption, label, legend, Markup(svg))
+    return Figure(name, title, caption, legend, _drawings(facts, series, percent, label, phase))
+
+
+def placed(axis: str, x: float) -> str:
+    """A place on an axis in words: `step 12`, `0.4 hours`."""
+    return f"step {x:.0f}" if axis == "step" else f"{x:.3g} hours" if axis == "hours" else f"{x:,.0f} {AXES[axis]}"
+
+
+def _drawings(
+    facts: Facts,
+    series: Sequence[Series],
+    percent: bool,
+    label: Callable[[str, Sequence[tuple[float, float]]], str],
+    phase: str = "grpo",
+) -> list[Drawing]:
+    """The series over every axis; `label` gets the axis and the points of the first one."""
+    spending, drawings = facts.spending(), []
+    warm = phase == "sft"
+    for axis, title in AXES.items():
+        place = spending.place(axis, "sft" if warm else "grpo")
+        if place is None:
+            drawings.append(Drawing(axis, NOTHING[axis], Markup("")))
+            continue
+        moved = [
+            one if one.kind == "level" else replace(one, points=[(place(int(step)), y) for step, y in one.points])
+            for one in series
+        ]
+        drawn = [replace(one, points=[(x, y) for x, y in thinned(one.points)]) for one in moved]
+        x_title = title if axis != "step" else "step of the warm start" if warm else "GRPO step"
+        svg = charts.curves(drawn, percent=percent, x_title=x_title, x_format=FORMATS[axis])
+        drawings.append(Drawing(axis, label(axis, moved[0].points), Markup(svg)))
+    return drawings
 
 
 def _mismatch_figure(facts: Facts) -> Figure | None:
@@ -161,8 +205,8 @@ def _mismatch_figure(facts: Facts) -> Figure | None:
         Series("limit", [(0, limit)], "var(--quiet)", "level"),
     ]
     legend = [(one.name, one.colour, one.kind) for one in series]
-    svg = charts.curves(series, percent=False, x_title="GRPO step")
-    return Figure("mismatch", title, caption, f"{title}. {verdict}", legend, Markup(svg))
+    drawings = _drawings(facts, series, False, lambda *_: f"{title}. {verdict}")
+    return Figure("mismatch", title, caption, legend, drawings)
 
 
 def _turns_figure(facts: Facts) -> Figure | None:
@@ -179,8 +223,7 @@ def _turns_figure(facts: Facts) -> Figure | None:
     legend = [(one.name, one.colour, one.kind) for one in series]
     label = "At the last step: " + ", ".join(f"{one.name} {text.percent(one.points[-1][1])}" for one in series)
     caption = "Conversations that needed a second turn, and conversations solved after at most so many turns."
-    svg = charts.curves(series, percent=True, x_title="GRPO step")
-    return Figure("turns", "Turns", caption, label, legend, Markup(svg))
+    return Figure("turns", "Turns", caption, legend, _drawings(facts, series, True, lambda *_: label))
 
 
 def _outcome_figure(facts: Facts) -> Figure | None:
@@ -189,7 +232,7 @@ def _outcome_figure(facts: Facts) -> Figure | None:
     if not seen:
         return None
     svg = charts.stack(
-        {str(outcome): course for outcome, course in seen.items()},
+        thinned_together({str(outcome): course for outcome, course in seen.items()}),
         {str(outcome): OUTCOMES[outcome][1] for outcome in seen},
         percent=True,
         x_title="GRPO step",
@@ -201,7 +244,7 @@ def _outcome_figure(facts: Facts) -> Figure | None:
         f"{outcome}: {OUTCOMES[outcome][0]}" for outcome in seen
     )
     legend = [(str(outcome), OUTCOMES[outcome][1], "part") for outcome in seen]
-    return Figure("outcomes", "Outcomes", caption + ".", label, legend, Markup(svg))
+    return Figure("outcomes", "Outcomes", caption + ".", legend, [Drawing("", label, Markup(svg))])
 
 
 def _time_figure(facts: Facts) -> Figure | None:
@@ -217,7 +260,8 @@ def _time_figure(facts: Facts) -> Figure | None:
     palette = ("var(--first)", "var(--second)", "var(--third)", "var(--odd)", "var(--odd-2)", "var(--grey)")
     colours = {name: palette[min(i, len(palette) - 1)] for i, name in enumerate(parts)}
     x_title = "GRPO step" if phase == "grpo" else "step of the warm start"
-    svg = charts.stack(parts, colours, percent=False, x_title=x_title)
+    svg = charts.stack(thinned_together(parts), colours, percent=False, x_title=x_title)
     label = "Total seconds: " + ", ".join(f"{name} {sum(v for _, v in course):.0f}" for name, course in parts.items())
     legend = [(name, colours[name], "part") for name in parts]
-    return Figure("time", "Time per step", "Seconds per step, by activity.", label, legend, Markup(svg))
+    caption = "Seconds per step, by activity."
+    return Figure("time", "Time per step", caption, legend, [Drawing("", label, Markup(svg))])

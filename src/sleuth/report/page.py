@@ -20,6 +20,7 @@ from sleuth.errors import counted
 from sleuth.evaluation.summary import COUNTED_SPANS, SPANS, EvaluationSummary, compare, turn_label
 from sleuth.files import atomic_write, check_output
 from sleuth.report import text
+from sleuth.report.axes import AXES, MOST_POINTS
 from sleuth.report.facts import OUTCOMES, POLICIES, STAGES, Facts, read_facts, within
 from sleuth.report.figures import figures_of
 from sleuth.report.samples import PUZZLES_SHOWN, before_and_after, shown_puzzle, suite, training_samples
@@ -83,7 +84,9 @@ def render(run: RunDirectory) -> str:
         differences=_differences(facts),
         overview=_overview(facts),
         measures=MEASURES.values(),
+        axes=AXES,
         figures=figures_of(facts),
+        thinned=MOST_POINTS if facts.thinned else 0,
         outcomes=OUTCOMES,
         puzzles=[shown_puzzle(row) for row in suite(facts)[:PUZZLES_SHOWN]],
         twice=before_and_after(facts),

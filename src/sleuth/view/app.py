@@ -200,18 +200,18 @@ class Viewer:
 
     def picture(self, query: QueryParams, kind: str) -> Response:
         """A chart as a file of its own."""
-        from sleuth.view.drawing import as_png, chart, for_paper
+        from sleuth.view.drawing import as_png, for_paper
 
         drawn = self._courses(query)
         if not drawn:
             raise UserError("there is nothing to draw")
         metric = query.get("metric", "")
-        svg = chart(drawn, metric, query.get("axis", "step"))
+        svg = for_paper(drawn, metric, query.get("axis", "step"))
         name = "".join(letter if letter.isalnum() else "-" for letter in metric)[:80]
         headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
         if kind == "png":
             return Response(as_png(svg), media_type="image/png", headers=headers)
-        return Response(for_paper(svg), media_type="image/svg+xml", headers=headers)
+        return Response(svg, media_type="image/svg+xml", headers=headers)
 
 
 def make_app(root: Path) -> tuple[Starlette, Viewer]:

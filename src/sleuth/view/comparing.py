@@ -49,20 +49,21 @@ def evaluations(run: Run) -> list[dict[str, Any]]:
     told = []
     for name in run.evaluations():
         summary = run.evaluation(name)
-        figures = {key: found for key in FIGURES if (found := figure(summary, key))}
+        measured = ("strict", "share") if name in ("guessing", "solver") else FIGURES  # these two write nothing
+        figures = {key: found for key in measured if (found := figure(summary, key))}
         told.append({"name": name, "label": POLICIES.get(name, name), "figures": figures})
     return told
 
 
 def difference(first: Run, first_name: str, second: Run, second_name: str) -> dict[str, Any]:
-    """Second evaluation minus first, puzzle by puzzle; over the puzzles that both asked, whose number is said. Raises
-    `UserError` where there are none."""
+    """Second evaluation minus first, puzzle by puzzle; over the puzzles that both asked, whose number is said. Where
+    there are none, there are no figures. Raises `UserError` for an evaluation that a run has not."""
     one, other = _rows(first, first_name), _rows(second, second_name)
     shared = {row.puzzle_id for row in one} & {row.puzzle_id for row in other}
-    if not shared:
-        raise UserError("the two evaluations have no puzzle in common, so they cannot be paired")
-    found = compare([row for row in one if row.puzzle_id in shared], [row for row in other if row.puzzle_id in shared])
     every = {row.puzzle_id for row in one} | {row.puzzle_id for row in other}
+    if not shared:
+        return {"figures": {}, "shared": 0, "all": len(every)}
+    found = compare([row for row in one if row.puzzle_id in shared], [row for row in other if row.puzzle_id in shared])
     figures = {
         name: {"mean": value.mean, "low": value.low, "high": value.high, "n": value.n}
         for name in FIGURES

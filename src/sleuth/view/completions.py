@@ -358,7 +358,7 @@ def _told(file: str, row: int, record: dict[str, Any]) -> dict[str, Any]:
         told[name], told[f"{name}_left_out"] = text[:SHOWN], max(0, len(text) - SHOWN)
     for name, empty in (("answers", {}), ("right", {}), ("gold", {}), ("turns", [])):
         told[name] = _json(record.get(name), empty)
-    told["parts"] = _json(record.get("spans"), [])  # as the page's script calls them
+    told["spans"] = _json(record.get("spans"), [])
     skipped = sum(record.get("turn_tokens") or [])
     for name in ("tokens", "logprobs", "ratios"):
         told[name] = (record.get(name) or [])[skipped:][:MOST_TOKENS]

@@ -5,26 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sleuth.errors import UserError, counted
+from sleuth.report.axes import AXES, Spending, sums, thinned
 from sleuth.runs.settings import digest
 from sleuth.view.run import Run, spent
 
-Axis = Literal["step", "tokens", "hours", "examples"]
-AXES: dict[str, str] = {
-    "step": "step",
-    "tokens": "tokens sampled",
-    "hours": "hours",
-    "examples": "examples and completions",
-}
-"""Axis to its title. Tokens, hours and examples count from the beginning of the run."""
 MOST_RUNS = 20
 COLOURS = 7
 """Colours of series, `--series-1` …; the next ones are dashed otherwise."""
 PERCENT = ("reward", "strict", "readable", "truncated", "groups_without_spread", "clipped")
 PERCENT_IN = ("outcome/", "spans/sentences_true", "spans/sentences_derived", "spans/nothing_false", "spans/lines_right",
               "spans/answered", "spans/right_if_answered", "legibility/", "turns/", "source/")  # fmt: skip
+TITLES = {
+    "reward": "Questions answered right",
+    "strict": "Puzzles solved",
+    "length_tokens": "Length",
+    "entropy_sampled": "Entropy",
+    "kl": "Divergence from the start",
+    "spans/sentences_derived": "Sentences derived",
+    "spans/lines_right": "Lines right",
+    "legibility/language": "Language",
+    "legibility/repetition": "Legibility",
+    "loss": "Loss",
+}
+"""Metric to its title: the curves that a report shows, in this order."""
 EXPLAINED = {
     "reward": "Questions answered right: the share of a puzzle's questions, on average.",
     "strict": "Puzzles solved: the share of completions with every question right.",
@@ -76,56 +82,23 @@ def metrics_of(run: Run) -> dict[str, list[str]]:
 
 
 def course(run: Run, phase: str, metric: str, axis: str) -> list[tuple[float, float]]:
-    """(x, value) of a metric, by x. Raises `UserError` for an axis or phase that there is not."""
+    """(x, value) of a metric, by x; none where nothing is known of the axis. Raises `UserError` for an unknown
+    axis or phase."""
     if axis not in AXES or phase not in run.metrics.phases:
         raise UserError(f"no axis {axis[:40]!r} or no phase {phase[:40]!r}")
     lines = run.metrics.phases[phase].all()
     values = [(step, line[metric]) for step, line in lines if math.isfinite(line.get(metric, math.nan))]
-    if axis == "step":
-        return [(float(step), value) for step, value in values]
-    place = _places(run, axis, "sft" if phase == "sft" else "grpo")
-    return [(place(step), value) for step, value in values]
+    place = float if axis == "step" else _spending(run).place(axis, "sft" if phase == "sft" else "grpo")
+    return [(place(step), value) for step, value in values] if place else []
 
 
-def _places(run: Run, axis: str, phase: str) -> Any:
-    """A function from the step of a phase to where the axis is then."""
-    config = run.config
-    if axis == "examples":
-        if config is None:
-            return float
-        shown = 0 if phase == "sft" else config.sft.steps * config.sft.batch_size
-        each = config.sft.batch_size if phase == "sft" else config.grpo.puzzles_per_step * config.grpo.samples
-        return lambda step: float(shown + step * each)
-    if axis == "tokens":
-        log = run.metrics.phases["grpo"]
-        known = _sums([(step, line.get("tokens_sampled", 0.0)) for step, line in log.all()], log.stride)
-        return lambda step: 0.0 if phase == "sft" else _at(known, step)
-    logs = run.timings.phases
-    of = {name: _sums([(step, spent(line)) for step, line in logs[name].all()], logs[name].stride) for name in logs}
-    before = of["sft"][-1][1] if phase != "sft" and of["sft"] else 0.0
-    counted = ("sft",) if phase == "sft" else ("grpo", "eval")
-    return lambda step: (before + sum(_at(of[name], step) for name in counted)) / 3600
-
-
-def _sums(values: Sequence[tuple[int, float]], stride: int = 1) -> list[tuple[int, float]]:
-    """Running sums by step; a line that stands for several counts as often."""
-    total, sums = 0.0, list[tuple[int, float]]()
-    for step, value in values:
-        total += stride * (value if math.isfinite(value) else 0.0)
-        sums.append((step, total))
-    return sums
-
-
-def _at(sums: Sequence[tuple[int, float]], step: int) -> float:
-    """The newest sum up to a step."""
-    low, high = 0, len(sums)
-    while low < high:
-        middle = (low + high) // 2
-        if sums[middle][0] <= step:
-            low = middle + 1
-        else:
-            high = middle
-    return sums[low - 1][1] if low else 0.0
+def _spending(run: Run) -> Spending:
+    tokens, timings = run.metrics.phases["grpo"], run.timings.phases
+    return Spending(
+        run.config,
+        sums([(step, line.get("tokens_sampled", 0.0)) for step, line in tokens.all()], tokens.stride),
+        {name: sums([(step, spent(line)) for step, line in log.all()], log.stride) for name, log in timings.items()},
+    )
 
 
 def courses(runs: Sequence[Run], phase: str, metric: str, axis: str, seeds: bool) -> list[Course]:
@@ -182,15 +155,6 @@ def _stretched(points: Sequence[tuple[float, float]], xs: Sequence[float]) -> It
             place += 1
         (x0, y0), (x1, y1) = points[place], points[min(place + 1, len(points) - 1)]
         yield x, y0 if x1 <= x0 or x <= x0 else y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-
-
-def thinned(points: Sequence[tuple[float, ...]], most: int = 400) -> list[tuple[float, ...]]:
-    """At most about so many points, each the mean of its neighbours."""
-    if len(points) <= most:
-        return list(points)
-    size = -(-len(points) // most)
-    parts = [points[at : at + size] for at in range(0, len(points), size)]
-    return [tuple(sum(column) / len(part) for column in zip(*part, strict=True)) for part in parts]
 
 
 def as_json(drawn: Sequence[Course]) -> list[dict[str, Any]]:

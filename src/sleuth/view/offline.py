@@ -18,13 +18,15 @@ from markupsafe import Markup
 from sleuth.errors import UserError, counted
 from sleuth.files import atomic_write, check_output
 from sleuth.report import text
+from sleuth.report.axes import AXES, MOST_POINTS, NOTHING
 from sleuth.report.facts import OUTCOMES, POLICIES, STAGES, within
+from sleuth.report.figures import Drawing, Figure, placed
 from sleuth.report.page import template
 from sleuth.report.samples import shown_completion, shown_puzzle
 from sleuth.runs.directory import RunDirectory
 from sleuth.runs.rows import EvaluationRow
 from sleuth.view import comparing
-from sleuth.view.courses import EXPLAINED, MOST_RUNS, Course, courses, is_percent, metrics_of
+from sleuth.view.courses import EXPLAINED, MOST_RUNS, TITLES, Course, courses, is_percent, metrics_of
 from sleuth.view.drawing import chart
 from sleuth.view.run import Run
 
@@ -35,19 +37,6 @@ PHASES = {
     "sft": ("Warm start", "Supervised fine-tuning (SFT), before GRPO."),
 }  # fmt: skip
 HEADINGS = ["Puzzles solved", "Questions right", "Readable", "Length"]
-TITLES = {
-    "reward": "Questions answered right",
-    "strict": "Puzzles solved",
-    "length_tokens": "Length",
-    "entropy_sampled": "Entropy",
-    "kl": "Divergence from the start",
-    "spans/sentences_derived": "Sentences derived",
-    "spans/lines_right": "Lines right",
-    "legibility/language": "Language",
-    "legibility/repetition": "Legibility",
-    "loss": "Loss",
-}
-"""The curves that are drawn, in this order; the loss of the warm start alone."""
 MOST_PAIRS = 15
 """Differences of all pairs of runs up to here; above it each run against the first."""
 PUZZLES_SHOWN = 4
@@ -94,9 +83,10 @@ def render_offline(runs: Sequence[Run]) -> str:
         task=tasks.pop() if len(tasks) == 1 else "",
         notices=_notices(runs, summaries),
         differences=comparing.differences(runs),
+        axes=AXES,
         phases=[phase for name in PHASES if (phase := _phase(runs, name))["figures"]],
         evaluations=[
-            {"name": f"{run.name}: {one['label']}", "cells": _cells(one["figures"], one["name"])}
+            {"name": f"{run.name}: {one['label']}", "cells": _cells(one["figures"])}
             for run in runs
             for one in comparing.evaluations(run)
         ],
@@ -132,40 +122,53 @@ def _notices(runs: Sequence[Run], summaries: Sequence[dict[str, Any]]) -> list[s
             said.append(f"{run.name} raised {counted(count, 'alarm')}; see its own report.")
         if (stride := max(log.stride for log in run.metrics.phases.values())) > 1:
             said.append(f"The log of {run.name} is long: every {stride}th line is shown.")
+    if any(len(log.all()) > MOST_POINTS for run in runs for log in run.metrics.phases.values()):
+        said.append(f"Of curves over more than {MOST_POINTS} steps, each point is the mean of its neighbours.")
     return said
 
 
 def _phase(runs: Sequence[Run], phase: str) -> dict[str, Any]:
     """The curves of a phase that some run has, one figure for each metric."""
-    logged = {metric for run in runs for metric in metrics_of(run).get(phase, [])}
-    wanted = [metric for metric in TITLES if metric in logged and (metric == "loss") == (phase == "sft")]
     title, about = PHASES[phase]
-    figures = [_figure(drawn, metric) for metric in wanted if (drawn := courses(runs, phase, metric, "step", True))]
+    figures = [_figure(runs, phase, metric) for metric in metrics_shown(runs, phase)]
     return {"id": phase, "title": title, "about": about, "figures": figures}
 
 
-def _figure(drawn: Sequence[Course], metric: str) -> dict[str, Any]:
+def metrics_shown(runs: Sequence[Run], phase: str) -> list[str]:
+    """What is drawn of a phase: of the metrics with a title those that some run logged; the loss of the warm start
+    alone."""
+    logged = {metric for run in runs for metric in metrics_of(run).get(phase, [])}
+    return [metric for metric in TITLES if metric in logged and (metric == "loss") == (phase == "sft")]
+
+
+def _figure(runs: Sequence[Run], phase: str, metric: str) -> Figure:
+    drawings, legend = [], list[tuple[str, str, str]]()
+    for axis in AXES:
+        drawn = courses(runs, phase, metric, axis, True)
+        legend = legend or [(one.name, one.colour, f"dash-{one.dash % 3}") for one in drawn]
+        if drawn:
+            drawings.append(Drawing(axis, _label(drawn, metric, axis), Markup(chart(drawn, metric, axis))))
+        else:
+            drawings.append(Drawing(axis, NOTHING[axis], Markup("")))
+    return Figure(f"{phase}-{metric.replace('/', '-')}", TITLES[metric], EXPLAINED[metric], legend, drawings)
+
+
+def _label(drawn: Sequence[Course], metric: str, axis: str) -> str:
     written = text.percent if is_percent(metric) else "{:.4g}".format
     ends = [
-        f"{one.name}: {written(one.points[0][1])} at step {one.points[0][0]:.0f}, "
-        f"{written(one.points[-1][1])} at step {one.points[-1][0]:.0f}."
+        f"{one.name}: {written(one.points[0][1])} at {placed(axis, one.points[0][0])}, "
+        f"{written(one.points[-1][1])} at {placed(axis, one.points[-1][0])}."
         for one in drawn
     ]
-    return {
-        "title": TITLES[metric],
-        "legend": [(one.name, one.colour, f"dash-{one.dash % 3}") for one in drawn],
-        "label": f"{TITLES[metric]}. {' '.join(ends)}",
-        "svg": Markup(chart(drawn, metric, "step")),
-        "caption": EXPLAINED[metric],
-    }
+    return f"{TITLES[metric]}. {' '.join(ends)}"
 
 
-def _cells(figures: dict[str, dict[str, float]], name: str) -> list[tuple[str, str]]:
-    """Shares and length with their intervals. The baselines write nothing that could be read or measured."""
+def _cells(figures: dict[str, dict[str, float]]) -> list[tuple[str, str]]:
+    """Shares and length with their intervals."""
     cells = [_share(figures[key]) if key in figures else ("–", "") for key in ("strict", "share", "readable")]
     length = figures.get("length_tokens")
     cells.append((f"{length['mean']:.1f}", _ends(length, 1)) if length else ("–", ""))
-    return [*cells[:2], ("–", ""), ("–", "")] if name in ("guessing", "solver") else cells
+    return cells
 
 
 def _share(figure: dict[str, float]) -> tuple[str, str]:
@@ -194,9 +197,8 @@ def _paired(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], str]:
     for first, stage, second, other_stage in pairs:
         one = within(STAGES[stage]) if first is second else f"{first.name}, {within(STAGES[stage])}"
         name = f"{second.name}, {within(STAGES[other_stage])}, against {one}"
-        try:
-            found = comparing.difference(first, stage, second, other_stage)
-        except UserError:
+        found = comparing.difference(first, stage, second, other_stage)
+        if not found["shared"]:
             rows.append({"name": name, "cells": [("–", "no puzzle in common")] * len(HEADINGS)})
             continue
         if found["shared"] < found["all"]:

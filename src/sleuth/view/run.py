@@ -145,7 +145,7 @@ class Run:
             "phase": phase,
             "step": last[0] if last else 0,
             "steps": total[phase],
-            "task": ", ".join(f"{one.family} {one.level}" for one in config.puzzles.sources),
+            "task": ", ".join(f"{one.family} level {one.level}" for one in config.puzzles.sources),
             "mode": config.mode,
             "model": config.model.name if config.model.kind == "pretrained" else "nano",
             "seed": config.seed,
