@@ -403,16 +403,19 @@ def test_a_run_stopped_by_ctrl_c_ends_with_the_same_bytes(tmp_path: Path, model:
         "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
     )
     running = subprocess.Popen([sys.executable, "-c", listening, *command], stderr=subprocess.PIPE, text=True)
-    deadline_s = time.monotonic() + 300
-    while not (stopped / "rollouts" / "grpo_000001.parquet").exists():
-        assert running.poll() is None and time.monotonic() < deadline_s
-        time.sleep(0.01)
-    running.send_signal(signal.SIGSTOP)
-    refused = sleuth("train", "--resume", stopped)
-    assert refused.returncode == 2 and "another process is training this run" in refused.stderr
-    running.send_signal(signal.SIGINT)
-    running.send_signal(signal.SIGCONT)
-    _, said = running.communicate(timeout=300)
+    try:
+        deadline_s = time.monotonic() + 300
+        while not (stopped / "rollouts" / "grpo_000001.parquet").exists():
+            assert running.poll() is None and time.monotonic() < deadline_s
+            time.sleep(0.01)
+        running.send_signal(signal.SIGSTOP)
+        refused = sleuth("train", "--resume", stopped)
+        assert refused.returncode == 2 and "another process is training this run" in refused.stderr
+        running.send_signal(signal.SIGINT)
+        running.send_signal(signal.SIGCONT)
+        _, said = running.communicate(timeout=300)
+    finally:
+        running.kill()  # which does nothing to one that has ended
     assert running.returncode == 130, said
     assert "Traceback" not in said
     done = sleuth("train", "--resume", stopped)
