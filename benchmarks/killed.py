@@ -45,7 +45,7 @@ SMALL = {
 UNLIKE = ("timings.jsonl", "report.html", "environment.json")
 """Files that may differ: seconds, what tells of them, and the machine."""
 WHILE_S = 6.0
-"""Longest time between some progress and the kill; steps take about half of it."""
+"""Longest time between some progress and the kill; steps take about half of it. With `--quick` a tenth."""
 
 
 def command(*arguments: object) -> list[str]:
@@ -63,7 +63,7 @@ def lines_of(path: Path) -> int:
     return path.read_text().count("\n") if path.exists() else 0
 
 
-def kill_once(arguments: list[str], run: Path, rng: Random, in_checkpoint: bool) -> str:
+def kill_once(arguments: list[str], run: Path, rng: Random, in_checkpoint: bool, while_s: float) -> str:
     """Starts or goes on, kills, and says when it was. Raises `RuntimeError` if the run ended before."""
     metrics = run / "metrics.jsonl"
     wanted = lines_of(metrics) + rng.randint(1, 4)
@@ -72,7 +72,7 @@ def kill_once(arguments: list[str], run: Path, rng: Random, in_checkpoint: bool)
         if in_checkpoint and any((run / "checkpoints").glob(".step_*.tmp/*")):
             break
         if not in_checkpoint and lines_of(metrics) >= wanted:
-            time.sleep(rng.uniform(0, WHILE_S))
+            time.sleep(rng.uniform(0, while_s))
             break
         time.sleep(0.005)
     if process.poll() is not None:
@@ -99,9 +99,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the runs are kept; by default nowhere")
     parser.add_argument("--quick", action="store_true", help=QUICK)
     asked = parser.parse_args()
-    fixed = SMALL
+    fixed, while_s = SMALL, WHILE_S
     if asked.quick:
-        asked.kills, fixed = 1, SMALL | {"model.name": QUICK_MODEL, "sft.examples": "4", "eval.count": "2"}
+        asked.kills, while_s = 1, WHILE_S / 10
+        fixed = SMALL | {"model.name": QUICK_MODEL, "sft.examples": "4", "eval.count": "2"}
     with tempfile.TemporaryDirectory() as scratch:
         folder = asked.folder or Path(scratch)
         whole, killed = folder / "whole", folder / "killed"
@@ -112,7 +113,7 @@ def main() -> None:
         for number in range(asked.kills):
             going_on = (killed / "config.json").exists()
             arguments = command("--resume", killed) if going_on else command(asked.recipe, "--out", killed, *keys)
-            print(f"kill {number + 1}: {kill_once(arguments, killed, rng, number % 4 == 3)}", flush=True)
+            print(f"kill {number + 1}: {kill_once(arguments, killed, rng, number % 4 == 3, while_s)}", flush=True)
         to_the_end("--resume", killed)
         to_the_end(asked.recipe, "--out", whole, *keys)
         found, wanted = digests(killed), digests(whole)

@@ -89,7 +89,7 @@ def keys(**changed: str) -> list[str]:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "tiny"
-    tiny_folder(folder, max_position_embeddings=32768)
+    tiny_folder(folder, words=True, max_position_embeddings=32768)
     return folder
 
 
@@ -368,8 +368,8 @@ def test_recipes_run(recipe: Path, tmp_path: Path, model: Path) -> None:
     chosen = {"model.hidden": "32", "model.heads": "2", "model.layers": "1"} if nano else {"model.name": str(model)}
     if load_recipe(recipe).grpo.updates_per_batch > 2:
         chosen["grpo.updates_per_batch"] = "2"
-    if load_recipe(recipe).engine.processes > 1:
-        chosen["engine.processes"] = "1"
+    if load_recipe(recipe).engine.kind == "trl":  # `tests/integrations/test_trl.py` trains on TRL
+        chosen |= {"engine.kind": "sleuth", "engine.processes": "1", "engine.batch_size": "0"}
     if load_recipe(recipe).sft.file:
         (tmp_path / "distilled.jsonl").write_text(json.dumps({"system": "", "user": "Who?", "completion": "A. Ada"}))
         chosen["sft.file"] = str(tmp_path / "distilled.jsonl")
@@ -489,7 +489,8 @@ def test_folders_that_cannot_be_made_are_refused_before_the_work(tmp_path: Path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["taken"]
 
 
-def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path) -> None:
+def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sleuth.policy.nano.PUZZLES", 60)
     small = {name: value for name, value in SMALL_RUN.items() if name != "model.dtype"} | {
         "model.hidden": "32",
         "model.heads": "2",

@@ -31,7 +31,7 @@ def test_both_acts_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With tiny models in place of the demo's."""
-    model = tiny_folder(tmp_path / "model", max_position_embeddings=4096)
+    model = tiny_folder(tmp_path / "model", words=True, max_position_embeddings=4096)
     monkeypatch.setattr(commands, "demo_config", lambda: small(model, "program", 1))
     monkeypatch.setattr(commands, "reasoning_demo_config", lambda steps: small(model, "reason", min(steps, 2)))
     monkeypatch.setattr(commands, "resume_run", _stops_once_in_act_two(commands.resume_run))
@@ -47,7 +47,8 @@ def test_both_acts_and_again(
     said = capsys.readouterr()
     assert "act: " not in said.err and (first / "metrics.jsonl").read_bytes() == before
     assert (second / "report.html").exists()
-    assert [RunDirectory.open(run).config.mode for run in (first, second)] == ["program", "reason"]
+    configs = [RunDirectory.open(run).config for run in (first, second)]
+    assert [(one.mode, one.model.name) for one in configs] == [("program", str(model)), ("reason", str(model))]
 
 
 def _stops_once_in_act_two(resume: Callable[[Path], None]) -> Callable[[Path], None]:

@@ -86,7 +86,7 @@ def test_merged_explanations_are_those_of_one_machine(puzzles: Path, tmp_path: P
 
 def test_merged_evaluations_and_benchmarks_are_those_of_one_machine(puzzles: Path, tmp_path: Path) -> None:
     """To the byte in an evaluation; in a benchmark, whose rows hold seconds, but for these."""
-    model = tiny_folder(tmp_path / "model")
+    model = tiny_folder(tmp_path / "model", words=True)
     asked = ("--device", "cpu", "--max-new-tokens", 6, "--temperature", 1, "--samples", 2)
     words = ("eval", "--model", model, "--file", puzzles, *asked)
     one = sleuth(*words, "--out", tmp_path / "one.parquet")

@@ -156,7 +156,7 @@ def run_script(*arguments: str | Path, text: str | None = None) -> str:
 
 
 def test_a_plain_script_without_a_main_guard_simply_works(tmp_path: Path) -> None:
-    model, recipe, script = tiny_folder(tmp_path / "tiny"), tmp_path / "recipe.toml", tmp_path / "script.py"
+    model, recipe, script = tiny_folder(tmp_path / "tiny", words=True), tmp_path / "recipe.toml", tmp_path / "script.py"
     recipe.write_text(RECIPE)
     script.write_text(TRAINS)
     assert run_script(script, recipe, model, tmp_path / "run") == "begins\n9 1.0 True\n"

@@ -10,12 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from sleuth.config import Mode
+from sleuth.policy.prompts import ask
+from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.gold import gold_completion
 
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 VOCABULARY = len(SPECIAL_TOKENS) + 256
 END = SPECIAL_TOKENS.index("<|im_end|>")
+WORDS = 600
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -48,13 +54,22 @@ def tiny_llama(seed: int = 0, **overrides: Any) -> LlamaForCausalLM:
         return LlamaForCausalLM(LlamaConfig(**settings | overrides)).float().eval()
 
 
-def tiny_tokenizer() -> PreTrainedTokenizerFast:
-    """One token per byte after three special tokens (259 in all), with a chat template like SmolLM2's."""
+def tiny_tokenizer(words: bool = False) -> PreTrainedTokenizerFast:
+    """One token per byte after three special tokens (259 in all), with a chat template like SmolLM2's. With `words`,
+    also `WORDS` tokens learned from what a model is asked, so that prompts are a quarter as long."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: number for number, token in enumerate([*SPECIAL_TOKENS, *alphabet])}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=words)
     tokenizer.decoder = decoders.ByteLevel()
+    if words:
+        trainer = trainers.BpeTrainer(
+            vocab_size=VOCABULARY + WORDS,
+            special_tokens=list(SPECIAL_TOKENS),
+            initial_alphabet=alphabet,
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(_asked(), trainer)
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -68,8 +83,18 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     return wrapped
 
 
-def tiny_folder(path: Path, seed: int = 0, **overrides: Any) -> Path:
-    """Saves both in Hugging Face layout (config.json, model.safetensors, tokenizer files) and returns `path`."""
-    tiny_llama(seed, **overrides).save_pretrained(path)
-    tiny_tokenizer().save_pretrained(path)
+def _asked() -> list[str]:
+    """What is asked about two cases in each mode, with the right completions."""
+    puzzles = [make_puzzle("temporal-clue", level, "train", 1, 0).puzzle for level in ("1", "2")]
+    modes: tuple[Mode, ...] = ("answer", "reason", "program")
+    requests = [(ask(puzzle, mode), gold_completion(puzzle, mode)) for puzzle in puzzles for mode in modes]
+    return [text for request, gold in requests for text in (request.system, request.user, gold)]
+
+
+def tiny_folder(path: Path, seed: int = 0, words: bool = False, **overrides: Any) -> Path:
+    """Saves both in Hugging Face layout (config.json, model.safetensors, tokenizer files) and returns `path`. `words`:
+    as of `tiny_tokenizer`; whole runs are several times as fast with it."""
+    size = {"vocab_size": VOCABULARY + WORDS} if words else {}
+    tiny_llama(seed, **size | overrides).save_pretrained(path)
+    tiny_tokenizer(words).save_pretrained(path)
     return path

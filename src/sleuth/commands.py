@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sleuth.config import Mode, ModelConfig, RunConfig, demo_config, reasoning_demo_config
+from sleuth.config import Mode, RunConfig, demo_config, reasoning_demo_config
 from sleuth.datasets.audit import audit
 from sleuth.errors import UserError, counted, installing
 from sleuth.files import check_folder
@@ -356,12 +356,15 @@ def run_demo(path: Path, device: str) -> None:
                 "are more.\n"
             )
         say("First act: a model of 135 million parameters learns to translate such cases into formal statements.")
-        start_run(demo_config().model_copy(update={"model": ModelConfig(device=device)}), path)
+        start_run(_on(device, demo_config()), path)
     second = path.with_name(f"{path.name}-reasoning")
     if (second / "config.json").exists():
         resume_run(second)
     else:
         say("Second act: a model of 2 million parameters, which reasons in words, practises on new cases.")
-        config = reasoning_demo_config(STEPS_WITH_KERNELS if bfloat16_library() is not None else STEPS_WITHOUT)
-        model = config.model.model_copy(update={"device": device})
-        start_run(config.model_copy(update={"model": model}), second)
+        steps = STEPS_WITH_KERNELS if bfloat16_library() is not None else STEPS_WITHOUT
+        start_run(_on(device, reasoning_demo_config(steps)), second)
+
+
+def _on(device: str, config: RunConfig) -> RunConfig:
+    return config.model_copy(update={"model": config.model.model_copy(update={"device": device})})

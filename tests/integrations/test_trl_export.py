@@ -327,7 +327,7 @@ def test_learning_rates(kind: str, warm: int) -> None:
 @needs_trl
 def test_trl_runs_the_export(tmp_path: Path) -> None:
     """`trl grpo --config grpo.yaml`, a step of it, with transformers' sampler on the processor."""
-    model = tiny_folder(tmp_path / "tiny")
+    model = tiny_folder(tmp_path / "tiny", words=True)
     config = recipe(
         model={"name": str(model)}, grpo={"steps": 1}, sampling={"max_new_tokens": 8}, reward={"compression": 1.0}
     )

@@ -46,7 +46,7 @@ grpo = {steps = 1, puzzles_per_step = 2, samples = 2}
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recipe")
-    (folder / "tiny.toml").write_text(RECIPE.replace("MODEL", str(tiny_folder(folder / "model"))))
+    (folder / "tiny.toml").write_text(RECIPE.replace("MODEL", str(tiny_folder(folder / "model", words=True))))
     return folder / "tiny.toml"
 
 

@@ -23,7 +23,7 @@ MODES = {
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_folder(tmp_path_factory.mktemp("tiny") / "model", max_position_embeddings=8192)
+    return tiny_folder(tmp_path_factory.mktemp("tiny") / "model", words=True, max_position_embeddings=8192)
 
 
 @pytest.mark.parametrize("family", MODES)

@@ -16,8 +16,8 @@ from sleuth.training.preflight import start
 from sleuth.training.run import train
 from tests.tiny import tiny_folder
 
-KILLS = 8
-"""Two of them while a checkpoint is written. `benchmarks/killed.py --kills N` takes any number."""
+KILLS = 6
+"""One of them while a checkpoint is written. `benchmarks/killed.py --kills N` takes any number."""
 DEADLINE_S = 300.0
 
 
@@ -72,7 +72,7 @@ def wait_for_a_moment(process: BaseProcess, run: Path, rng: Random, in_checkpoin
 
 
 def test_many_kills(tmp_path: Path) -> None:
-    model = tiny_folder(tmp_path / "model", max_position_embeddings=4096)
+    model = tiny_folder(tmp_path / "model", words=True, max_position_embeddings=4096)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     start(recipe(model), whole)
     start(recipe(model), killed)
