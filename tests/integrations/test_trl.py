@@ -200,7 +200,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(shared: Path) -> Path:
     with FileLock(shared / "model.lock"):
         if not (shared / "tiny").exists():
-            tiny_folder(shared / "tiny", words=True, initializer_range=0.05)
+            tiny_folder(shared / "tiny", initializer_range=0.05)
     return shared / "tiny"
 
 
