@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,14 +72,8 @@ def sums(values: Points, stride: int = 1) -> list[tuple[int, float]]:
 
 def at(running: Points, step: int) -> float:
     """The newest sum up to a step."""
-    low, high = 0, len(running)
-    while low < high:
-        middle = (low + high) // 2
-        if running[middle][0] <= step:
-            low = middle + 1
-        else:
-            high = middle
-    return running[low - 1][1] if low else 0.0
+    count = bisect.bisect_right(running, step, key=lambda point: point[0])
+    return running[count - 1][1] if count else 0.0
 
 
 def thinned(points: Sequence[tuple[float, ...]], most: int = MOST_POINTS) -> list[tuple[float, ...]]:
