@@ -12,8 +12,8 @@ const MOST_NUMBER = 100_000;
 let game: Game | undefined;
 
 function spoken(family: string): string {
-  const words = family.replaceAll("-", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  const [name = "", version] = family.replaceAll("-", " ").split("@");
+  return name.charAt(0).toUpperCase() + name.slice(1) + (version ? `, version ${version}` : "");
 }
 
 /** Today, or "case 12": what a share line and the heading call a case. */

@@ -24,6 +24,7 @@ from sleuth.play.export import page
 from sleuth.play.pages import introduction, spoken_of
 from sleuth.play.site import play_site
 from sleuth.puzzles.notebook import Table
+from sleuth.puzzles.registry import families, get_family
 from tests.test_cli import sleuth
 from tests.web.servers import get, served
 
@@ -167,3 +168,10 @@ def test_the_command_serves_until_it_is_interrupted() -> None:
         assert "<script defer" in get(f"{found[0]}/")[2]
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
+
+
+def test_every_family_that_is_offered_can_be_chosen() -> None:
+    """Two versions of one family have two names, each of which means its own."""
+    offered = [offer.family for offer in offers()]
+    assert len(set(offered)) == len(offered)
+    assert {get_family(name).id for name in offered} == {family.id for family in families()}

@@ -58,7 +58,8 @@ def offers(family: str | None = None, level: str | None = None) -> list[Offer]:
                 continue
             check_level(one, level)
         levels = [level] if level is not None else list(one.levels)[:EASY_LEVELS]
-        named = one.id if family is not None and "@" in family else one.name
+        by_id = get_family(one.name).id != one.id if family is None else "@" in family
+        named = one.id if by_id else one.name
         found.append(Offer(named, {name: one.levels[name] for name in levels}))
     if not found:
         raise UserError(f"no family has a level {level!r}")
