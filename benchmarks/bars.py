@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import QUICK
+from common import QUICK, write_page
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError
 from sleuth.evaluation.evaluate import evaluate_baselines
@@ -203,10 +203,7 @@ def main() -> None:
             "",
         ]
     )
-    print(text)
-    if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        atomic_write(options.out / "bars.md", text.encode())
+    write_page("bars", text, options.out)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
+from sleuth.files import atomic_write
+
 QUICK = "everything once and small, to see that it runs"
 """What `--quick` does."""
 QUICK_MODEL = "nano-detective"
@@ -32,6 +34,14 @@ def peak_bytes() -> int:
     started it had taken by then."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
+def write_page(name: str, text: str, folder: Path | None) -> None:
+    """Prints a page, and writes it in place of `folder`/`name`.md."""
+    print(text)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic_write(folder / f"{name}.md", text.encode())
 
 
 def write_table(name: str, title: str, head: Sequence[str], rows: Sequence[Sequence[str]], folder: Path | None) -> None:

@@ -12,9 +12,8 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from common import QUICK, QUICK_MODEL
+from common import QUICK, QUICK_MODEL, write_page
 from sleuth.errors import UserError, counted
-from sleuth.files import atomic_write
 from sleuth.runs.rows import EvaluationRow, read_parquet
 from sleuth.visible import visible
 
@@ -66,6 +65,16 @@ def told(row: EvaluationRow) -> Iterator[str]:
     yield "~~~\n"
 
 
+def by_alternatives(rows: Sequence[EvaluationRow]) -> Iterator[str]:
+    """A table: how many cases are solved, by their clues of the form "either … or …"."""
+    yield "| clues that begin with “Either” | cases | solved |\n| --- | --- | --- |"
+    counts = [sum(line.startswith("Either ") for line in row.prompt.splitlines()) for row in rows]
+    for count in sorted(set(counts)):
+        found = [row.correct for row, own in zip(rows, counts, strict=True) if own == count]
+        yield f"| {count} | {len(found)} | {sum(found)} ({sum(found) / len(found):.1%}) |"
+    yield ""
+
+
 def page(rows: Sequence[EvaluationRow], each: int) -> str:
     """The page as Markdown."""
     firsts = [row for row in rows if row.sample == 0]
@@ -84,6 +93,7 @@ def page(rows: Sequence[EvaluationRow], each: int) -> str:
         "- *unread*: nothing the solver can read",
         f"- {UNJUDGED}: is not judged\n",
         "Made by `python benchmarks/traces.py` from a stored evaluation.\n",
+        *by_alternatives(firsts),
     ]
     for title, found in (("Solved", solved), ("Not solved", failed)):
         parts.append(f"## {title}\n")
@@ -124,10 +134,7 @@ def main() -> None:
     if not any(row.spans for row in rows):
         raise UserError("no sentence of this evaluation was judged: take one in mode reason")
     text = page(rows, options.each)
-    print(text)
-    if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        atomic_write(options.out / "traces.md", text.encode())
+    write_page("traces", text, options.out)
 
 
 if __name__ == "__main__":

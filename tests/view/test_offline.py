@@ -139,7 +139,7 @@ def test_charts_for_papers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     RunDirectory.create(tmp_path / "empty", CONFIG)
     with pytest.raises(UserError, match="nothing was logged yet"):
         write_charts([tmp_path / "empty"], tmp_path / "none")
-    with pytest.raises(UserError, match="cannot be written there"):
+    with pytest.raises(UserError, match="is a file; choose another folder"):
         write_charts([tmp_path / "one"], tmp_path / "one" / "config.json")
 
 

@@ -21,6 +21,9 @@ from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.task import MIXED
 from sleuth.training.choice import MEASURED, chosen, pool_size
 
+STREAMED = 5000
+"""From as many examples on a warm start makes them while it trains."""
+
 
 def spec_of(source: SourceConfig, split: str, seed: int, count: int) -> PuzzleSpec:
     """The spec of puzzles of a source."""
@@ -39,10 +42,6 @@ def suite_slots(puzzles: PuzzlesConfig, split: str, seed: int, count: int) -> li
     sources = puzzles.sources
     specs = [spec_of(source, split, seed, count) for source in sources]
     return [(specs[number % len(sources)], number) for number in range(count)]
-
-
-STREAMED = 5000
-"""From as many examples on a warm start makes them while it trains."""
 
 
 class Curriculum:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sleuth.errors import UserError
-from sleuth.files import atomic_write
+from sleuth.files import atomic_write, check_folder, writing
 from sleuth.progress import track
 from sleuth.report.axes import AXES
 from sleuth.view.courses import courses
@@ -21,10 +21,9 @@ def write_charts(folders: Sequence[Path], out: Path) -> int:
     wanted = [(phase, metric, axis) for phase in PHASES for metric in metrics_shown(runs, phase) for axis in AXES]
     if not wanted:
         raise UserError("nothing was logged yet, so there is nothing to draw")
-    try:
+    check_folder(out)
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{out}: the charts cannot be written there ({error.strerror})") from error
     written = 0
     for phase, metric, axis in track(wanted, "drawing", len(wanted)):
         if drawn := courses(runs, phase, metric, axis, True):
