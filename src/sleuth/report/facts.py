@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sleuth.evaluation.summary import EvaluationSummary, summarise
 from sleuth.puzzles.score import Outcome
@@ -30,7 +31,7 @@ OUTCOMES = {
 """Meaning, colour and sign of each outcome, in the order in which they are stacked."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
     """All that a report is made of, read once."""
 
@@ -63,6 +64,7 @@ class Facts:
             if name.endswith("_s")
         )
 
+    @cached_property
     def spending(self) -> Spending:
         """What the run had spent by each step."""
         seconds = {

@@ -162,10 +162,9 @@ def _drawings(
     phase: str = "grpo",
 ) -> list[Drawing]:
     """The series over every axis; `label` gets the axis and the points of the first one."""
-    spending, drawings = facts.spending(), []
-    warm = phase == "sft"
+    drawings = []
     for axis, title in AXES.items():
-        place = spending.place(axis, "sft" if warm else "grpo")
+        place = facts.spending.place(axis, phase)
         if place is None:
             drawings.append(Drawing(axis, NOTHING[axis], Markup("")))
             continue
@@ -174,7 +173,7 @@ def _drawings(
             for one in series
         ]
         drawn = [replace(one, points=[(x, y) for x, y in thinned(one.points)]) for one in moved]
-        x_title = title if axis != "step" else "step of the warm start" if warm else "GRPO step"
+        x_title = title if axis != "step" else "step of the warm start" if phase == "sft" else "GRPO step"
         svg = charts.curves(drawn, percent=percent, x_title=x_title, x_format=FORMATS[axis])
         drawings.append(Drawing(axis, label(axis, moved[0].points), Markup(svg)))
     return drawings
