@@ -126,6 +126,14 @@ def test_only_so_many_comparisons_are_credited_with_one_sentence() -> None:
         ("Ada was in the Hut. The Lamp was in the same room as Ada. Nothing yet.", "false"),
         ("Ada was in the Hut. Lamp: Hut. The Lamp was in the same room as Ada. Nothing yet.", "empty"),
         ("Rex was in the Attic. Nothing.", "unread"),
+        ("The Lamp was in the same room as Ada. Open.", "empty"),
+        (
+            "The Lamp was in the same room as Ada. Ada was in the Hut. Open.",
+            "empty",
+        ),  # which it is about is no plain fact
+        ("The Lamp was in the same room as Ada. Ada was in the Hut. Lamp: Hut. Open.", "false"),
+        ("Open.", "false"),
+        ("Ada was in the Hut. Open.", "false"),
     ],
 )
 def test_nothing_yet(text: str, verdict: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from sleuth.grading.operations import COMPARISONS, NOTHING, Operations, meaning
+from sleuth.grading.operations import COMPARISONS, REMARKS, Operations, meaning
 from sleuth.grading.reasons import Reason, reasons
 from sleuth.grading.soundness import CLUES_AT_ONCE, judge
 from sleuth.logic.cpsat import CpModel
@@ -61,12 +61,12 @@ class Proofs:
         self._rules = list(self._theory.rules())
 
     def read(self, sentence: str) -> Formula | None:
-        """What a sentence says of the puzzle; None for others (a comparison, "Nothing yet.")."""
+        """What a sentence says of the puzzle; None for others (a comparison, "Nothing yet.", "Open.")."""
         try:
             statement: Statement | None = self._grammar.read(sentence)
         except ReadError:
             statement = self._operations.read(sentence)
-        known = statement is not None and statement.kind not in (NOTHING, *COMPARISONS)
+        known = statement is not None and statement.kind not in REMARKS | COMPARISONS
         return meaning(self._theory, statement) if statement is not None and known else None
 
     def given(self, one: Reason, said: Sequence[Formula | None]) -> list[Formula]:

@@ -9,6 +9,7 @@ import pytest
 from sleuth.config import RoundTelling, Telling
 from sleuth.errors import UserError
 from sleuth.grading import grade
+from sleuth.grading.soundness import Verdict, judge
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
@@ -101,6 +102,26 @@ def test_places_are_compared_at_every_conclusion_that_rests_on_two() -> None:
 def test_clues_that_leave_several_worlds_are_refused() -> None:
     with pytest.raises(UserError, match="several worlds"):
         reasoning(puzzle_of(PAGE.replace("with the Rope", "with the Oar")), "page-order")
+
+
+def test_a_clue_that_may_give_more_is_open() -> None:
+    """It rules out a weapon at first; its other half waits for where that one was."""
+    clues = (
+        "Ada was in the Hall.",
+        "Either the murder weapon was in the Hall or the Oar was in the Hall, but not both.",
+        "The Oar was in the same room as Ada.",
+    )
+    before, rest = PAGE.split("Clues:\n")
+    page = "\n".join([f"{before}Clues:", *clues, f"Questions:{rest.split('Questions:')[1]}"])
+    told = reasoning(puzzle_of(page), "spelled")
+    first = told.index(clues[1])
+    assert told[first : first + 6] == [
+        *(clues[1], "Hall, Hall: same.", "Not Oar: Rope.", "So: The murder was committed with the Rope.", "Open."),
+        clues[2],
+    ]
+    assert clues[1] in told[first + 1 :] and told.count("Open.") == 1
+    judgements = judge(puzzle_of(page), "\n".join(told))
+    assert not [one for one in judgements if one.verdict in (Verdict.FALSE, Verdict.UNREAD)]
 
 
 @pytest.mark.parametrize("telling", get_args(Telling))

@@ -1,4 +1,4 @@
-"""Whether anything new follows from a clue: what makes "Nothing yet." true or false."""
+"""Whether a clue gives anything new, and whether it may give more: what makes "Nothing yet." and "Open." true or false."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ class Novelty:
         clue or derived sentence on."""
         self._clue: tuple[int, Formula] | None = None
         """Selector and meaning of the clue said last."""
+        self._denied: int | None = None
+        """Selector of the denial of the last clue that is no plain fact or denial."""
         self._says: int | None = None
         """The variable of that clue, if it is a plain fact: that one is not news."""
         self._open: set[tuple[int, int]] | None = None
@@ -53,11 +55,13 @@ class Novelty:
         self._take_clue()
         self._take(selector, formula)
 
-    def say_clue(self, clue: Statement, selector: int, formula: Formula) -> None:
-        """Takes in that a clue was said."""
+    def say_clue(self, clue: Statement, selector: int, denied: int, formula: Formula) -> None:
+        """Takes in that a clue was said; `denied` selects its denial."""
         self._take_clue()
         self._clue = selector, formula
         self._says = self._facts()[clue][0] if clue in self._facts() else None
+        if self._says is None:
+            self._denied = denied
 
     def _take_clue(self) -> None:
         if self._clue is not None and self._says is not None:
@@ -68,8 +72,17 @@ class Novelty:
             self._known.append(selector)
             self._worlds = [world for world in self._worlds if holds(formula, world)]
 
+    def used_up(self) -> bool:
+        """Whether the last clue that is no plain fact follows from what is known. What is not decided within the bounds
+        does not."""
+        self._take_clue()
+        try:
+            return self._denied is None or self._ask([*self._known, self._denied]) is None
+        except TimeoutError:
+            return False
+
     def follows(self) -> bool:
-        """Whether that clue gives anything new. What is not decided within the bounds counts as nothing."""
+        """Whether the clue said last gives anything new. What is not decided within the bounds counts as nothing."""
         if self._clue is None:
             return False
         try:

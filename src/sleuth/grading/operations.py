@@ -6,6 +6,7 @@
 | `Not Hall, Cellar: Attic.` | of all things of this sort, without these only that one is left |
 | `Faye, 9 PM: Hall, Attic.` | what a variable may still be; with one value it is the plain fact |
 | `Nothing yet.` | nothing new follows from the clue before, the rules and what was derived |
+| `Open.` | the clue before, of those that are no plain facts, does not follow from the rules and what was derived |
 
 The first two are true or false whatever the clues say. They are statements of kinds that no family has.
 """
@@ -20,11 +21,15 @@ from sleuth.puzzles.family import Family, Theory
 from sleuth.puzzles.labels import Label, Labels
 from sleuth.puzzles.statements import Ref, Statement
 
-DIFFER, SAME, REST, CANDIDATES, NOTHING = ":differ", ":same", ":rest", ":candidates", ":nothing"
+DIFFER, SAME, REST, CANDIDATES = ":differ", ":same", ":rest", ":candidates"
+NOTHING, OPEN = ":nothing", ":open"
+REMARKS = frozenset({NOTHING, OPEN})
+"""Kinds that say something of the clue before."""
 COMPARISONS = frozenset({DIFFER, SAME, REST})
 """Kinds that say nothing of the puzzle."""
 _NOT = "not "
 _WORDS = {"differ": DIFFER, "same": SAME}
+_REMARKS = {"nothing yet": NOTHING, "open": OPEN}
 
 
 class Operations:
@@ -44,8 +49,8 @@ class Operations:
     def read(self, sentence: str) -> Statement | None:
         """What a sentence says, if it is an operation."""
         text = " ".join(sentence.split()).casefold().rstrip(".")
-        if text == "nothing yet":
-            return Statement(NOTHING, ())
+        if remark := _REMARKS.get(text):
+            return Statement(remark, ())
         head, colon, tail = text.rpartition(": ")
         if not colon:
             return None

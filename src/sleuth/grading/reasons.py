@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sleuth.grading.operations import COMPARISONS, NOTHING
+from sleuth.grading.operations import COMPARISONS, NOTHING, OPEN, REMARKS
 from sleuth.grading.reading import read_page
 from sleuth.grading.sentences import Claim
 from sleuth.grading.soundness import CLUES_AT_ONCE, QUESTIONS, Judge, Judgement, Verdict
@@ -74,7 +74,7 @@ class _Explainer(Judge):
         self._asked, self._asked_in_all = asked, in_all
         number = len(self._notes)
         if claim.statement is not None and claim.statement.kind not in COMPARISONS:
-            if claim.statement.kind != NOTHING:
+            if claim.statement.kind not in REMARKS:
                 self._first.setdefault(self._key(claim.statement), number)
             if one.verdict is Verdict.DERIVED and len(derived) > len(before):
                 self._said_by[derived[-1]] = number
@@ -90,6 +90,9 @@ class _Explainer(Judge):
         if statement.kind == NOTHING:
             wrong = one.verdict is Verdict.FALSE
             return ("Something new does follow here." if wrong else "Nothing new follows here, as it says."), (), ()
+        if statement.kind == OPEN:
+            wrong = one.verdict is Verdict.FALSE
+            return ("No clue is open: it says nothing new." if wrong else "The clue may say more, as it says."), (), ()
         if statement.kind in COMPARISONS:
             # A true one may still be found derived, by the sentence that comes after it.
             return ("The comparison is wrong." if one.verdict is Verdict.FALSE else ""), (), ()

@@ -17,7 +17,7 @@ from functools import cached_property, lru_cache
 
 from sleuth.errors import UserError
 from sleuth.grading.novelty import Facts, Novelty, facts_of
-from sleuth.grading.operations import COMPARISONS, NOTHING, Operations, meaning
+from sleuth.grading.operations import COMPARISONS, NOTHING, REMARKS, Operations, meaning
 from sleuth.grading.reading import Reading, read_page
 from sleuth.grading.sentences import Claim, SentenceFinder
 from sleuth.logic.cnf import WorldSolver
@@ -55,7 +55,7 @@ class Verdict(StrEnum):
     """A clue, or said before, in the same words but for the order of interchangeable names; what was lucky is tried
     anew."""
     EMPTY = "empty"
-    """True in every world that obeys the rules: it says nothing. Also a true "Nothing yet."."""
+    """True in every world that obeys the rules: it says nothing. Also a true "Nothing yet." or "Open."."""
     FALSE = "false"
     """Not so in the puzzle's world."""
     UNREAD = "unread"
@@ -224,9 +224,10 @@ class Judge:
         start, end, statement = claim.start, claim.end, claim.statement
         if statement is None:
             return Judgement(start, end, Verdict.UNREAD)
-        if statement.kind == NOTHING:
+        if statement.kind in REMARKS:
             self._asked = 0
-            return Judgement(start, end, Verdict.FALSE if self._novelty.follows() else Verdict.EMPTY)
+            wrong = self._novelty.follows() if statement.kind == NOTHING else self._novelty.used_up()
+            return Judgement(start, end, Verdict.FALSE if wrong else Verdict.EMPTY)
         if statement.kind in COMPARISONS:
             return Judgement(start, end, Verdict.EMPTY if self._operations.true(statement) else Verdict.FALSE)
         if not holds(meaning(self._theory, statement), self._world):
@@ -234,7 +235,9 @@ class Judge:
         key = self._key(statement)
         if key in self._clue_keys:
             clue = self._clue_keys.index(key)
-            self._novelty.say_clue(self._page.clues[clue], self._clues[clue], self._formulas[clue])
+            self._novelty.say_clue(
+                self._page.clues[clue], self._clues[clue], self._denied_clues[clue], self._formulas[clue]
+            )
         before = said.get(key)
         if before not in (None, Verdict.LUCKY):
             return Judgement(start, end, Verdict.REPEATED)

@@ -20,6 +20,8 @@ from sleuth.puzzles.labels import Labels
 from sleuth.puzzles.statements import Statement
 
 NOTHING = "Nothing yet."
+OPEN = "Open."
+"""Said of a clue that gave something and may give more."""
 
 
 class Looked:

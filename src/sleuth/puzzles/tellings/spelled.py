@@ -1,7 +1,8 @@
 """Page order, with everything written out that a small model otherwise stalls on.
 
 For each conclusion: the clue, the known facts that it meets, the small operations between these and it (comparing two
-values, "not this, so the other"), then the conclusion. At the end each question with the facts that answer it.
+values, "not this, so the other"), then the conclusion. A clue that gave something and may give more is said to be
+open. At the end each question with the facts that answer it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from sleuth.logic.rounds import Inference, Known
 from sleuth.puzzles.labels import Label
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.tellings.page_order import domains_after, together
-from sleuth.puzzles.tellings.rounds import NOTHING, Looked, spoken_of
+from sleuth.puzzles.tellings.rounds import NOTHING, OPEN, Looked, spoken_of
 
 MOST_OTHERS = 3
 """Values that are listed as ruled out."""
@@ -54,6 +55,8 @@ def _looks(looked: Looked) -> Iterator[str]:
             nothing = not look.inferences and not look.used_up
             yield f"{together(clues)} {NOTHING}" if nothing else together(clues)
         yield from lines
+        if clues and look.step is None and look.inferences and not look.used_up:
+            yield OPEN
 
 
 def _inference(looked: Looked, inference: Inference, domains: Sequence[int]) -> Iterator[str]:
