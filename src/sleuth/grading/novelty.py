@@ -1,4 +1,4 @@
-"""Whether a clue gives anything new, and whether it may give more: what makes "Nothing yet." and "Open." true or false."""
+"""Whether a clue gives anything new, and whether it may give more: the truth of "Nothing yet." and of "Open."."""
 
 from __future__ import annotations
 
