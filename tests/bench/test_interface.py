@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections import Counter
@@ -352,22 +353,26 @@ def test_ctrl_c_stops_and_the_command_goes_on(gold: Any, suite: Suite, tmp_path:
     puzzles = [item.puzzle for item in suite.items]
     write_puzzles(tmp_path / "some.jsonl", puzzles)
 
-    def slowly(message: str) -> str:
-        time.sleep(0.3)
+    stopped = threading.Event()
+
+    def two_at_once(message: str) -> str:
+        if len(server.asked) > 2:
+            stopped.wait(300)
         return str(gold(message))
 
-    with serving(slowly) as server:
+    with serving(two_at_once) as server:
         command = [*(sys.executable, "-m", "sleuth", "bench", NAME, "--suite", str(tmp_path / "some.jsonl"))]
         command += ["--out", str(tmp_path / "out"), "--connections", "2"]
         environment = {**os.environ, "FAULTY_BASE_URL": server.url, "FAULTY_API_KEY": KEY}
+        journal = tmp_path / "out" / "openai-api-faulty-m-answer.journal.jsonl"
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
-        while len(server.asked) < 4:
+        while len(server.asked) < 4 or journal.read_bytes().count(b"\n") < 2:
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=300)
+        stopped.set()
         assert process.returncode == 130 and "the same command goes on" in said and "Traceback" not in said
-        journal = tmp_path / "out" / "openai-api-faulty-m-answer.journal.jsonl"
         done = {json.loads(line)["puzzle_id"] for line in journal.read_text(encoding="utf-8").splitlines()[1:]}
         assert 1 <= len(done) < len(puzzles)
         server.asked.clear()
