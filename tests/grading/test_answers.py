@@ -82,6 +82,30 @@ def test_completions(text: str, reward: float, outcome: Outcome) -> None:
     assert sum(score.right.values()) == round(reward * 3)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("<s>Mr. Ash</s>", "<s>Mr. Ash</s> Dr. Rowan", "<del>Mr. Ash</del>", "~~Mr. Ash~~", "[ ] Mr. Ash"),
+        *("!= Mr. Ash", "!Mr. Ash", "Mr. Ash: 0", "Mr. Ash = 0", "Mr. Ash: false"),
+        *("Mr. Ash, who is innocent", "Mr. Ash, who did not do it", "Mr. Ash, so it is not them"),
+        *("Mr. Ash, which is ruled out by clue 3", "Mr. Ash, given clue 2, can not be"),
+    ],
+)
+def test_what_is_struck_out_or_denied_is_no_answer(value: str) -> None:
+    assert not grade(PUZZLE, f"A. {value}\nB. Costume Room").right["A"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("<s>A. Mr. Ash</s>", "<s> A. Mr. Ash\nB. Costume Room</s>", "A. Mr. Ash</s>", "A. Mr. Ash!"),
+        *("A. Mr. Ash, who was there", "A. Mr. Ash, because he was not in the Hall", "A. Mr. Ash: 1"),
+    ],
+)
+def test_tokens_of_a_beginning_and_an_end_and_reasons_strike_nothing_out(text: str) -> None:
+    assert grade(PUZZLE, text).right["A"]
+
+
 def test_truncated_is_not_unreadable() -> None:
     assert grade(PUZZLE, "Let me think", truncated=True).outcome is Outcome.TRUNCATED
     assert grade(PUZZLE, GOLD, truncated=True).outcome is Outcome.CORRECT
@@ -126,6 +150,13 @@ def test_hostile_lines_are_quick(text: str) -> None:
     started_s = time.process_time()
     assert grade(PUZZLE, text).reward <= 1 / 3
     assert time.process_time() - started_s < 5
+
+
+@pytest.mark.parametrize("line", ["A. z " + " B." * 1300, "A. " + ", A. , B." * 440])
+def test_many_letters_on_a_line_are_quick(line: str) -> None:
+    started_s = time.process_time()
+    grade(PUZZLE, f"{line}\n" * 50)
+    assert time.process_time() - started_s < 2
 
 
 @given(st.text(max_size=300))

@@ -38,6 +38,11 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "SECONDS", 3.0)
 
 
+def test_a_program_is_found_at_once() -> None:
+    assert program_of("`" * 200_000) == "`" * 200_000
+    assert program_of("````python\nprint(1)\n```\n````") == "print(1)\n```"
+
+
 def test_the_program_is_the_last_block() -> None:
     assert program_of("First:\n```python\n1\n```\nbetter:\n```py\nprint(2)\n```\nDone.") == "print(2)"
     assert program_of("```python\nprint('```')\nx\n```") == "print('```')\nx"

@@ -243,11 +243,12 @@ HOSTILE = {
     "odd": "\0\ud800 9.9.9. " * 999,
     "citations": "Ada was in the Hut " + "(by " * 30_000,
     "stops": ". " * 10**5,
+    "reasons": ("by a: b since " * 60 + "x.\n") * 200,
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_texts_are_judged_at_once(name: str) -> None:
-    """Some patterns that go back and forth would take minutes or hours for these."""
+    """Some patterns that go back and forth would take minutes or hours for these, and so would trying every part."""
     judge(CASE, HOSTILE[name])
     grade(CASE.model_copy(update={"answers": {"A": "Ada"}}), HOSTILE[name])

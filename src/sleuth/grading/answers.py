@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
+from itertools import islice
 
 from sleuth.grading.choices import is_choice, read_value, vocabulary
 from sleuth.grading.normalise import ANSWER_MARK, canonical, clean
@@ -43,6 +44,8 @@ _SOFT = re.compile(
 _KEY = re.compile(r"\W*(?:answer|value|choice|response)\b[\"']?\s*(?:[:=]|is\b)\s*", re.IGNORECASE)
 LONGEST_LINE = 4_000
 """Characters of a line that several answers are looked for on."""
+MOST_MARKS = 40
+"""Places on it that look like the next letter and are tried."""
 _VALUE_ENDS = " \t,;|\"'{}"
 
 
@@ -212,7 +215,7 @@ class _Blocks:
                 rf"{following}[\"')\]]?\s?(?:[.:)=\]]{{1,3}}\s*|\s-+>?\s+|,\s*[\"']?(?:answer|value|choice)[\"']?\s*:)",
                 value,
             )
-            for mark in marks:
+            for mark in islice(marks, MOST_MARKS):
                 before = _stripped(value[: mark.start()])
                 if (
                     is_choice(self._questions[letter], before)

@@ -34,13 +34,16 @@ _HEDGE = re.compile(
 )
 _DENIAL = re.compile(
     r"\b(?:not?|nor|neither|never|none|cannot|\w+n't|may|might|could|instead|rather|except|incorrect|false|impossible|"
-    r"eliminated|excluded|likely|unlikely|probably|both|also|else|others?)\b|≠|¬|!="
+    r"eliminated|excluded|innocent|ruled|cleared|likely|unlikely|probably|both|also|else|others?)\b|≠|¬|!="
+    r"|[:=]\s*(?:0(?:\.0+)?%?|n|f|x)\W*$"
 )
 """What takes an answer back or adds to it, except in a reason: "because he was not there"."""
 _REASON = re.compile(
-    r"[\s(\[,;:.|-]*+(?:because|since|as|due|given|from|per|by|based|clues?|see|reason|explanation|so|who|which|where|"
-    r"using|according)\b"
+    r"[\s(\[,;:.|-]*+(?:because|since|as|due|from|per|by|based|clues?|see|reason|explanation|using|according)\b"
 )
+_REMARK = re.compile(r"[\s(\[,;:.|-]*+(?:so|who|which|where|given)\b")
+_STRUCK = re.compile(r"~~|!=|\[\s?\]|^[^\w~]*!")
+"""An answer that is struck out, negated or left unticked."""
 _MORE = re.compile(r"[\s,'\")\]]*(?:and\b|&|\+|/|\\|or\b)")
 _SET_OFF = re.compile(r"['\")\]]*\s*(?:[(\[|;:.=]|-+>?\s|,\s*(?:it|he|she|they|that|when|with|at|in|on)\b)")
 _PASSED_SIGNS = re.compile(r"[\s.,:;()\[\]{}\"'#=>|→-]*")
@@ -113,7 +116,7 @@ def read_value(question: Question, value: str) -> str | None:
     found = known.exact.get(value)
     if found is not None:
         return found
-    if len(value) > LONGEST_VALUE or "~~" in value:
+    if len(value) > LONGEST_VALUE or _STRUCK.search(value):
         return None
     text = canonical(value, known.numbers)
     if known.question in text and known.question:
@@ -135,8 +138,8 @@ def _mentioned(known: Vocabulary, text: str) -> str | None:
         return choice
     if _HEDGE.search(tail) or _MORE.match(tail):
         return None
-    reason = _REASON.match(tail)
-    if not reason and (not _SET_OFF.match(tail) or _DENIAL.search(tail)):
+    set_off = _SET_OFF.match(tail) or _REMARK.match(tail)
+    if not _REASON.match(tail) and (not set_off or _DENIAL.search(tail)):
         return None
     tail = _CITED.sub(" ", tail)
     if any(known.exact.get(other[0]) != choice for other in known.mention.finditer(tail)):

@@ -55,6 +55,8 @@ _BREAKING_TAG = re.compile(
     r"|<\|[^<>|\n]{1,40}\|>|</?s>|<(?:eos|bos|pad|end_of_turn|start_of_turn|end_of_text|endoftext)>|\[/?INST\]",
     re.IGNORECASE,
 )
+_STRUCK = re.compile(r"<s>(?=[^\S\n]*+[^\s<])([^<\n]*+)</s>", re.IGNORECASE)
+"""Struck text. The same tags are a text's first and last token in some vocabularies: see `clean`."""
 _CELL_TAG = re.compile(r"<t[dh]>", re.IGNORECASE)
 _INLINE_TAG = re.compile(r"</?(?:b|i|u|em|strong|code|span|mark|small|big|tt|kbd|font|t[dh])>", re.IGNORECASE)
 _COMMAND = re.compile(r"\\(?:boxed|fbox|text[a-z]{0,6}|math[a-z]{0,6}|mbox|emph|underline)\s?\{?")
@@ -74,6 +76,8 @@ def clean(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)[-LONGEST_TEXT:].translate(_SIGNS)
     if "<" in text or "[" in text:
+        begun = text.lstrip()[:3].casefold() == "<s>"  # the token of a beginning
+        text = _STRUCK.sub(lambda found: f"~~{found[1]}~~", text.lstrip()[3:] if begun else text)
         text = _BREAKING_TAG.sub("\n", _ANSWER_TAG.sub(f"\n{ANSWER_MARK}\n", text))
         text = _INLINE_TAG.sub("", _CELL_TAG.sub("|", text))
     if "$" in text:

@@ -16,7 +16,9 @@ from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_task
 from sleuth.puzzles.score import Outcome, Score, failed
 
-_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^[ \t]*(`{3,}+|~{3,}+)[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+)
 _LANGUAGES = frozenset({"", "python", "python3", "py"})
 
 

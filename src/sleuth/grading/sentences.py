@@ -160,26 +160,46 @@ class SentenceFinder:
         else:
             yield Claim(place + start, place + end, None)
 
-    def _parts(self, sentence: str, start: int, end: int, led: bool = False) -> list[tuple[int, int, Statement]] | None:
-        """What it says, if all of it can be read: as it stands, after a colon, or in parts. `led`: it stands behind a
-        colon that a lead-in ended, so further colons are within its sentences ("the quiz: at 8 AM")."""
+    def _parts(
+        self, sentence: str, start: int, end: int, unread: set[tuple[int, int]] | None = None
+    ) -> list[tuple[int, int, Statement]] | None:
+        """What it says, if all of it can be read: as it stands, after a colon, or in parts.
+
+        With `unread` it stands behind a colon that a lead-in ended, so further colons are within its sentences ("the
+        quiz: at 8 AM"); the set grows by the spans that cannot be read, none of which is tried twice.
+        """
+        if unread is None:
+            return self._read_parts(sentence, start, end, None)
+        if (start, end) in unread:
+            return None
+        parts = self._read_parts(sentence, start, end, unread)
+        if parts is None:
+            unread.add((start, end))
+        return parts
+
+    def _read_parts(
+        self, sentence: str, start: int, end: int, unread: set[tuple[int, int]] | None
+    ) -> list[tuple[int, int, Statement]] | None:
         said = self._read(sentence[start:end])
         if said is not None:
             return [(start, end, said)]
         colon = sentence.find(": ", start, end)
-        if colon >= 0 and not led:
+        if colon >= 0 and unread is None:
             if not _BEFORE_COLON.match(sentence, start, end):
                 return None
+            unread = set()
             while colon >= 0:  # the lead-in may quote a sentence with a colon of its own
-                parts = self._parts(sentence, *_core(sentence, colon + 2, end), led=True)
+                parts = self._parts(sentence, *_core(sentence, colon + 2, end), unread)
                 if parts is not None:
                     return parts
                 colon = sentence.find(": ", colon + 2, end)
             return None
         if reason := _BECAUSE.fullmatch(sentence, start, end):
-            because = self._parts(sentence, *_core(sentence, *reason.span("first")))
-            then = self._parts(sentence, *_core(sentence, *reason.span("then")))
-            return because + then if because is not None and then is not None else None
+            because = self._parts(sentence, *_core(sentence, *reason.span("first")), unread)
+            if because is None:
+                return None
+            then = self._parts(sentence, *_core(sentence, *reason.span("then")), unread)
+            return None if then is None else because + then
         if _IF.search(sentence, start, end):
             return None  # a part of it is no claim
         found = []
