@@ -113,3 +113,11 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data" / "train" / "x.parquet").write_bytes(b"no")
     with pytest.raises(UserError, match=r"x\.parquet: not written by sleuth make"):
         add(tmp_path, TEST)
+
+
+def test_a_readme_of_something_else_is_kept_also_beside_a_folder_of_data(tmp_path: Path) -> None:
+    (tmp_path / CARD).write_text("my project")
+    (tmp_path / "data").mkdir()
+    with pytest.raises(UserError, match="not of a data set"):
+        add(tmp_path, TEST)
+    assert (tmp_path / CARD).read_text() == "my project" and not [*(tmp_path / "data").iterdir()]

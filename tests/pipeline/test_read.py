@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from sleuth.errors import UserError
 from sleuth.pipeline.read import read_pipeline
-from sleuth.recipes import load_recipe
+from sleuth.recipes import has_stages, load_recipe
+
+ROOT = Path(__file__).parents[2]
 
 CHAIN = """\
 name = "chain"
@@ -134,3 +137,10 @@ def test_a_mean_has_no_keys_on_the_command_line_either(chain: Path) -> None:
 def test_a_pipeline_is_not_one_run(chain: Path) -> None:
     with pytest.raises(UserError, match="has stages, each a run of its own; train it with sleuth train"):
         load_recipe(chain)
+
+
+def test_the_guide_names_every_shipped_pipeline() -> None:
+    guide = (ROOT / "docs" / "how-to" / "recipes.md").read_text()
+    named = re.search(r"The shipped pipelines are (.*?)\n\n", guide, re.DOTALL)
+    shipped = {path.name for path in (ROOT / "recipes").glob("*.toml") if has_stages(path)}
+    assert named and set(re.findall(r"recipes/([\w-]+\.toml)", named[1])) == shipped

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
 
-from cyclopts import App, Parameter, Token
+from cyclopts import App, ArgumentCollection, Parameter, Token
 
 from sleuth.config import Until
 from sleuth.errors import UserError
@@ -15,11 +16,38 @@ from sleuth.errors import UserError
 if TYPE_CHECKING:
     from sleuth.policy.base import Sampling
 
+OUTPUTS = ("--out", "--board", "--charts", "--export", "--html", "--markdown", "--results")
+"""Options that name what a verb writes, whichever verb."""
+
+
+def check_paths(_: App, verb: Sequence[str], arguments: ArgumentCollection) -> None:
+    """Raises `UserError` for an empty path, which would be the current folder, and for an output that is one of the
+    files that are read. For every verb, before it runs."""
+    given = [(argument, token.value) for argument in arguments for token in argument.tokens]
+    for argument, value in given:
+        hint = argument.resolved_hint
+        if not value and Path in (hint, *get_args(hint)):
+            raise UserError(f"{argument.name}: an empty path; name a file or folder, . for the current folder")
+    outputs = [(argument.name, value) for argument, value in given if argument.name in OUTPUTS]
+    for name, output in outputs:
+        for argument, value in given:
+            if argument.name not in OUTPUTS and _same_file(output, value):
+                raise UserError(f"{name} {output} is what sleuth {' '.join(verb)} reads; name another file")
+
+
+def _same_file(one: str, other: str) -> bool:
+    try:
+        return Path(one).is_file() and Path(one).samefile(other)
+    except (OSError, ValueError):  # the other argument is no path
+        return False
+
+
 app = App(
     name="sleuth",
     help="Puzzles with one proved answer, and small language models that learn to solve them.",
     help_format="markdown",
     version_flags=["--version"],
+    config=check_paths,
 )
 
 

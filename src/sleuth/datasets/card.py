@@ -31,12 +31,19 @@ COLUMNS = {
     "meta": "JSON text: sizes, statement kinds, style, difficulty if it was asked for",
 }
 
+TITLE = "# Deduction puzzles, each with one proved answer"
+
+
+def is_card(text: str) -> bool:
+    """Whether a README.md is a card."""
+    return TITLE in text.splitlines()
+
 
 def card(parts: Sequence[Part], schema: pa.Schema) -> str:
     """The text of README.md for the files of a folder with these columns."""
     splits = [split for split in SPLIT_USE if any(part.spec.split == split for part in parts)]
     count = {split: sum(part.puzzles for part in parts if part.spec.split == split) for split in splits}
-    lines = ["---", *_front(parts, schema, count), "---", "", "# Deduction puzzles, each with one proved answer", ""]
+    lines = ["---", *_front(parts, schema, count), "---", "", TITLE, ""]
     lines += [
         f"{counted(sum(count.values()), 'puzzle')} made by Sleuth. The clues and rules of each leave exactly one "
         "world, and",

@@ -22,7 +22,7 @@ from sleuth.datasets.audit import Finding, Outright, audit_all
 from sleuth.datasets.files import SUFFIXES, puzzle_schema, write_parquet
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError
-from sleuth.files import atomic_write, check_folder, writing
+from sleuth.files import atomic_write, check_folder, read_data, writing
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_task
 
@@ -85,9 +85,12 @@ def path_of(folder: Path, spec: PuzzleSpec) -> Path:
 
 def check_dataset(folder: Path, spec: PuzzleSpec) -> None:
     """Raises `UserError` where `write_dataset` could not write. To be called before the puzzles are made."""
+    from sleuth.datasets.card import is_card
+
     check_folder(folder)
     parts(folder)
-    if (folder / CARD).exists() and not (folder / "data").is_dir():
+    readme = folder / CARD
+    if readme.exists() and not is_card(read_data(readme).decode(errors="replace")):
         raise UserError(f"{folder}: has a {CARD} that is not of a data set; name another folder")
     path = path_of(folder, spec)
     if path.exists():
