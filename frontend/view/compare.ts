@@ -29,7 +29,7 @@ export function showCompare(root: HTMLElement): () => void {
     const metrics = JSON.stringify(told.metrics);
     if (metrics !== listed) {
       listed = metrics;
-      drawn = curves(names, told.metrics, seeds);
+      drawn = curves(names, told.metrics, told.titles, seeds);
       fill(pictures, h("div", { class: "toolbar" },
         choice("Axis", AXES, state().get("axis") ?? "step", (axis) => go(address("/compare", { axis: axis === "step" ? null : axis }), true)),
         choice("Seeds", [["band", "mean and range"], ["each", "each by itself"]], seeds ? "band" : "each", (value) => go(address("/compare", { seeds: value === "each" ? "each" : null }), true))),

@@ -12,11 +12,11 @@ export interface Runs { root: string; runs: RunLine[]; tree: Branch[] }
 export interface Evaluation { name: string; label: string; figures: Record<string, Figure> }
 export interface Alarm { phase?: string; step?: number; name?: string; figures?: string; remedy?: string }
 export interface RunDetail extends RunLine {
-  metrics: Record<string, string[]>; explained: Record<string, string>; evaluations: Evaluation[]; alarm_list: Alarm[];
+  metrics: Record<string, string[]>; titles: Record<string, string>; evaluations: Evaluation[]; alarm_list: Alarm[];
   recipe: [string, string, boolean][]; environment: Record<string, unknown>; unreadable_lines: number; thinned: number;
 }
 export interface Compared {
-  runs: RunLine[]; metrics: Record<string, string[]>; explained: Record<string, string>;
+  runs: RunLine[]; metrics: Record<string, string[]>; titles: Record<string, string>;
   differences: { key: string; values: (string | null)[] }[]; evaluations: Evaluation[][];
 }
 export interface Difference { figures: Record<string, Figure>; shared: number; all: number }

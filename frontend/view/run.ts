@@ -16,7 +16,7 @@ const FIRST: Record<string, string[]> = {
 };
 
 /** Charts of every phase: those that one looks at first, and a choice of the others. */
-export function curves(runs: string[], metrics: Record<string, string[]>, seeds: boolean): { element: HTMLElement; again: () => Promise<void> } {
+export function curves(runs: string[], metrics: Record<string, string[]>, titles: Record<string, string>, seeds: boolean): { element: HTMLElement; again: () => Promise<void> } {
   const axis = state().get("axis") ?? "step", more = state().getAll("metric");
   const element = h("div"), drawn: ReturnType<typeof chart>[] = [];
   for (const phase of ["grpo", "eval", "sft"]) {
@@ -25,7 +25,7 @@ export function curves(runs: string[], metrics: Record<string, string[]>, seeds:
     if (!shown.length) continue;
     const grid = h("div", { class: "charts" });
     for (const name of shown) {
-      const one = chart(title(name), { run: runs, phase, metric: name, axis, seeds: seeds ? "band" : "" });
+      const one = chart(titles[name] ?? name, { run: runs, phase, metric: name, axis, seeds: seeds ? "band" : "" });
       drawn.push(one);
       grid.append(one.element);
     }
@@ -35,15 +35,6 @@ export function curves(runs: string[], metrics: Record<string, string[]>, seeds:
   }
   const again = async (): Promise<void> => void (await Promise.all(drawn.map((one) => one.again())));
   return { element, again };
-}
-
-export function title(metric: string): string {
-  const known: Record<string, string> = {
-    reward: "Questions answered right", strict: "Puzzles solved", length_tokens: "Length", entropy_sampled: "Entropy", loss: "Loss",
-    kl: "Divergence from the start", "spans/sentences_derived": "Sentences derived", "spans/lines_right": "Lines right",
-    "legibility/language": "Language", "legibility/repetition": "Legibility",
-  };
-  return known[metric] ?? metric;
 }
 
 export function showRun(root: HTMLElement): () => void {
@@ -68,7 +59,7 @@ export function showRun(root: HTMLElement): () => void {
     const names = JSON.stringify(told.metrics);
     if (names !== listed) {
       listed = names;
-      drawn = curves([name], told.metrics, false);
+      drawn = curves([name], told.metrics, told.titles, false);
       fill(pictures, Object.keys(told.metrics).length ? h("div", { class: "toolbar" }, choice("Axis", AXES, state().get("axis") ?? "step", (axis) => go(address("/run", { axis: axis === "step" ? null : axis }), true))) : null, drawn.element);
     }
     fill(rest, evaluations([told.evaluations], [shown]), remarks(told), recipe(told));

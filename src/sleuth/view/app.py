@@ -24,7 +24,7 @@ from sleuth.report.facts import OUTCOMES
 from sleuth.report.samples import STOPS, VERDICTS
 from sleuth.view import comparing
 from sleuth.view.completions import PAGE, Index, Wanted
-from sleuth.view.courses import EXPLAINED, as_json, courses, is_percent, metrics_of
+from sleuth.view.courses import EXPLAINED, TITLES, as_json, courses, is_percent, metrics_of
 from sleuth.view.finding import Runs
 from sleuth.view.judging import Judging
 from sleuth.view.run import Run
@@ -106,7 +106,7 @@ class Viewer:
         environment = run.json("environment.json")
         return run.summary() | {
             "metrics": metrics_of(run),
-            "explained": EXPLAINED,
+            "titles": TITLES,
             "evaluations": comparing.evaluations(run),
             "alarm_list": run.alarms(),
             "recipe": comparing.recipe(run),
@@ -126,7 +126,7 @@ class Viewer:
         return {
             "runs": [run.summary() for run in runs],
             "metrics": metrics,
-            "explained": EXPLAINED,
+            "titles": TITLES,
             "differences": comparing.differences(runs),
             "evaluations": [comparing.evaluations(run) for run in runs],
         }
