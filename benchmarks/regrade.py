@@ -14,8 +14,7 @@ import time
 from pathlib import Path
 
 from common import machine, write_table
-from sleuth.bench.commands import header_of, store_result
-from sleuth.bench.journal import Journal
+from sleuth.bench.commands import open_journal, store_result
 from sleuth.bench.regrade import regrade
 from sleuth.bench.result import ModelFacts, Settings
 from sleuth.bench.run import run
@@ -49,7 +48,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         path, facts = Path(folder) / "guessing.json", ModelFacts(name="guessing", kind="baseline")
-        journal = Journal(Path(folder) / "journal.jsonl", header_of(suite, facts.name, settings))
+        journal = open_journal(path, suite, facts.name, settings)
         stopped = run(guessing([item.puzzle for item in suite.items]), suite, settings, journal)
         result = store_result(path, suite, facts, settings, None, journal, stopped)
     clock_s, cpu_s = time.perf_counter(), time.process_time()

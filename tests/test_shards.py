@@ -109,7 +109,7 @@ def test_merged_evaluations_and_benchmarks_are_those_of_one_machine(puzzles: Pat
     assert [row.model_copy(update={"seconds": 0}) for row in first.rows] == [
         row.model_copy(update={"seconds": 0}) for row in second.rows
     ]
-    assert first.summary["all"] == second.summary["all"] and first.suite == second.suite and second.complete
+    assert first.summary.all == second.summary.all and first.suite == second.suite and second.complete
     done = sleuth("verify", merged, "--suite", puzzles)
     assert done.returncode == 0, done.stdout
     done = sleuth("bench", "guessing", "--suite", puzzles, "--shard", "1/2", "--out", tmp_path / "parts")

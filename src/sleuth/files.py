@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from sleuth.errors import UserError
+from sleuth.errors import UserError, shortened
 
 COMPRESSIONS = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
 """What files that are compressed begin with."""
@@ -86,10 +86,8 @@ def read_data(path: Path) -> bytes:
         data = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder; name a file") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        raise _unreadable(path, error) from None
     for compression, magic in COMPRESSIONS.items():
         if data.startswith(magic):
             import pyarrow as pa
@@ -99,6 +97,12 @@ def read_data(path: Path) -> bytes:
             except (OSError, pa.ArrowInvalid) as error:
                 raise UserError(f"{path}: damaged, or cut short ({' '.join(str(error).split())})") from None
     return data.removeprefix(codecs.BOM_UTF8)
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    if isinstance(error, IsADirectoryError):
+        return UserError(f"{path} is a folder; name a file")
+    return UserError(f"{shortened(str(path), 300)}: cannot be read ({error.strerror})")
 
 
 def read_text(path: Path) -> str:
@@ -154,12 +158,21 @@ def append_line(path: Path, line: str) -> None:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The whole lines of a file, without a torn last one; none if the file is not there."""
-    if not path.exists():
+    """The whole lines of a file, without a torn last one; none if the file is not there. Raises `UserError` for one
+    that cannot be read, and for a line that is not UTF-8."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
         return []
-    whole, _, _torn = path.read_bytes().rpartition(b"\n")
-    # Not splitlines(): a JSON string may hold characters that it takes for line ends.
-    return whole.decode().split("\n") if whole else []
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    whole, _, _torn = data.rpartition(b"\n")
+    try:
+        # Not splitlines(): a JSON string may hold characters that it takes for line ends.
+        return whole.decode().split("\n") if whole else []
+    except UnicodeDecodeError as error:
+        number = 1 + whole.count(b"\n", 0, error.start)
+        raise UserError(f"{path}, line {number}: not text (UTF-8)") from None
 
 
 def _whole_size(path: Path) -> int:

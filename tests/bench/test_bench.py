@@ -12,20 +12,21 @@ from typing import Any
 import pytest
 
 from sleuth.bench.board import efforts, pareto
-from sleuth.bench.commands import facts_of
 from sleuth.bench.figures import figures, paired
-from sleuth.bench.journal import Journal
+from sleuth.bench.journal import Journal, Key
 from sleuth.bench.models import engine_policy, training_of
 from sleuth.bench.prices import Price, price_of, read_prices
 from sleuth.bench.result import ModelFacts, Result, Row, Settings, read_result
 from sleuth.bench.run import Budget, run
 from sleuth.bench.suites import Cell, Item, Plan, Suite, load_suite, make_items
+from sleuth.bench.summary import Figure
 from sleuth.bench.tables import as_markdown, by_level, endings, label, reasoning, spent, trusted
 from sleuth.datasets.files import write_puzzles
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError
 from sleuth.evaluation.evaluate import evaluate
 from sleuth.evaluation.selection import majority
+from sleuth.evaluation.statistics import Interval
 from sleuth.evaluation.summary import summarise
 from sleuth.policy.base import Fault, Request, Rollout, Sampling, StopReason
 from sleuth.policy.baselines import solver
@@ -82,9 +83,18 @@ def suite() -> Suite:
     return Suite("small@1", "small", tuple(make_items(plan, cells, "small", 1)))
 
 
+def keys(suite: Suite, settings: Settings = SETTINGS) -> set[Key]:
+    return {(item.puzzle.id, sample) for item in suite.items for sample in range(settings.samples)}
+
+
 def asked(suite: Suite, policy: Any, path: Path, settings: Settings = SETTINGS, **more: Any) -> tuple[Journal, str]:
-    journal = Journal(path, {"suite": suite.hash, **settings.model_dump(mode="json")})
+    journal = Journal(path, {"suite": suite.hash, **settings.model_dump(mode="json")}, keys(suite, settings))
     return journal, run(policy, suite, settings, journal, **more)
+
+
+def solved(figure: Figure) -> Interval:
+    assert figure.solved is not None
+    return figure.solved
 
 
 def test_figures_by_hand(suite: Suite, tmp_path: Path) -> None:
@@ -95,29 +105,29 @@ def test_figures_by_hand(suite: Suite, tmp_path: Path) -> None:
     rows = list(journal.rows.values())
     assert not stopped and len(rows) == 14
     found = figures(suite, SETTINGS, rows, Price(prompt_usd=1e6, completion_usd=2e6))
-    zebra = found["levels"]["zebra@1/1"]
-    assert (zebra["puzzles"], zebra["completions"], zebra["faults"]) == (4, 3, 1)
-    assert zebra["solved"]["mean"] == pytest.approx(2 / 3) and zebra["solved"]["n"] == 3
-    assert found["levels"]["knights-and-knaves@1/1"]["solved"]["mean"] == 1
+    zebra = found.levels["zebra@1/1"]
+    assert (zebra.puzzles, zebra.completions, zebra.faults) == (4, 3, 1)
+    assert (solved(zebra).mean, solved(zebra).n) == (pytest.approx(2 / 3), 3)
+    assert solved(found.levels["knights-and-knaves@1/1"]).mean == 1
     # Wilson's lower end of 4 of 4: 4 / (4 + 1.96^2).
     bound = 4 / (4 + 1.959964**2)
-    assert found["perfect"]["lowest_bound"] == pytest.approx(bound, abs=1e-6)
-    assert (found["perfect"]["levels"], found["perfect"]["of"]) == (1, 2)
-    assert found["all"]["solved"]["mean"] == pytest.approx(6 / 7)
-    assert found["faults"] == {"rate limit": 1} and found["outcomes"]["fault"] == 1
+    assert found.perfect.lowest_bound == pytest.approx(bound, abs=1e-6)
+    assert (found.perfect.levels, found.perfect.of) == (1, 2)
+    assert solved(found.all).mean == pytest.approx(6 / 7)
+    assert found.faults == {"rate limit": 1} and found.outcomes[Outcome.FAULT] == 1
     # Names: 0 of the puzzle and its twin; herrings: the twin is not read, the puzzle solved.
-    assert found["twins"]["names"]["solved"]["mean"] == 0
-    assert found["twins"]["herrings"]["solved"]["mean"] == pytest.approx(-1 / 2)
-    assert found["twins"]["words"]["solved"]["n"] == 2
-    spent = found["spent"]
-    assert (spent["prompt_tokens"], spent["new_tokens"], spent["completions"]) == (140, 65, 13)
-    assert spent["usd"] == 140 + 2 * 65 and spent["usd_solved"] == pytest.approx(270 / 10)
+    assert found.twins["names"].solved.mean == 0
+    assert found.twins["herrings"].solved.mean == pytest.approx(-1 / 2)
+    assert found.twins["words"].solved.n == 2
+    spent = found.spent
+    assert (spent.prompt_tokens, spent.new_tokens, spent.completions) == (140, 65, 13)
+    assert spent.usd == 140 + 2 * 65 and spent.usd_solved == pytest.approx(270 / 10)
 
 
 def test_a_level_with_a_fault_is_not_perfect(suite: Suite, tmp_path: Path) -> None:
     policy = Scripted(suite, lambda number, sample: Fault.TIMEOUT if number == 6 else None)
     journal, _ = asked(suite, policy, tmp_path / "a.jsonl")
-    assert figures(suite, SETTINGS, list(journal.rows.values()))["perfect"]["levels"] == 1
+    assert figures(suite, SETTINGS, list(journal.rows.values())).perfect.levels == 1
 
 
 def test_pass_and_majority(suite: Suite, tmp_path: Path) -> None:
@@ -126,11 +136,11 @@ def test_pass_and_majority(suite: Suite, tmp_path: Path) -> None:
     policy = Scripted(suite, lambda number, sample: "no answer" if sample < 2 else None)
     journal, _ = asked(suite, policy, tmp_path / "a.jsonl", settings)
     found = figures(suite, settings, list(journal.rows.values()))
-    assert found["pass_at"]["1"]["mean"] == pytest.approx(1 / 3)
-    assert found["pass_at"]["2"]["mean"] == pytest.approx(2 / 3)
-    assert found["pass_at"]["3"]["mean"] == 1
-    assert found["majority_at"]["2"]["mean"] == 0 and found["majority_at"]["3"]["mean"] == 1
-    assert found["all"]["solved"]["n"] == 8, "puzzles, not completions"
+    assert found.pass_at[1].mean == pytest.approx(1 / 3)
+    assert found.pass_at[2].mean == pytest.approx(2 / 3)
+    assert found.pass_at[3].mean == 1
+    assert found.majority_at[2].mean == 0 and found.majority_at[3].mean == 1
+    assert solved(found.all).n == 8, "puzzles, not completions"
 
 
 def test_majority_by_hand() -> None:
@@ -219,10 +229,10 @@ def test_engine_and_command_agree(tmp_path: Path) -> None:
     assert "solver: 1 of 1 levels at 100 %, each at least 43.9%" in done.stdout and "hash" in done.stdout
     results = {path.stem: read_result(path) for path in (tmp_path / "out").glob("*.json")}
     assert len(results) == 3
-    assert results["solver-answer"].summary["all"]["solved"]["mean"] == 1
+    assert solved(results["solver-answer"].summary.all).mean == 1
     assert results["solver-answer"].model.kind == "baseline"
     mine = next(result for result in results.values() if result.model.kind == "engine")
-    assert mine.complete and len(mine.rows) == 3 and mine.summary["spent"]["usd"] > 0
+    assert mine.complete and len(mine.rows) == 3 and (mine.summary.spent.usd or 0) > 0
     loaded = load_model(str(model), _float32(), "cpu")
     direct = evaluate(engine_policy(loaded), puzzles, "answer", Sampling(6, temperature=0))
     from sleuth.policy.machine import fast_dtype
@@ -281,7 +291,7 @@ def test_names_of_models_are_text_in_markdown(suite: Suite, tmp_path: Path) -> N
     rows = tuple(journal.rows.values())
     result = Result(
         canary="",
-        suite=facts_of(suite),
+        suite=suite.facts,
         model=ModelFacts(name="a|b <script>[x](y)", kind="engine"),
         settings=settings,
         sleuth="0",
@@ -322,7 +332,7 @@ def result_of(suite: Suite, rows: tuple[Row, ...], name: str = "m", price: Price
     settings = SETTINGS.model_copy(update=more)
     return Result(
         canary="",
-        suite=facts_of(suite),
+        suite=suite.facts,
         model=ModelFacts(name=name, kind="interface"),
         settings=settings,
         sleuth="0",
@@ -394,7 +404,7 @@ def test_damaged_files_are_refused_in_one_line(tmp_path: Path) -> None:
     assert price_of(read_prices(path), "y") is None and price_of(read_prices(path), "x") is not None
     path.write_text(json.dumps({"suite": 1}) + "\n{\n", encoding="utf-8")
     with pytest.raises(UserError, match="line 2: damaged"):
-        Journal(path, {"suite": 1})
+        Journal(path, {"suite": 1}, ())
 
 
 def test_rows_know_no_other_keys() -> None:

@@ -63,4 +63,4 @@ def _plain(result: Result) -> tuple[object, ...]:
         row.model_dump(exclude={"seconds", "reasoning_tokens"} | (set() if row.new_tokens else {"prompt_tokens"}))
         for row in result.rows
     ]
-    return rows, {name: value for name, value in result.summary.items() if name != "spent"}
+    return rows, result.summary.model_dump(exclude={"spent"})

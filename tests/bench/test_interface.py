@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import json
@@ -33,7 +34,7 @@ from sleuth.policy.prompts import ask
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.score import Outcome
 from tests.bench.faulty import WAYS, Faulty, serving
-from tests.bench.test_bench import SETTINGS
+from tests.bench.test_bench import SETTINGS, keys, solved
 
 inspect_ai = pytest.importorskip("inspect_ai")
 pytest.importorskip("openai")
@@ -99,7 +100,9 @@ def asked(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Aske
         price: Price | None = None,
     ) -> tuple[Journal, str]:
         monkeypatch.setenv("FAULTY_BASE_URL", server.url)
-        journal = Journal(tmp_path / "journal.jsonl", {"suite": some.hash, **settings.model_dump(mode="json")})
+        journal = Journal(
+            tmp_path / "journal.jsonl", {"suite": some.hash, **settings.model_dump(mode="json")}, keys(some, settings)
+        )
         stopped = run_interface(
             NAME,
             some,
@@ -148,9 +151,9 @@ def test_every_failure_is_a_fault_of_its_own_and_asked_again(
         assert all(row.outcome is Outcome.FAULT and row.stop is StopReason.FAULT for row in rows[: len(ways)])
         assert all(row.correct for row in rows[len(ways) :])
         found = figures(suite, SETTINGS, rows)
-        assert found["all"]["solved"]["mean"] == 1 and found["all"]["solved"]["n"] == found["all"]["completions"]
-        assert found["faults"] == Counter(str(EXPECTED[way]) for way in ways)
-        assert found["spent"]["completions"] == 3
+        assert (solved(found.all).mean, solved(found.all).n) == (1, found.all.completions)
+        assert found.faults == Counter(EXPECTED[way] for way in ways)
+        assert found.spent.completions == 3
 
         server.asked.clear()
         journal, stopped = asked(server)
@@ -247,8 +250,8 @@ def test_settings_reach_the_interface_and_reasoning_is_counted_apart(suite: Suit
     }, "samples differ by their seed"
     assert len(server.bodies) == 4
     assert {row.reasoning_tokens for row in journal.rows.values()} == {15}
-    spent = figures(few, settings, list(journal.rows.values()))["spent"]
-    assert (spent["prompt_tokens"], spent["new_tokens"], spent["reasoning_tokens"]) == (400, 80, 60)
+    spent = figures(few, settings, list(journal.rows.values())).spent
+    assert (spent.prompt_tokens, spent.new_tokens, spent.reasoning_tokens) == (400, 80, 60)
 
 
 def test_a_prompt_without_room_is_cut_short_not_a_fault(suite: Suite, gold: Any, asked: Asked) -> None:
@@ -325,12 +328,13 @@ def test_task_scorer_and_metric_agree_with_the_figures(
     settings = SETTINGS.model_copy(update={"samples": 2, "temperature": 1.0})
     items = {item.puzzle.id: item for item in suite.items}
     rows = [graded_row(items[str(sample.id)].puzzle, "answer", _as_row(sample)) for sample in log.samples]
-    expected = figures(suite, settings, rows)["all"]
+    expected = figures(suite, settings, rows).all
     scores = {score.name: score for score in log.results.scores}
-    for name, figure in (("solved", expected["solved"]), ("answers", expected["share"])):
+    for name, figure in (("solved", expected.solved), ("answers", expected.share)):
+        assert figure is not None
         shown = {key.rpartition("_")[2]: metric.value for key, metric in scores[name].metrics.items()}
-        assert shown == pytest.approx({"mean": figure["mean"], "low": figure["low"], "high": figure["high"], "n": 7})
-    assert 0 < expected["solved"]["mean"] < 1
+        assert shown == pytest.approx(dataclasses.asdict(figure)) and shown["n"] == 7
+    assert 0 < solved(expected).mean < 1
 
 
 def _as_row(sample: Any) -> Any:
@@ -382,3 +386,21 @@ def test_ctrl_c_stops_and_the_command_goes_on(gold: Any, suite: Suite, tmp_path:
     result = read_result(tmp_path / "out" / "openai-api-faulty-m-answer.json")
     assert result.complete and all(row.correct for row in result.rows) and result.model.kind == "interface"
     assert KEY.encode() not in everything_in(tmp_path)
+
+
+@pytest.mark.parametrize("counts", [{"output_tokens": -5}, {"input_tokens": 10**30}, {"reasoning_tokens": -1}])
+def test_impossible_counts_of_tokens_are_a_malformed_reply(counts: dict[str, int]) -> None:
+    """They would buy requests beyond every budget, or end the benchmark."""
+    from inspect_ai.model import ModelOutput, ModelUsage
+
+    from sleuth.bench.inspect.faults import fault_of_output
+    from sleuth.bench.inspect.run import _row
+
+    output = ModelOutput.from_content("m", "A. x")
+    output.usage = ModelUsage(input_tokens=3, output_tokens=4)
+    assert fault_of_output(output) is None
+    output.usage = output.usage.model_copy(update=counts)
+    faulty = fault_of_output(output)
+    assert faulty is not None and faulty.fault is Fault.MALFORMED
+    row = _row("p", 0, output, faulty, 0.0)
+    assert (row.prompt_tokens, row.new_tokens, row.outcome) == (0, 0, Outcome.FAULT)

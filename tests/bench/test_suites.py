@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from sleuth.bench.commands import facts_of
 from sleuth.bench.suites import PLANS, TWINS, Cell, Plan, load_suite, make_items
 from sleuth.datasets.audit import audit
 from sleuth.datasets.files import write_puzzles
@@ -54,7 +53,7 @@ def test_levels_of_a_suite_are_a_suite_with_a_hash_of_its_own(monkeypatch: pytes
     assert part.items == tuple(item for item in whole.items if item.puzzle.level == "2") and part.items
     assert part.hash != whole.hash and (whole.levels, part.levels) == ((), ("2",))
     assert load_suite("some@1", workers=1, levels=["2", "1"]).hash == whole.hash
-    assert [facts_of(suite).title for suite in (whole, part)] == ["some@1 small", "some@1 small, level 2 alone"]
+    assert [suite.facts.title for suite in (whole, part)] == ["some@1 small", "some@1 small, level 2 alone"]
     with pytest.raises(UserError, match="some@1 has no level '3'; it has 1, 2"):
         load_suite("some@1", levels=["1", "3"])
     with pytest.raises(UserError, match="--level is for frozen suites"):

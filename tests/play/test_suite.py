@@ -55,7 +55,7 @@ def test_a_person_stops_goes_on_and_is_a_row(
     first = read_result(path)
     assert [row.outcome for row in first.rows] == [Outcome.CORRECT, Outcome.UNREADABLE]
     assert (first.complete, first.stopped, first.model.kind) == (False, "stopped by the player", "person")
-    assert first.summary["all"]["solved"]["n"] == 2 and "Ada (a person)" in said
+    assert first.summary.all.solved is not None and first.summary.all.solved.n == 2 and "Ada (a person)" in said
 
     lines = iter([*typed(puzzles[2])])
     said = play()
@@ -75,7 +75,7 @@ def test_twins_are_for_models(tmp_path: Path) -> None:
     result = play_suite(suite, "Ada", tmp_path, lambda prompt: next(answers), lambda text: None)
     assert result is not None and len(suite.items) == 4 and len(result.rows) == 2
     assert (result.complete, result.stopped) == (False, TWINS)
-    assert result.summary["all"]["solved"]["mean"] == 1
+    assert result.summary.all.solved is not None and result.summary.all.solved.mean == 1
 
 
 def test_what_is_no_name_and_a_player_who_leaves_at_once(tmp_path: Path) -> None:
@@ -85,5 +85,9 @@ def test_what_is_no_name_and_a_player_who_leaves_at_once(tmp_path: Path) -> None
         with pytest.raises(UserError, match="--name"):
             play_suite(suite, name, tmp_path / "out", lambda prompt: "stop", print)
     assert not (tmp_path / "out").exists()
+    for length in (300, 235):  # the second is short enough for all but what is written for a moment
+        with pytest.raises(UserError, match="too long"):
+            play_suite(suite, "n" * length, tmp_path / "out", lambda prompt: "stop", print)
+    assert not list((tmp_path / "out").iterdir())
     assert play_suite(suite, "Ada", tmp_path / "out", lambda prompt: "stop", print) is None
     assert not (tmp_path / "out" / "Ada-person.json").exists()

@@ -74,18 +74,14 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def charts(results: Sequence[Result]) -> list[Chart]:
     """Solved against cost, against answers right, and against length."""
-    some = [result for result in results if result.summary["all"]["solved"] is not None]
+    some = [result for result in results if result.summary.all.solved is not None]
     if not some:
         return []
-    priced = [result for result in some if result.summary["spent"]["usd_each"] is not None]
-    shares = [(result, result.summary["all"]["share"]["mean"]) for result in some]
-    lengths = [
-        (result, result.summary["spent"]["new_tokens"] / max(1, result.summary["spent"]["completions"]))
-        for result in some
-    ]
+    costs = [(result, result.summary.spent.usd_each) for result in some if result.summary.spent.usd_each is not None]
+    shares = [(result, result.summary.all.share.mean) for result in some if result.summary.all.share is not None]
+    lengths = [(result, result.summary.spent.new_tokens / max(1, result.summary.spent.completions)) for result in some]
     made = []
-    if priced:
-        costs = [(result, result.summary["spent"]["usd_each"]) for result in priced]
+    if costs:
         line = pareto([(cost, _solved(result)) for result, cost in costs])
         caption = "Dashed: the models that no other beats in both (Pareto). Solid: the efforts of one model."
         drawn = scatter(_points(costs), "dollars each", line, efforts(costs))
@@ -108,23 +104,20 @@ def efforts(costs: Sequence[tuple[Result, float]]) -> list[list[tuple[float, flo
 
 def _points(values: Sequence[tuple[Result, float]]) -> list[Point]:
     return [
-        Point(
-            text.visible(label(result)),
-            value,
-            _solved(result),
-            *(result.summary["all"]["solved"][end] for end in ("low", "high")),
-        )
+        Point(text.visible(label(result)), value, solved.mean, solved.low, solved.high)
         for result, value in values
+        if (solved := result.summary.all.solved) is not None
     ]
 
 
 def _solved(result: Result) -> float:
-    solved: float = result.summary["all"]["solved"]["mean"]
-    return solved
+    solved = result.summary.all.solved
+    assert solved is not None  # results without are left out
+    return solved.mean
 
 
 def _ending(result: Result) -> dict[str, Any]:
-    counts = {outcome: result.summary["outcomes"].get(str(outcome), 0) for outcome in OUTCOMES}
+    counts = {outcome: result.summary.outcomes.get(outcome, 0) for outcome in OUTCOMES}
     every = max(1, sum(counts.values()))
     return {
         "name": label(result),

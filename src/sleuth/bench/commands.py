@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sleuth.bench.figures import figures
 from sleuth.bench.journal import Journal
@@ -23,7 +22,7 @@ from sleuth.bench.models import (
 )
 from sleuth.bench.prices import DatedPrice, Prices, price_of
 from sleuth.bench.regrade import Regraded, problems, regrade, suite_of
-from sleuth.bench.result import ModelFacts, Result, Settings, SuiteFacts, read_result, write_result
+from sleuth.bench.result import ModelFacts, Result, Settings, read_result, write_result
 from sleuth.bench.run import Budget, run, sampling_of
 from sleuth.bench.shards import folder_of, part_of, write_bench_shard
 from sleuth.bench.suites import CANARY, Suite, load_suite
@@ -37,6 +36,8 @@ from sleuth.shards import Shard
 
 EXAMPLES = 10
 """Rows that are named where many are wrong or change."""
+PAGE_NEEDS = ("jinja2", "vl_convert")
+"""Packages that the page of a leaderboard is made with."""
 
 
 def bench_models(
@@ -60,8 +61,6 @@ def bench_models(
     """
     if not models:
         raise UserError("name a model to ask, or the baselines: sleuth bench guessing solver")
-    if settings.samples < 1:
-        raise UserError(f"--samples {settings.samples}: 1 or more")
     check_mode(settings.mode)
     check_constrain(settings.mode, settings.constrain)
     sampling_of(settings)
@@ -87,6 +86,8 @@ def bench_models(
         suite, folder = part_of(suite, shard), folder_of(out, shard)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    for model in models:  # before the first is asked for hours
+        check_output(folder / f"{file_name(model, settings)}.json")
     results = []
     for model in models:
         try:
@@ -95,7 +96,7 @@ def bench_models(
             say(f"\nstopped; the same command goes on where {model} was interrupted")
             raise
         if shard is not None:
-            write_bench_shard(out, file_name(model, settings), suite, facts_of(whole), results[-1], shard)
+            write_bench_shard(out, file_name(model, settings), suite, whole.facts, results[-1], shard)
     if shard is None:
         show(results)
 
@@ -141,19 +142,20 @@ def show_leaderboard(paths: Sequence[Path], markdown: Path | None, html: Path | 
     for file, suffix in ((markdown, ".md"), (html, ".html")):
         if file is not None:
             check_output(file, suffix)
+    if html is not None and (missing := [name for name in PAGE_NEEDS if importlib.util.find_spec(name) is None]):
+        raise UserError(f"the page needs the extra 'train' ({missing[0]} is missing): pip install 'sleuth[train]'")
     results = [read_result(path) for path in paths]
     if len({result.suite.hash for result in results}) > 1:
         raise UserError("the results are about different suites; show those of one suite at a time")
+    suite = None if html is None else suite_of(results[0], suite_file)
     show(results)
     if markdown is not None:
         atomic_write(markdown, as_markdown(results).encode())
         say(f"Markdown: {markdown}")
-    if html is not None:
-        if missing := [name for name in ("jinja2", "vl_convert") if importlib.util.find_spec(name) is None]:
-            raise UserError(f"the page needs the extra 'train' ({missing[0]} is missing): pip install 'sleuth[train]'")
+    if html is not None and suite is not None:
         from sleuth.bench.board import render
 
-        puzzles = {item.puzzle.id: item.puzzle for item in suite_of(results[0], suite_file).items}
+        puzzles = {item.puzzle.id: item.puzzle for item in suite.items}
         atomic_write(html, render(results, puzzles).encode("utf-8", errors="replace"))
         say(f"page: {html}")
 
@@ -178,7 +180,7 @@ def _bench(
         settings = settings.model_copy(update=plain)
     path = out / f"{file_name(model, settings)}.json"
     price = price_of(prices, model)
-    journal = Journal(path.with_suffix(".journal.jsonl"), header_of(suite, model, settings))
+    journal = open_journal(path, suite, model, settings)
     if behind_interface(model):
         from sleuth.bench.inspect.run import run_interface
 
@@ -193,9 +195,14 @@ def _bench(
     return store_result(path, suite, facts, settings, price, journal, stopped)
 
 
-def header_of(suite: Suite, model: str, settings: Settings) -> dict[str, Any]:
-    """The first line of a journal: what is asked, of whom, and how."""
-    return {"suite": facts_of(suite).as_json(), "model": model, **settings.model_dump(mode="json")}
+def open_journal(result: Path, suite: Suite, model: str, settings: Settings) -> Journal:
+    """The journal beside a result, which says in its first line what is asked, of whom, and how. Raises `UserError`
+    where one of the two could not be written."""
+    path = result.with_suffix(".journal.jsonl")
+    check_output(result)
+    check_output(path)
+    header = {"suite": suite.facts.as_json(), "model": model, **settings.model_dump(mode="json")}
+    return Journal(path, header, {(item.puzzle.id, i) for item in suite.items for i in range(settings.samples)})
 
 
 def store_result(
@@ -212,7 +219,7 @@ def store_result(
     rows = tuple(sorted(journal.rows.values(), key=lambda row: (order[row.puzzle_id], row.sample)))
     result = Result(
         canary=CANARY,
-        suite=facts_of(suite),
+        suite=suite.facts,
         model=facts,
         settings=settings,
         price=price,
@@ -226,11 +233,6 @@ def store_result(
     write_result(path, result)
     say(f"result: {path}" + (f" ({stopped})" if stopped else ""))
     return result
-
-
-def facts_of(suite: Suite) -> SuiteFacts:
-    """A suite as results name it."""
-    return SuiteFacts(id=suite.id, size=suite.size, hash=suite.hash, items=len(suite.items), levels=suite.levels)
 
 
 def file_name(model: str, settings: Settings) -> str:

@@ -12,12 +12,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from sleuth.bench.prices import Price
 from sleuth.bench.result import Row, Settings
 from sleuth.bench.suites import TWINS, Item, Suite
+from sleuth.bench.summary import Figure, Measured, Perfect, Spent, Summary, Twins
 from sleuth.evaluation.selection import best_at, ks, majority_at, pass_at
 from sleuth.evaluation.statistics import Interval, paired_difference, paired_p_value, share_interval
 from sleuth.evaluation.summary import UNREAD, summarise
@@ -27,41 +26,8 @@ from sleuth.runs.rows import EvaluationRow, columns
 Values = dict[str, list[float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """Of a level, a family or all."""
-
-    puzzles: int
-    """That were to be asked. `solved.n`: those that have a completion."""
-    completions: int
-    solved: Interval | None
-    """Every question right; None without completions."""
-    share: Interval | None
-    """Questions answered right."""
-    format_failures: int
-    """Completions that could not be read, and were not cut off."""
-    truncated: int
-    """Completions that were cut off before anything could be read."""
-    faults: int
-    """Asked without a completion."""
-
-    @property
-    def perfect(self) -> bool:
-        """Whether every completion of every puzzle is solved."""
-        return self.solved is not None and self.solved.mean == 1 and self.solved.n == self.puzzles and not self.faults
-
-
-@dataclass(frozen=True, slots=True)
-class Twins:
-    """Twins less the puzzles that they were made of: negative where a model does worse on the twins."""
-
-    solved: Interval
-    p_value: float
-
-
-def figures(suite: Suite, settings: Settings, rows: Sequence[Row], price: Price | None = None) -> dict[str, Any]:
-    """All figures as plain data, as result files hold them. Rows of puzzles that are not in the suite are an error of
-    the caller's."""
+def figures(suite: Suite, settings: Settings, rows: Sequence[Row], price: Price | None = None) -> Summary:
+    """All figures. Rows of puzzles that are not in the suite are an error of the caller's."""
     items = {item.puzzle.id: item for item in suite.items}
     base = [row for row in rows if items[row.puzzle_id].variant == "base"]
     puzzles = {name: item.puzzle for name, item in items.items()}
@@ -71,27 +37,29 @@ def figures(suite: Suite, settings: Settings, rows: Sequence[Row], price: Price 
         for family in dict.fromkeys(item.puzzle.family for item in suite.base)
     }
     answered = [row for row in base if row.outcome in ANSWERED]
-    found: dict[str, Any] = {
-        "all": asdict(_figure(suite.base, base)),
-        "families": {name: asdict(figure) for name, figure in families.items()},
-        "levels": {name: asdict(figure) for name, figure in cells.items()},
-        "perfect": _perfect(cells),
-        "twins": {variant: asdict(twins) for variant in TWINS if (twins := _twins(suite, rows, variant)) is not None},
-        "answered": _interval({row.puzzle_id: [] for row in base}, base, lambda row: row.outcome in ANSWERED),
-        "errors_of_answered": sum(not row.correct for row in answered),
-        "pass_at": _by_k(settings, lambda k: pass_at(base, k)),
-        "majority_at": _by_k(settings, lambda k: majority_at(base, k, puzzles)),
-        "outcomes": {str(outcome): count for outcome, count in sorted(Counter(row.outcome for row in base).items())},
-        "faults": dict(sorted(Counter(str(row.fault) for row in rows if row.fault is not None).items())),
-        "spent": _spent(rows, price),
-    }
-    if best := _by_k(settings, lambda k: best_at(base, k, settings.mode)):
-        found["best_at"] = best
     completed = [row for row in base if row.fault is None]
-    if completed:
-        said = summarise([_as_evaluation(row, items, settings) for row in completed], mode=settings.mode).as_json()
-        found |= {"soundness": said["spans"], "legibility": said["legibility"]}
-    return found
+    said = (
+        summarise([_as_evaluation(row, items, settings) for row in completed], mode=settings.mode).as_json()
+        if completed
+        else {"spans": {}, "legibility": {}}
+    )
+    return Summary(
+        all=_figure(suite.base, base),
+        families=families,
+        levels=cells,
+        perfect=_perfect(cells),
+        twins={variant: twins for variant in TWINS if (twins := _twins(suite, rows, variant)) is not None},
+        answered=_answered(completed),
+        errors_of_answered=sum(not row.correct for row in answered),
+        pass_at=_by_k(settings, lambda k: pass_at(base, k)),
+        majority_at=_by_k(settings, lambda k: majority_at(base, k, puzzles)),
+        best_at=_by_k(settings, lambda k: best_at(base, k, settings.mode)),
+        outcomes=dict(sorted(Counter(row.outcome for row in base).items())),
+        faults=dict(sorted(Counter(row.fault for row in rows if row.fault is not None).items())),
+        spent=_spent(rows, price),
+        soundness={name: Measured(**interval) for name, interval in said["spans"].items()},
+        legibility={name: Interval(**interval) for name, interval in said["legibility"].items()},
+    )
 
 
 def paired(first: Mapping[str, Sequence[float]], second: Mapping[str, Sequence[float]]) -> Twins | None:
@@ -100,7 +68,7 @@ def paired(first: Mapping[str, Sequence[float]], second: Mapping[str, Sequence[f
     if not both:
         return None
     a, b = {puzzle: first[puzzle] for puzzle in both}, {puzzle: second[puzzle] for puzzle in both}
-    return Twins(paired_difference(a, b), paired_p_value(a, b))
+    return Twins(solved=paired_difference(a, b), p_value=paired_p_value(a, b))
 
 
 def solved_by_puzzle(rows: Iterable[Row]) -> Values:
@@ -137,10 +105,9 @@ def _figure(items: Sequence[Item], rows: Sequence[Row]) -> Figure:
     )
 
 
-def _perfect(cells: Mapping[str, Figure]) -> dict[str, Any]:
-    """ "100 % or not to be trusted": the levels without a single miss, and how sure that is of each."""
+def _perfect(cells: Mapping[str, Figure]) -> Perfect:
     bounds = {name: figure.solved.low for name, figure in cells.items() if figure.perfect and figure.solved is not None}
-    return {"levels": len(bounds), "of": len(cells), "lowest_bound": min(bounds.values(), default=None), "at": bounds}
+    return Perfect(levels=len(bounds), of=len(cells), lowest_bound=min(bounds.values(), default=None), at=bounds)
 
 
 def _twins(suite: Suite, rows: Sequence[Row], variant: str) -> Twins | None:
@@ -151,36 +118,33 @@ def _twins(suite: Suite, rows: Sequence[Row], variant: str) -> Twins | None:
     return paired({puzzle: solved[puzzle] for puzzle in of if puzzle in solved}, of)
 
 
-def _by_k(settings: Settings, figure: Callable[[int], Interval | None]) -> dict[str, Any]:
+def _by_k(settings: Settings, figure: Callable[[int], Interval | None]) -> dict[int, Interval]:
     """A figure of several samples, by their number."""
-    found = ((k, figure(k)) for k in ks(settings.samples))
-    return {str(k): asdict(interval) for k, interval in found if interval is not None}
+    return {k: interval for k in ks(settings.samples) if (interval := figure(k)) is not None}
 
 
-def _spent(rows: Sequence[Row], price: Price | None) -> dict[str, Any]:
-    """Tokens, seconds and dollars of everything that was asked, twins too; per puzzle solved where any is."""
+def _spent(rows: Sequence[Row], price: Price | None) -> Spent:
     prompt, new = sum(row.prompt_tokens for row in rows), sum(row.new_tokens for row in rows)
     completions, solved = sum(row.fault is None for row in rows), sum(row.correct for row in rows)
     counted = [row.reasoning_tokens for row in rows if row.reasoning_tokens is not None]
     usd = None if price is None else price.usd(prompt, new)
-    return {
-        "completions": completions,
-        "prompt_tokens": prompt,
-        "new_tokens": new,
-        "reasoning_tokens": sum(counted) if counted else None,
-        "seconds": math.fsum(row.seconds for row in rows),
-        "usd": usd,
-        "usd_each": usd / completions if usd is not None and completions else None,
-        "usd_solved": usd / solved if usd is not None and solved else None,
-    }
+    return Spent(
+        completions=completions,
+        prompt_tokens=prompt,
+        new_tokens=new,
+        reasoning_tokens=sum(counted) if counted else None,
+        seconds=math.fsum(row.seconds for row in rows),
+        usd=usd,
+        usd_each=usd / completions if usd is not None and completions else None,
+        usd_solved=usd / solved if usd is not None and solved else None,
+    )
 
 
-def _interval(values: Values, rows: Sequence[Row], value: Any) -> dict[str, Any] | None:
-    for row in rows:
-        if row.fault is None:
-            values[row.puzzle_id].append(float(value(row)))
-    filled = {puzzle: some for puzzle, some in values.items() if some}
-    return asdict(share_interval(filled)) if filled else None
+def _answered(completed: Sequence[Row]) -> Interval | None:
+    values: Values = {}
+    for row in completed:
+        values.setdefault(row.puzzle_id, []).append(float(row.outcome in ANSWERED))
+    return share_interval(values) if values else None
 
 
 def _as_evaluation(row: Row, items: Mapping[str, Item], settings: Settings) -> EvaluationRow:

@@ -7,14 +7,14 @@ faults are. The first line says what is asked and how, and another model, suite 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from sleuth.bench.result import Row
-from sleuth.errors import UserError
+from sleuth.errors import UserError, shortened
 from sleuth.files import append_line, read_lines
 
 Key = tuple[str, int]
@@ -23,8 +23,9 @@ Key = tuple[str, int]
 class Journal:
     """Rows by (puzzle id, sample); of several the newest."""
 
-    def __init__(self, path: Path, header: dict[str, Any]) -> None:
-        """Opens or begins it. Raises `UserError` for one that was begun with another header, or is damaged."""
+    def __init__(self, path: Path, header: dict[str, Any], asked: Container[Key]) -> None:
+        """Opens or begins it. `asked`: the keys of all rows that there can be. Raises `UserError` for one that was
+        begun with another header, or is damaged."""
         self.path = path
         self.rows: dict[Key, Row] = {}
         lines = read_lines(path)
@@ -46,6 +47,11 @@ class Journal:
                 row = Row.model_validate_json(line)
             except ValidationError:
                 raise UserError(f"{path}, line {number}: damaged; delete the line to have it asked again") from None
+            if row.key not in asked:
+                raise UserError(
+                    f"{path}, line {number}: {shortened(row.puzzle_id)}, sample {row.sample}, was not asked; delete "
+                    "the line"
+                )
             self.rows[row.key] = row
 
     def add(self, rows: Sequence[Row]) -> None:

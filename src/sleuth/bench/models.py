@@ -87,8 +87,6 @@ def check_interface(settings: Settings) -> None:
         raise UserError("models behind an interface need the extra 'inspect': pip install 'sleuth[inspect]'")
     if settings.constrain or settings.until != "end":
         raise UserError("--constrain and --until are for models that Sleuth runs itself")
-    if settings.thinking_tokens is not None and settings.thinking_tokens < 0:
-        raise UserError(f"--thinking-tokens {settings.thinking_tokens}: 0 or more")
 
 
 def check_engine(name: str, settings: Settings) -> None:

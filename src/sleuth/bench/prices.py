@@ -15,22 +15,23 @@ from __future__ import annotations
 import tomllib
 from datetime import date
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from sleuth.bench.stored import MOST, Stored, first_fault
 from sleuth.errors import UserError
 from sleuth.files import read_text
 
 MILLION = 1_000_000
+Dollars = Annotated[float, Field(ge=0, le=MOST)]
 
 
-class Price(BaseModel):
+class Price(Stored):
     """Of a model, in dollars for a million tokens."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    prompt_usd: float = Field(ge=0)
-    completion_usd: float = Field(ge=0)
+    prompt_usd: Dollars
+    completion_usd: Dollars
     """Of new tokens, reasoning included."""
 
     def usd(self, prompt_tokens: int, new_tokens: int) -> float:
@@ -38,10 +39,8 @@ class Price(BaseModel):
         return (prompt_tokens * self.prompt_usd + new_tokens * self.completion_usd) / MILLION
 
 
-class Prices(BaseModel):
+class Prices(Stored):
     """A price file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     date: date
     source: str = ""
@@ -61,9 +60,7 @@ def read_prices(path: Path) -> Prices:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not a TOML file: {error}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UserError(f"{path}: not a price file ({where}: {first['msg']}); see docs/how-to/benchmark.md") from None
+        raise UserError(f"{path}: not a price file ({first_fault(error)}); see docs/how-to/benchmark.md") from None
 
 
 def price_of(prices: Prices | None, model: str) -> DatedPrice | None:

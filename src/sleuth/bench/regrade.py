@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sleuth.bench.figures import figures
 from sleuth.bench.result import Result, Row
 from sleuth.bench.run import graded_row
-from sleuth.bench.suites import PLANS, Suite, load_suite
-from sleuth.errors import UserError, counted
+from sleuth.bench.suites import CANARY, PLANS, Suite, load_suite
+from sleuth.errors import UserError, counted, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,16 @@ def problems(result: Result, suite: Suite, again: Regraded) -> list[str]:
         f"stored is {before.outcome} ({before.reward:.3g})"
         for before, after in again.changed
     ]
+    facts = suite.facts
+    found += [
+        f"suite.{name}: the result says {shortened(str(said))!r}, and it is {str(getattr(facts, name))!r}"
+        for name, said in result.suite
+        if said != getattr(facts, name)
+    ]
+    if result.canary != CANARY:
+        found.append("the canary is not that of this benchmark")
     stored = figures(suite, result.settings, result.rows, result.price)
-    if _differ(stored, result.summary):
+    if _differ(stored.model_dump(), result.summary.model_dump()):
         found.append("the figures do not follow from the rows")
     left = len(suite.items) * result.settings.samples - sum(row.fault is None for row in result.rows)
     if left and result.complete:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from sleuth.bench.prices import DatedPrice
+from sleuth.bench.stored import Count, Fraction, Seconds, Stored, first_fault
+from sleuth.bench.summary import Summary
 from sleuth.config import Effort, Mode, Until
 from sleuth.errors import UserError
 from sleuth.files import atomic_write, read_text
@@ -20,12 +22,6 @@ from sleuth.policy.base import Fault, StopReason
 from sleuth.puzzles.score import Outcome
 
 FORMAT = "sleuth-bench-result@1"
-
-
-class Stored(BaseModel):
-    """What all parts have in common: keys that are not known are refused, and NaN is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SuiteFacts(Stored):
@@ -37,7 +33,7 @@ class SuiteFacts(Stored):
     """`small` or `full`; empty for a file."""
     hash: str
     """SHA-256 of the suite."""
-    items: int
+    items: Count
     """What is asked: puzzles and twins."""
     levels: tuple[str, ...] = ()
     """Of a frozen suite, those that were asked; none: all."""
@@ -59,7 +55,7 @@ class Training(Stored):
 
     sources: tuple[str, ...]
     """`temporal-clue@1/2`: family and level of what it was trained on."""
-    seconds: float
+    seconds: Seconds
     """Of all its steps, evaluations and checkpoints, on the machine that trained it."""
 
 
@@ -81,32 +77,42 @@ class Settings(Stored):
     """How it was asked."""
 
     mode: Mode
-    samples: int
+    samples: Annotated[Count, Field(ge=1)]
     """Completions of every puzzle."""
     seed: int
     temperature: float
-    top_k: int
+    top_k: Count
     top_p: float
-    max_new_tokens: int
+    max_new_tokens: Count
     until: Until
     constrain: bool
     effort: Effort | None = None
     """Of reasoning, as the interface was asked for; None: its default."""
-    thinking_tokens: int | None = None
+    thinking_tokens: Count | None = None
     """Most tokens of reasoning, as the interface was asked for; None: its default."""
+
+
+def make_settings(**given: Any) -> Settings:
+    """Settings of the command line. Raises `UserError` for the first that cannot be."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        said = first["msg"].removeprefix("Input should be ")
+        raise UserError(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']}: give a number {said}") from None
 
 
 class Row(Stored):
     """One completion, or a fault in its place."""
 
     puzzle_id: str
-    sample: int
+    sample: Count
     completion: str
     stop: StopReason
     """Why it ended."""
     fault: Fault | None = None
     outcome: Outcome
-    reward: float
+    reward: Fraction
     """Share of questions answered right."""
     correct: bool
     """All of them right."""
@@ -115,12 +121,12 @@ class Row(Stored):
     detail: str = ""
     spans: tuple[tuple[int, int, str], ...] = ()
     """(start, end, verdict) of lines and sentences."""
-    prompt_tokens: int
-    new_tokens: int
+    prompt_tokens: Count
+    new_tokens: Count
     """All that were written, reasoning included."""
-    reasoning_tokens: int | None = None
+    reasoning_tokens: Count | None = None
     """Of them, those of reasoning that is not part of the completion, where an interface counts them."""
-    seconds: float
+    seconds: Seconds
     """Its share of the time that its batch took; over an interface, the time of its request."""
 
     @property
@@ -135,6 +141,12 @@ class Row(Stored):
         if isinstance(given, dict) and "parts" in given:
             given = {("spans" if name == "parts" else name): value for name, value in given.items()}
         return given
+
+    @model_validator(mode="after")
+    def _fault_or_completion(self) -> Self:
+        if (self.fault is None) == (self.outcome is Outcome.FAULT):
+            raise ValueError("the outcome is `fault` where there is a fault, and only there")
+        return self
 
 
 class Result(Stored):
@@ -153,8 +165,8 @@ class Result(Stored):
     """Whether all was asked."""
     stopped: str = ""
     """Why not, for people."""
-    summary: dict[str, Any]
-    """The figures of `sleuth.bench.figures`, which follow from the rest."""
+    summary: Summary
+    """The figures, which follow from the rest."""
     rows: tuple[Row, ...]
 
 
@@ -168,6 +180,4 @@ def read_result(path: Path) -> Result:
     try:
         return Result.model_validate_json(read_text(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "file"
-        raise UserError(f"{path}: not a result of sleuth bench ({where}: {first['msg']})") from None
+        raise UserError(f"{path}: not a result of sleuth bench ({first_fault(error)})") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from sleuth.puzzles.score import Outcome
 
 BATCH = 128
 """Completions that are asked for at once: what an interruption can lose, and by what a budget can be exceeded."""
+NOT_GRADED = Outcome.UNREADABLE
+"""Of a completion, before it is graded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,13 @@ class Budget:
     tokens: int | None = None
     """Of prompts and completions together."""
     usd: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `UserError` for bounds within which nothing could be asked, or that are none."""
+        if self.tokens is not None and self.tokens < 1:
+            raise UserError(f"--max-tokens {self.tokens}: nothing could be asked; take more, or leave it out")
+        if self.usd is not None and not (0 < self.usd < math.inf):
+            raise UserError(f"--max-cost {self.usd:g}: give a number of dollars above 0, or leave it out")
 
     def used_up(self, rows: Sequence[Row], price: Price | None) -> str:
         """Which bound is reached, for people; empty while none is. Raises `UserError` for dollars without a price."""
@@ -97,7 +107,7 @@ def row_of(puzzle: Puzzle, settings: Settings, sample: int, rollout: Rollout, se
         completion=rollout.text,
         stop=rollout.stop,
         fault=rollout.fault,
-        outcome=Outcome.FAULT,
+        outcome=NOT_GRADED if rollout.fault is None else Outcome.FAULT,
         reward=0.0,
         correct=False,
         answers={},

@@ -24,6 +24,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from sleuth.bench.result import SuiteFacts
+from sleuth.bench.summary import Twin
 from sleuth.config import SuiteSize
 from sleuth.datasets.files import SUFFIXES, read_puzzles
 from sleuth.datasets.make import PuzzleSpec
@@ -36,8 +38,8 @@ from sleuth.puzzles.registry import adopting
 from sleuth.puzzles.retell import retold
 from sleuth.workers import map_in_order, processes
 
-Variant = Literal["base", "names", "words", "herrings"]
-TWINS: tuple[Variant, ...] = ("names", "words", "herrings")
+Variant = Literal["base"] | Twin
+TWINS: tuple[Twin, ...] = ("names", "words", "herrings")
 EVERY = 4
 """Puzzles in a row of which the first have a twin of each sort, in the order of `TWINS`."""
 CANARY = "sleuth-bench canary e2b6b0c4-5f0e-4a55-9d8e-7c1f3a9d2b61: keep this out of training data"
@@ -131,6 +133,11 @@ class Suite:
         for item in self.items:
             found.update(f"{item.variant}\t{item.of}\t{item.puzzle.model_dump_json()}\n".encode())
         return found.hexdigest()
+
+    @property
+    def facts(self) -> SuiteFacts:
+        """What results say of it."""
+        return SuiteFacts(id=self.id, size=self.size, hash=self.hash, items=len(self.items), levels=self.levels)
 
     @property
     def base(self) -> list[Item]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sleuth.bench.figures import paired, solved_by_puzzle
 from sleuth.bench.result import Result
+from sleuth.bench.suites import TWINS
+from sleuth.bench.summary import Figure, Twins
+from sleuth.evaluation.statistics import Interval
 from sleuth.puzzles.score import ANSWERED
 
 if TYPE_CHECKING:
@@ -30,13 +32,13 @@ def overview(results: Sequence[Result]) -> Sheet:
     """How much each result solves, those that solve most first."""
     rows: list[tuple[str, ...]] = []
     for result in sorted(results, key=_by_solved):
-        every = result.summary["all"]
+        every = result.summary.all
         rows.append(
             (
                 label(result),
-                f"{(every['solved'] or {'n': 0})['n']} of {every['puzzles']}",
-                _shown(every["solved"]),
-                _shown(every["share"]),
+                f"{every.solved.n if every.solved else 0} of {every.puzzles}",
+                _shown(every.solved),
+                _shown(every.share),
             )
         )
     return results[0].suite.title, ("model", "puzzles", "solved", "answers right"), rows
@@ -46,15 +48,15 @@ def trusted(results: Sequence[Result]) -> Sheet:
     """How far results can be relied on: the levels without a miss and, for what abstains, misses among the answered."""
     rows: list[tuple[str, ...]] = []
     for result in sorted(results, key=_by_solved):
-        perfect, answered = result.summary["perfect"], result.summary["answered"]
-        count = sum(result.summary["outcomes"].get(str(outcome), 0) for outcome in ANSWERED)
+        perfect, answered = result.summary.perfect, result.summary.answered
+        count = sum(result.summary.outcomes.get(outcome, 0) for outcome in ANSWERED)
         rows.append(
             (
                 label(result),
-                f"{perfect['levels']} of {perfect['of']}",
-                "-" if perfect["lowest_bound"] is None else f"{perfect['lowest_bound']:.1%}",
+                f"{perfect.levels} of {perfect.of}",
+                "-" if perfect.lowest_bound is None else f"{perfect.lowest_bound:.1%}",
                 _with_n(answered),
-                f"{result.summary['errors_of_answered']} of {count}",
+                f"{result.summary.errors_of_answered} of {count}",
             )
         )
     headings = ("model", "levels at 100 %", "each at least", "answered", "of them missed")
@@ -65,9 +67,9 @@ def endings(results: Sequence[Result]) -> Sheet:
     """Completions, twins left out, and those that came to nothing; requests that failed, of twins too."""
     rows: list[tuple[str, ...]] = []
     for result in sorted(results, key=_by_solved):
-        every = result.summary["all"]
-        faults = sum(result.summary["faults"].values())
-        counts = (every["completions"], every["format_failures"], every["truncated"], faults)
+        every = result.summary.all
+        faults = sum(result.summary.faults.values())
+        counts = (every.completions, every.format_failures, every.truncated, faults)
         rows.append((label(result), *map(str, counts)))
     return "How completions ended", ("model", "completions", "unreadable", "cut off", "faults"), rows
 
@@ -76,18 +78,17 @@ def spent(results: Sequence[Result]) -> Sheet:
     """Tokens, seconds and dollars of a completion, and dollars of a puzzle solved; twins count, too."""
     rows: list[tuple[str, ...]] = []
     for result in sorted(results, key=_by_solved):
-        cost = result.summary["spent"]
-        count = max(1, cost["completions"])
-        reasoning = cost.get("reasoning_tokens")
-        answer = cost["new_tokens"] - (reasoning or 0)
-        tokens = (cost["prompt_tokens"], reasoning, answer)
+        cost = result.summary.spent
+        count = max(1, cost.completions)
+        answer = cost.new_tokens - (cost.reasoning_tokens or 0)
+        tokens = (cost.prompt_tokens, cost.reasoning_tokens, answer)
         rows.append(
             (
                 label(result),
-                str(cost["completions"]),
+                str(cost.completions),
                 *("-" if not some else f"{some / count:.0f}" for some in tokens),
-                f"{cost['seconds'] / count:.3g}",
-                *("-" if cost[key] is None else f"{cost[key]:.5f}" for key in ("usd_each", "usd_solved")),
+                f"{cost.seconds / count:.3g}",
+                *("-" if usd is None else f"{usd:.5f}" for usd in (cost.usd_each, cost.usd_solved)),
             )
         )
     headings = ("model", "n", "prompt", "reasoning", "answer", "seconds", "$ each", "$ solved")
@@ -98,8 +99,9 @@ def reasoning(results: Sequence[Result]) -> Sheet | None:
     """What is known of sentences and of language, of results in mode `reason`; None without any."""
     rows: list[tuple[str, ...]] = []
     for result in sorted(results, key=_by_solved):
-        if result.settings.mode == "reason" and "soundness" in result.summary:
-            said = result.summary["soundness"] | result.summary["legibility"]
+        if result.settings.mode == "reason" and result.summary.legibility:
+            said = {name: measured.share for name, measured in result.summary.soundness.items()}
+            said |= result.summary.legibility
             rows.append((label(result), *(_with_n(said.get(name)) for name in REASONING)))
     return ("Reasoning", ("model", *REASONING.values()), rows) if rows else None
 
@@ -109,16 +111,12 @@ def by_level(results: Sequence[Result]) -> Sheet:
     ordered = sorted(results, key=_by_solved)
     families: dict[str, dict[str, None]] = {}
     for result in ordered:
-        for cell in result.summary["levels"]:
+        for cell in result.summary.levels:
             families.setdefault(cell.rpartition("/")[0], {})[cell] = None
     rows: list[tuple[str, ...]] = []
     for family, cells in families.items():
-        rows.append(
-            (family, *(_with_n(result.summary["families"].get(family, {}).get("solved")) for result in ordered))
-        )
-        for cell in cells:
-            found = (_with_n(result.summary["levels"].get(cell, {}).get("solved")) for result in ordered)
-            rows.append((cell, *found))
+        rows.append((family, *(_solved(result.summary.families.get(family)) for result in ordered)))
+        rows += [(cell, *(_solved(result.summary.levels.get(cell)) for result in ordered)) for cell in cells]
     return "Puzzles solved, by family and level", ("level", *map(label, ordered)), rows
 
 
@@ -126,8 +124,8 @@ def twins(results: Sequence[Result]) -> list[tuple[str, ...]]:
     """A row for each result: what is lost by other names, other words and red herrings."""
     rows = []
     for result in sorted(results, key=_by_solved):
-        found = result.summary["twins"]
-        rows.append((label(result), *(_difference(found.get(variant)) for variant in ("names", "words", "herrings"))))
+        found = result.summary.twins
+        rows.append((label(result), *(_difference(found.get(variant)) for variant in TWINS)))
     return rows
 
 
@@ -135,9 +133,9 @@ def several(results: Sequence[Result]) -> list[tuple[str, ...]]:
     """A row for each result with more than one sample of a puzzle: what all of them come to, and one that is chosen."""
     rows = []
     for result in sorted(results, key=_by_solved):
-        if (k := str(result.settings.samples)) != "1":
-            figures = (result.summary.get(name, {}).get(k) for name in ("pass_at", "majority_at", "best_at"))
-            rows.append((f"{label(result)}, {k}", *map(_shown, figures)))
+        if (k := result.settings.samples) > 1:
+            figures = (result.summary.pass_at, result.summary.majority_at, result.summary.best_at)
+            rows.append((f"{label(result)}, {k}", *(_shown(figure.get(k)) for figure in figures)))
     return rows
 
 
@@ -155,7 +153,7 @@ def differences(results: Sequence[Result]) -> list[tuple[str, ...]]:
             rows.append(
                 (
                     f"{label(second)} less {label(first)}",
-                    _points(asdict(interval)),
+                    _points(interval),
                     str(interval.n),
                     f"{found.p_value:.2g}",
                 )
@@ -182,20 +180,20 @@ def remarks(results: Sequence[Result]) -> list[str]:
     """What must be said beside the figures."""
     said = []
     for result in sorted(results, key=_by_solved):
-        perfect = result.summary["perfect"]
-        if perfect["levels"]:
+        perfect = result.summary.perfect
+        if perfect.lowest_bound is not None:
             said.append(
-                f"{label(result)}: {perfect['levels']} of {perfect['of']} levels at 100 %, each at least "
-                f"{perfect['lowest_bound']:.1%} (95 % confidence)"
+                f"{label(result)}: {perfect.levels} of {perfect.of} levels at 100 %, each at least "
+                f"{perfect.lowest_bound:.1%} (95 % confidence)"
             )
         training = result.model.training
         if training is not None:
-            known = [source for source in training.sources if source in result.summary["levels"]]
+            known = [source for source in training.sources if source in result.summary.levels]
             where = f"trained on {', '.join(known)} of this suite" if known else "trained on no level of this suite"
             said.append(f"{label(result)}: {where}, for {training.seconds / 60:.1f} minutes")
         if not result.complete:
             said.append(f"{label(result)}: not complete: {result.stopped}")
-        if kinds := result.summary["faults"]:
+        if kinds := result.summary.faults:
             said.append(f"{label(result)}: faults: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}")
     first = results[0].suite
     return [*said, f"suite {first.title}, hash {first.hash[:16]}"]
@@ -206,7 +204,7 @@ def sheets(results: Sequence[Result]) -> list[Sheet]:
     found = [overview(results), trusted(results), endings(results), spent(results), by_level(results)]
     if (sheet := reasoning(results)) is not None:
         found.append(sheet)
-    if any(result.summary["twins"] for result in results):
+    if any(result.summary.twins for result in results):
         headings = ("twins less puzzles", "other names", "other words", "red herrings")
         found.append(("Puzzles solved by twins, difference in points", headings, twins(results)))
     if rows := several(results):
@@ -258,24 +256,26 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -
 
 
 def _by_solved(result: Result) -> tuple[float, str]:
-    solved = result.summary["all"]["solved"]
-    return (-solved["mean"] if solved else 1.0, result.model.name)
+    solved = result.summary.all.solved
+    return (-solved.mean if solved else 1.0, result.model.name)
 
 
-def _shown(interval: Mapping[str, Any] | None) -> str:
-    return "-" if interval is None else f"{interval['mean']:.1%} [{interval['low']:.1%}, {interval['high']:.1%}]"
+def _shown(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{interval.mean:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
 
 
-def _with_n(interval: Mapping[str, Any] | None) -> str:
-    return "-" if interval is None else f"{interval['mean']:.0%} of {interval['n']} (≥ {interval['low']:.0%})"
+def _solved(figure: Figure | None) -> str:
+    return _with_n(None if figure is None else figure.solved)
 
 
-def _difference(found: Mapping[str, Any] | None) -> str:
-    if found is None:
-        return "-"
-    return f"{_points(found['solved'])}, {found['solved']['n']} pairs"
+def _with_n(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{interval.mean:.0%} of {interval.n} (≥ {interval.low:.0%})"
 
 
-def _points(interval: Mapping[str, Any]) -> str:
+def _difference(found: Twins | None) -> str:
+    return "-" if found is None else f"{_points(found.solved)}, {found.solved.n} pairs"
+
+
+def _points(interval: Interval) -> str:
     """A difference of shares."""
-    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * interval[end] for end in ("mean", "low", "high")))
+    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * end for end in (interval.mean, interval.low, interval.high)))

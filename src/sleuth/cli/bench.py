@@ -6,7 +6,6 @@ from pathlib import Path
 
 from sleuth.cli.app import GREEDY, SamplingOptions, Whole, app, refuse_unread
 from sleuth.config import Effort, Mode, SuiteSize
-from sleuth.errors import UserError
 
 
 @app.command
@@ -77,7 +76,7 @@ def bench(
     from sleuth.bench.commands import bench_models
     from sleuth.bench.models import Interface, behind_interface
     from sleuth.bench.prices import read_prices
-    from sleuth.bench.result import Settings
+    from sleuth.bench.result import make_settings
     from sleuth.bench.run import Budget
     from sleuth.bench.suites import PLANS
     from sleuth.shards import parse_shard
@@ -90,9 +89,8 @@ def bench(
         refuse_unread(bench, given, ["size", "level", "workers"], "is for frozen suites, and this one is a file")
     part = None if shard is None else parse_shard(shard)
     drawing.sampling(seed)  # which refuses what no model can sample with
-    if max_tokens == 0:
-        raise UserError("--max-tokens 0: nothing could be asked; take more, or leave it out")
-    settings = Settings(
+    budget = Budget(max_tokens, max_cost)
+    settings = make_settings(
         mode=mode,
         samples=samples,
         seed=seed,
@@ -107,7 +105,6 @@ def bench(
     )
     interface = Interface(max_retries, timeout, connections)
     found = None if prices is None else read_prices(prices)
-    budget = Budget(max_tokens, max_cost)
     bench_models(
         models, suite, size, settings, budget, found, interface, drawing.device, out, workers, part, level or ()
     )

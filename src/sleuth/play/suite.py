@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sleuth.bench.commands import header_of, store_result
+from sleuth.bench.commands import open_journal, store_result
 from sleuth.bench.journal import Journal
 from sleuth.bench.result import ModelFacts, Result, Settings
 from sleuth.bench.run import row_of
@@ -51,7 +51,7 @@ def play_suite(
         out.mkdir(parents=True, exist_ok=True)
     facts = ModelFacts(name=name, kind="person")
     path = out / f"{name}-person.json"
-    journal = Journal(path.with_suffix(".journal.jsonl"), header_of(suite, facts.name, SETTINGS))
+    journal = open_journal(path, suite, facts.name, SETTINGS)
     stopped = _ask(suite, journal, read, write)
     return store_result(path, suite, facts, SETTINGS, None, journal, stopped) if journal.rows else None
 

@@ -22,6 +22,8 @@ HEIGHT = 190
 """Pixels between the axes."""
 FONT = "Arial, Helvetica, sans-serif"
 """Not the page's: vl-convert leaves room for labels by the widths of this one, which it has."""
+LONGEST_NAME = 90
+"""Characters of a name in a chart."""
 FEW_POINTS = 40
 """Up to so many points are marked on a line."""
 
@@ -197,7 +199,13 @@ def _names(points: Sequence[Point]) -> list[dict[str, object]]:
     places: dict[tuple[float, float], list[str]] = {}
     for point in points:
         places.setdefault((point.x, point.y), []).append(point.name)
-    return [{"x": x, "y": y, "name": "; ".join(names)} for (x, y), names in places.items()]
+    return [{"x": x, "y": y, "name": cut("; ".join(names))} for (x, y), names in places.items()]
+
+
+def cut(name: str, most: int = LONGEST_NAME) -> str:
+    """A name at a length that a chart can hold: its beginning and its end, which tells paths apart."""
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
 
 
 PERCENT: Spec = {"axis": {"format": ".0%"}, "scale": {"domain": [0, 1]}}

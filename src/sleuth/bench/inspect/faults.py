@@ -16,6 +16,7 @@ from inspect_ai.model import Model, ModelOutput
 from inspect_ai.model._model import AttemptTimeoutError
 from tenacity import RetryError
 
+from sleuth.bench.stored import MOST
 from sleuth.policy.base import Fault
 
 LONGEST = 300
@@ -45,7 +46,20 @@ def fault_of_output(output: ModelOutput) -> Faulty | None:
         return Faulty(Fault.CUT_STREAM, "a reply that does not say why it ended")
     if not output.completion.strip() and output.stop_reason not in ("max_tokens", "model_length"):
         return Faulty(Fault.EMPTY, "a reply without text")
+    if usage_of(output) is None:
+        return Faulty(Fault.MALFORMED, "a reply that counts impossible numbers of tokens")
     return None
+
+
+def usage_of(output: ModelOutput) -> tuple[int, int, int | None] | None:
+    """Tokens of the prompt, new ones, and those of reasoning among them (None where nothing counts them); zeros where
+    the interface counts none, None for numbers that cannot be."""
+    usage = output.usage
+    if usage is None:
+        return 0, 0, None
+    prompt = usage.input_tokens + (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
+    possible = all(0 <= count <= MOST for count in (prompt, usage.output_tokens, usage.reasoning_tokens or 0))
+    return (prompt, usage.output_tokens, usage.reasoning_tokens) if possible else None
 
 
 def fault_of_error(error: BaseException) -> Faulty:

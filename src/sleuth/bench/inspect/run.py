@@ -23,14 +23,14 @@ from inspect_ai.scorer import SampleScore
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import EarlyStop
 
-from sleuth.bench.inspect.faults import Faulty, fault_of_error, hide_keys
+from sleuth.bench.inspect.faults import Faulty, fault_of_error, hide_keys, usage_of
 from sleuth.bench.inspect.scoring import completion_of
 from sleuth.bench.inspect.tasks import answering, bounded, make_task
 from sleuth.bench.journal import Journal
 from sleuth.bench.models import Interface
 from sleuth.bench.prices import Price
 from sleuth.bench.result import Row, Settings
-from sleuth.bench.run import Budget, graded_row
+from sleuth.bench.run import NOT_GRADED, Budget, graded_row
 from sleuth.bench.suites import Suite
 from sleuth.errors import UserError
 from sleuth.policy.base import Fault, StopReason
@@ -206,25 +206,21 @@ class _Asking:
 
 def _row(puzzle_id: str, sample: int, output: ModelOutput, faulty: Faulty | None, seconds: float) -> Row:
     text, stop = (faulty.said, StopReason.FAULT) if faulty else completion_of(output)
-    usage = output.usage
-    prompt = new = 0
-    if usage is not None:
-        prompt = usage.input_tokens + (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
-        new = usage.output_tokens
+    prompt, new, reasoning = usage_of(output) or (0, 0, None)
     return Row(
         puzzle_id=puzzle_id,
         sample=sample,
         completion=text,
         stop=stop,
         fault=faulty.fault if faulty else None,
-        outcome=Outcome.FAULT,
+        outcome=Outcome.FAULT if faulty else NOT_GRADED,
         reward=0.0,
         correct=False,
         answers={},
         right={},
         prompt_tokens=prompt,
         new_tokens=new,
-        reasoning_tokens=usage.reasoning_tokens if usage else None,
+        reasoning_tokens=reasoning,
         seconds=output.time if output.time is not None else seconds,
     )
 
