@@ -167,10 +167,8 @@ def run_study(file: Path, out: Path | None, results: Path | None, only: Sequence
         raise
 
 
-def report_run(path: Path, out: Path | None = None) -> Path:
+def report_run(path: Path) -> Path:
     """Writes a run's report and tells where it is."""
-    if out is not None:
-        raise UserError("--out is for the report of several runs; that of one run is report.html in its folder")
     _need_extra()
     from sleuth.report.page import write_report
     from sleuth.runs.directory import RunDirectory

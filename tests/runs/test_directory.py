@@ -16,7 +16,8 @@ import pytest
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.puzzles.score import Outcome
-from sleuth.runs.directory import Line, RunDirectory
+from sleuth.runs.directory import RunDirectory
+from sleuth.runs.metrics import Line
 from sleuth.runs.rows import EvaluationRow, RolloutRow
 
 ROLLOUT = RolloutRow(

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from sleuth.config import ModelConfig, RunConfig
-from sleuth.runs.directory import Line
+from sleuth.runs.metrics import Line
 from sleuth.training.alarms import alarms
 
 CALM = {

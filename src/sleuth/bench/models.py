@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from sleuth.bench.result import ModelFacts, Settings, Training
 from sleuth.bench.run import WithinContext
+from sleuth.bench.stored import MOST
 from sleuth.errors import UserError
 from sleuth.files import read_text
 from sleuth.policy.base import Policy
@@ -147,11 +148,12 @@ def training_of(folder: Path) -> Training | None:
     for run_folder in folder.absolute().parents[:2]:
         if (run_folder / "config.json").is_file() and (run_folder / "metrics.jsonl").is_file():
             from sleuth.runs.directory import RunDirectory
+            from sleuth.runs.metrics import seconds_of
 
             run = RunDirectory.open(run_folder)
             sources = (f"{get_task(source.family).id}/{source.level}" for source in run.config.puzzles.sources)
-            seconds = math.fsum(
-                value for line in run.read_timings() for name, value in line.values.items() if name.endswith("_s")
-            )
+            seconds = math.fsum(seconds_of(line.values) for line in run.read_timings())
+            if seconds > MOST:
+                raise UserError(f"{run_folder / 'timings.jsonl'}: it sums up to {seconds:.3g} seconds")
             return Training(sources=tuple(dict.fromkeys(sources)), seconds=seconds)
     return None

@@ -143,10 +143,16 @@ def report(run: Path, /, *others: Path, out: Path | None = None, charts: Path | 
         Folder for the curves as files for papers, too: SVG (drawn lines) and PNG (pixels), over each axis.
     """
     from sleuth.commands import report_run, report_runs, write_charts
+    from sleuth.files import check_output
 
+    if not others and out is not None:
+        raise UserError("--out is for the report of several runs; that of one run is report.html in its folder")
+    target = out or Path("runs.html")
+    if others:
+        check_output(target, ".html")  # before the charts
     if charts is not None:
         write_charts([run, *others], charts)
-    print(report_runs([run, *others], out or Path("runs.html")) if others else report_run(run, out))
+    print(report_runs([run, *others], target) if others else report_run(run))
 
 
 @app.command

@@ -8,7 +8,8 @@ from functools import cached_property
 from sleuth.evaluation.summary import EvaluationSummary, summarise
 from sleuth.puzzles.score import Outcome
 from sleuth.report.axes import MOST_POINTS, Spending, sums
-from sleuth.runs.directory import Line, RunDirectory
+from sleuth.runs.directory import RunDirectory
+from sleuth.runs.metrics import Line, seconds_of
 from sleuth.runs.rows import EvaluationRow
 
 STAGES = {"before": "Before training", "after-sft": "After warm start", "after-grpo": "After GRPO"}
@@ -56,23 +57,13 @@ class Facts:
 
     def seconds(self, phase: str | None = None) -> float:
         """Time spent, in one phase or in all."""
-        return sum(
-            value
-            for line in self.timings
-            if phase in (None, line.phase)
-            for name, value in line.values.items()
-            if name.endswith("_s")
-        )
+        return sum(seconds_of(line.values) for line in self.timings if phase in (None, line.phase))
 
     @cached_property
     def spending(self) -> Spending:
         """What the run had spent by each step."""
         seconds = {
-            phase: [
-                (line.step, sum(value for name, value in line.values.items() if name.endswith("_s")))
-                for line in self.timings
-                if line.phase == phase
-            ]
+            phase: [(line.step, seconds_of(line.values)) for line in self.timings if line.phase == phase]
             for phase in ("sft", "grpo", "eval")
         }
         tokens = sums(self.course("grpo", "tokens_sampled"))

@@ -39,23 +39,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
-from sleuth.files import append_line, atomic_write, check_folder, read_lines, writing
+from sleuth.files import append_line, atomic_write, check_folder, read_lines, read_text, writing
 from sleuth.recipes import parse_config
 from sleuth.runs.environment import Environment, current_environment
-from sleuth.runs.metrics import metric_name
+from sleuth.runs.metrics import Line, Phase, metric_name, parse_line
 from sleuth.runs.rows import EvaluationRow, RolloutRow, read_parquet, to_parquet
 
 LOCK = ".lock"
 """An empty file; who has it locked, trains the run."""
 PATIENCE_S = 3.0
 """A process that was killed as it started another one may leave its lock to that for the moment until it has begun."""
+PARENT = "parent.json"
+"""Of a fork: what `Parent` says."""
 INITIAL = "initial"
 """Folder of a nano model as it is before training."""
 CHOSEN = "chosen.json"
@@ -69,20 +71,20 @@ WEIGHTS = "model.safetensors"
 """The weights in a model's folder, or a checkpoint's."""
 UNFINISHED = ".unfinished"
 """An empty file in a folder that is to become a run."""
-Phase = Literal["sft", "grpo", "eval"]
 
 _STAGE = {"sft": 0, "grpo": 1, "eval": 1}
 """Phases in the order of a run; evaluations during training go along with GRPO."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of metrics or timings."""
+class Parent(BaseModel):
+    """What `parent.json` says of the run that this one was forked from."""
 
-    phase: Phase
+    parent: str
+    """Its name."""
+    folder: str
     step: int
-    values: dict[str, float]
-    """NaN where a value was not finite."""
+    changed: dict[str, Any]
+    """Key to what it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,10 +254,15 @@ class RunDirectory:
         """The names of all evaluations, sorted."""
         return sorted(file.stem for file in self.evaluations.glob("*.parquet"))
 
-    def parent(self) -> dict[str, Any] | None:
-        """What `parent.json` says of the run that this one was forked from; None for a run of its own."""
-        path = self.path / "parent.json"
-        return dict(_read_json(path)) if path.exists() else None
+    def parent(self) -> Parent | None:
+        """The run that this one was forked from; None for a run of its own. Raises `UserError` for a damaged file."""
+        path = self.path / PARENT
+        if not path.exists():
+            return None
+        try:
+            return Parent.model_validate(_read_json(path))
+        except ValidationError as error:
+            raise UserError(f"{path}: not what a fork says of its parent ({error.errors()[0]['msg']})") from None
 
     def best_step(self) -> int | None:
         """The first step with the best evaluation so far by the metric `config.checkpoint.best`, warm start and GRPO
@@ -284,11 +291,13 @@ def _json(data: Mapping[str, Any]) -> bytes:
 
 
 def _read_json(path: Path) -> Any:
+    if not path.exists():
+        raise UserError(f"{path} is missing; the run is incomplete")
     try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; the run is incomplete") from None
-    except ValueError as error:
+        return json.loads(read_text(path))
+    except RecursionError:
+        raise UserError(f"{path}: not a JSON file: too many brackets within brackets") from None
+    except json.JSONDecodeError as error:
         raise UserError(f"{path}: not a JSON file: {error}") from None
 
 
@@ -307,13 +316,9 @@ def _read_log(path: Path, phase: Phase | None = None) -> list[Line]:
     lines = []
     for number, text in enumerate(read_lines(path), start=1):
         try:
-            record = json.loads(text)
-            phase_of, step = record.pop("phase"), record.pop("step")
-            line = Line(phase_of, step, {metric_name(name): value for name, value in record.items()})
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            line = parse_line(text)
+        except ValueError as error:
             raise UserError(f"{path}, line {number}: not a line of a run's log: {text[:80]!r}") from error
         if phase in (None, line.phase):
-            for name, value in line.values.items():
-                line.values[name] = math.nan if value is None else value
             lines.append(line)
     return lines

@@ -16,10 +16,9 @@ from sleuth.config import NANO_SIZES, RunConfig, SftConfig
 from sleuth.errors import UserError
 from sleuth.files import atomic_write
 from sleuth.recipes import parse_config, with_overrides
-from sleuth.runs.directory import CHOSEN, INITIAL, REFERENCE, RunDirectory, step_of
+from sleuth.runs.directory import CHOSEN, INITIAL, PARENT, REFERENCE, RunDirectory, step_of
 from sleuth.runs.settings import aligned
 
-PARENT = "parent.json"
 COPIED = (REFERENCE, INITIAL)
 """Folders of models that a run may need to go on."""
 BOUND = frozenset(

@@ -11,10 +11,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sleuth.config import Mode
 from sleuth.errors import UserError
+from sleuth.files import read_data
 from sleuth.policy.conversations import Conversation
 from sleuth.policy.prompts import ask
 from sleuth.puzzles.puzzle import Puzzle
@@ -266,27 +268,48 @@ def read_parquet(row_type: type[Row], path: Path) -> list[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    data = read_data(path)
     try:
-        table = pq.read_table(io.BytesIO(path.read_bytes()))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path}: not a Parquet file ({error})") from None
+        table = pq.read_table(io.BytesIO(data))
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path}: not a Parquet file ({' '.join(str(error).split())})") from None
     table = with_new_names(table)
     expected = _schema(row_type).names
     without = [name for name in (*_TURN_COLUMNS, _RATIOS) if name not in table.schema.names]
     if table.schema.names != [name for name in expected if name not in without]:
         differing = sorted(set(expected) ^ set(table.schema.names))
         raise UserError(f"{path}: written by another version of sleuth (columns differ: {', '.join(differing)})")
+    try:
+        table = table.cast(pa.schema([field for field in _schema(row_type) if field.name in table.schema.names]))
+        records = table.to_pylist()
+    except (pa.ArrowException, ValueError) as error:
+        raise UserError(f"{path}: not rows of completions ({' '.join(str(error).split())})") from None
     rows = []
-    for record in table.to_pylist():
-        for name in record.keys() & _JSON_COLUMNS:
-            record[name] = json.loads(record[name])
-        for name in record.keys() & {"spans", "turns"}:
-            record[name] = tuple(map(tuple, record[name]))
-        for name in record.keys() & {"tokens", "logprobs", "turn_tokens"}:
-            record[name] = tuple(record[name])
-        if _RATIOS in record:
-            record[_RATIOS] = tuple(round(ratio, RATIO_PLACES) for ratio in record[_RATIOS])
-        rows.append(row_type(**record | {"outcome": Outcome(record["outcome"])}))
+    for number, record in enumerate(records, start=1):
+        try:
+            rows.append(_row(row_type, record))
+        except (ValueError, TypeError, RecursionError):
+            raise UserError(f"{path}, row {number}: damaged") from None
     return rows
+
+
+def _row(row_type: type[Row], record: dict[str, Any]) -> Row:
+    """Raises `ValueError` or `TypeError` for a record that is none."""
+    for name in record.keys() & _JSON_COLUMNS:
+        record[name] = json.loads(record[name])
+    for name, kinds in (("answers", (str, NoneType)), ("right", (bool,)), ("gold", (str,))):
+        if not isinstance(record[name], dict) or any(type(value) not in kinds for value in record[name].values()):
+            raise TypeError(name)
+    for name, each in (("spans", (int, int, str)), ("turns", (str, str))):
+        if name in record:
+            record[name] = tuple(map(tuple, record[name]))
+            if any(tuple(map(type, one)) != each for one in record[name]):
+                raise TypeError(name)
+    for name in record.keys() & {"tokens", "logprobs", "turn_tokens"}:
+        record[name] = tuple(record[name])
+    if _RATIOS in record:
+        record[_RATIOS] = tuple(round(ratio, RATIO_PLACES) for ratio in record[_RATIOS])
+    row = row_type(**record | {"outcome": Outcome(record["outcome"])})
+    if not 0 <= row.reward <= 1:
+        raise ValueError("a share")
+    return row

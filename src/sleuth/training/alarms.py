@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sleuth.config import RunConfig
 from sleuth.errors import counted
-from sleuth.runs.directory import Line
+from sleuth.runs.metrics import Line
 
 WINDOW = 4
 """Steps whose mean is compared with that of the first so many."""
@@ -104,9 +104,9 @@ def _mismatch(c: _Course) -> str | None:
 
 def _not_finite(c: _Course) -> str | None:
     skipped = c.lines[-1].values.get("not_finite", 0.0)
-    return (
-        f"{counted(round(skipped), 'update')} skipped; not_finite/ holds the weights before them" if skipped else None
-    )
+    if not skipped > 0:  # nor what is not known
+        return None
+    return f"{counted(round(skipped), 'update')} skipped; not_finite/ holds the weights before them"
 
 
 _KINDS: dict[str, tuple[Callable[[_Course], str | None], int, str]] = {

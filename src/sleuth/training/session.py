@@ -12,7 +12,8 @@ from sleuth.config import RunConfig
 from sleuth.policy.chat import fix_template
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.models import Loaded, load_model
-from sleuth.runs.directory import INITIAL, REFERENCE, Phase, RunDirectory
+from sleuth.runs.directory import INITIAL, REFERENCE, RunDirectory
+from sleuth.runs.metrics import Phase
 from sleuth.runs.mirrors import Mirrors
 from sleuth.training import checkpoints
 from sleuth.training.curriculum import Curriculum

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-from sleuth.runs.directory import Line, Phase
+from sleuth.runs.metrics import Line, Phase
 from sleuth.training import checkpoints
 from sleuth.training.alarms import Alarm, AlarmWatch
 from sleuth.training.session import Session

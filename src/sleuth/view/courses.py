@@ -9,8 +9,9 @@ from typing import Any
 
 from sleuth.errors import UserError, counted
 from sleuth.report.axes import AXES, Spending, sums, thinned
+from sleuth.runs.metrics import seconds_of
 from sleuth.runs.settings import digest
-from sleuth.view.run import Run, spent
+from sleuth.view.run import Run
 
 MOST_RUNS = 20
 COLOURS = 7
@@ -97,7 +98,10 @@ def _spending(run: Run) -> Spending:
     return Spending(
         run.config,
         sums([(step, line.get("tokens_sampled", 0.0)) for step, line in tokens.all()], tokens.stride),
-        {name: sums([(step, spent(line)) for step, line in log.all()], log.stride) for name, log in timings.items()},
+        {
+            name: sums([(step, seconds_of(line)) for step, line in log.all()], log.stride)
+            for name, log in timings.items()
+        },
     )
 
 

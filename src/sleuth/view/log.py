@@ -6,22 +6,22 @@ most `MOST_LINES` lines are kept, evenly spaced, and the newest one.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from sleuth.runs.metrics import metric_name
+from sleuth.runs.metrics import PHASES, Line, parse_line
 
 MOST_LINES = 4_000
 """Lines of a phase that are kept; above it every other one goes."""
-PHASES = ("sft", "grpo", "eval")
 AT_ONCE = 100
 """Lines between two looks at the clock."""
 LONGEST_LINE = 1_000_000
+LONGEST_NAME = 200
+"""Characters of a metric's name that are kept."""
 MOST_VALUES = 500
 """Values of a line that are kept."""
 
@@ -53,7 +53,7 @@ class Log:
         self._start_again()
 
     def _start_again(self) -> None:
-        self.phases = {phase: PhaseLog() for phase in PHASES}
+        self.phases: dict[str, PhaseLog] = {phase: PhaseLog() for phase in PHASES}
         self.unreadable = 0
         """Lines that are no line of a log."""
         self._offset, self._inode = 0, -1
@@ -85,7 +85,7 @@ class Log:
                     self._take(raw, skipped)
                 for name, raw in skipped.items():
                     if (line := _parsed(raw)) is not None:
-                        self.phases[name].last = line[1:]
+                        self.phases[name].last = line.step, line.values
                 return reached
         except OSError:
             return True
@@ -106,29 +106,22 @@ class Log:
                 return
             skipped.pop(name, None)
         line = _parsed(raw)
-        if line is None or line[0] != name or log is None:
+        if line is None or line.phase != name or log is None:
             self.unreadable += 1
             return
-        log.last = line[1:]
+        log.last = line.step, line.values
         log.lines.append(log.last)
         if len(log.lines) > MOST_LINES:
             log.lines = log.lines[::2]
             log.stride *= 2
 
 
-def _parsed(raw: bytes) -> tuple[str, int, dict[str, float]] | None:
+def _parsed(raw: bytes) -> Line | None:
+    """None for what is no line of a log."""
     try:
-        record: Any = json.loads(raw)
-    except (ValueError, RecursionError):
+        line = parse_line(raw)
+    except ValueError:
         return None
-    if not isinstance(record, dict):
-        return None
-    phase, step = record.pop("phase", None), record.pop("step", None)
-    if not isinstance(phase, str) or not isinstance(step, int) or isinstance(step, bool):
-        return None
-    values = {}
-    for key, value in list(record.items())[:MOST_VALUES]:
-        number = math.nan if value is None else value
-        if isinstance(number, int | float):
-            values[metric_name(key[:200])] = float(number)
-    return phase, step, values
+    return replace(
+        line, values={name[:LONGEST_NAME]: value for name, value in islice(line.values.items(), MOST_VALUES)}
+    )

@@ -12,8 +12,8 @@ from typing import Any
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.report.facts import POLICIES
-from sleuth.runs.directory import LOCK, RunDirectory
-from sleuth.runs.fork import PARENT
+from sleuth.runs.directory import LOCK, PARENT, RunDirectory
+from sleuth.runs.metrics import seconds_of
 from sleuth.view.finding import inside
 from sleuth.view.log import Log
 
@@ -118,7 +118,7 @@ class Run:
 
     def seconds(self) -> float:
         """Time that was logged, in all phases."""
-        return sum(log.stride * sum(spent(line) for _, line in log.all()) for log in self.timings.phases.values())
+        return sum(log.stride * sum(seconds_of(line) for _, line in log.all()) for log in self.timings.phases.values())
 
     def summary(self) -> dict[str, Any]:
         """A line of the list of runs, as plain data."""
@@ -181,11 +181,6 @@ def figure(evaluation: dict[str, Any], name: str) -> dict[str, float] | None:
 
 def _number(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
-
-
-def spent(line: dict[str, float]) -> float:
-    """The seconds of a line of timings."""
-    return sum(value for name, value in line.items() if name.endswith("_s") and math.isfinite(value))
 
 
 def _stamp(path: Path) -> tuple[int, int]:
