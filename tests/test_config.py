@@ -99,6 +99,9 @@ def test_overrides() -> None:
         (["--grpo.steps", "-1"], "grpo.steps: Input should be greater than or equal to 0"),
         (["--mode", "dance"], "mode: Input should be 'answer', 'reason' or 'program'"),
         (["--grpo", "3"], "unknown key"),
+        (["--model.template_kwargs", "a=" + "[" * 3000], "give it as name=value"),
+        (["--model.template_kwargs", "a=" + "9" * 5000], "give it as name=value"),
+        (["--name", "../x"], "a folder or file is named by it"),
         (["--grpo.kl", "inf"], "grpo.kl: Input should be a finite number"),
         (["--optimizer.learning_rate", "1e-6"], "two keys: sft.learning_rate .* grpo.learning_rate"),
         (["--sampling.top_p", "0.9"], "sampling.top_p is for sleuth eval and ask, .* bias the ratio"),
@@ -123,6 +126,16 @@ def test_bad_overrides(tokens: list[str], said: str) -> None:
         ("[puzzles]\nfixed = 16\nenter = 0.5\n[[puzzles.mixture]]\n[[puzzles.mixture]]", "puzzles.fixed is the same"),
         ("[sampling]\ntop_k = 40", "sampling.top_k is for sleuth eval and ask, .* bias the ratio"),
         ("name = ", "not a TOML file"),
+        (f"seed = {'9' * 5000}", "not a TOML file: Exceeds the limit"),
+        ("a = " + "[" * 3000 + "]" * 3000, "nested too deep"),
+        ("a = " + "{b = " * 400 + "1" + "}" * 400, "nested too deep"),
+        (".".join("a" * 600) + " = 1", "nested too deep"),
+        ("name = ''", "name '': a folder or file is named by it"),
+        ("name = '../../x'", "name '../../x': a folder or file is named by it"),
+        ("name = '..'", "name '..': a folder"),
+        ("name = 'a/b'", "name 'a/b': a folder"),
+        (f"name = '{'n' * 201}'", "of at most 200 bytes"),
+        (r'name = "a\u001b[31m"', "that can be printed"),
     ],
 )
 def test_bad_recipes(tmp_path: Path, content: str, said: str) -> None:
@@ -130,7 +143,7 @@ def test_bad_recipes(tmp_path: Path, content: str, said: str) -> None:
     path.write_text(content)
     with pytest.raises(UserError, match=said) as error:
         load_recipe(path)
-    assert str(error.value).startswith(str(path))
+    assert str(error.value).startswith(str(path)) and len(str(error.value)) < 500 + len(str(path))
 
 
 def test_a_key_of_no_section_on_the_command_line(tmp_path: Path) -> None:
@@ -169,6 +182,8 @@ def test_a_recipe_extends_another_key_by_key(tmp_path: Path) -> None:
         ('"missing.toml"', r"r\.toml: extends 'missing\.toml', but there is no file .*missing\.toml"),
         ('"."', "but there is no file"),
         ("3", "r.toml: extends names one other recipe, as in"),
+        (f"'{'x' * 5000}'", "r.toml: extends 'x{200}…', but there is no file"),
+        (r'"a\u0000"', "but there is no file"),
     ],
 )
 def test_what_cannot_be_extended(tmp_path: Path, extends: str, said: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import codecs
 import errno
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from sleuth.errors import UserError, shortened
 
@@ -79,6 +80,27 @@ def atomic_write(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+LONGEST_NAME_BYTES = 200
+"""File systems allow 255 bytes; names are also given a number or a suffix."""
+
+NO_FILE_NAME = (
+    f"a folder or file is named by it; give one without slashes, of at most {LONGEST_NAME_BYTES} bytes, that can be "
+    "printed"
+)
+"""What is said of a name that is none."""
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a file or folder can be called so, wherever it is: no slash, nothing that a terminal would obey, not too
+    long."""
+    return (
+        name.strip() not in ("", ".", "..")
+        and Path(name).name == name
+        and name.isprintable()
+        and len(name.encode(errors="replace")) <= LONGEST_NAME_BYTES
+    )
+
+
 def read_data(path: Path) -> bytes:
     """A file's bytes, unpacked where it is compressed with gzip or zstd, without a byte order mark. Raises `UserError`
     if it is missing, a folder, not to be read, or damaged."""
@@ -111,6 +133,29 @@ def read_text(path: Path) -> str:
         return read_data(path).decode()
     except UnicodeDecodeError:
         raise UserError(f"{path}: not a text file (UTF-8)") from None
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds. Raises `UserError` as `read_data` does, and as `parse_json`."""
+    try:
+        return parse_json(read_data(path))
+    except ValueError as error:
+        raise error if isinstance(error, UserError) else UserError(f"{path}: not a JSON file: {error}") from None
+
+
+def parse_json(data: bytes) -> Any:
+    """What JSON (UTF-8) holds. Raises `ValueError` for anything else, and for texts with half of a surrogate pair: its
+    escapes can spell them, and no file can hold them."""
+    text = data.decode()
+    try:
+        found = json.loads(text)
+        if "\\u" in text:
+            json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("half of a surrogate pair (\\ud800 to \\udfff) stands alone, which is no character") from None
+    except RecursionError:
+        raise ValueError("lists or objects are nested too deep") from None
+    return found
 
 
 def check_output(path: Path, *suffixes: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 
 from sleuth.config import RunConfig, Section, SourceConfig
-from sleuth.errors import UserError, nearest
+from sleuth.errors import UserError, nearest, shortened
 from sleuth.progress import say
 
 EXTENDS, STAGE = "extends", "stage"
@@ -37,6 +37,10 @@ REFUSED = {
 """Keys that could be expected, and why there are none."""
 
 
+SHOWN = 200
+"""Characters of a path, or of a value, that messages quote."""
+DEEPEST = 20
+"""Tables and lists within one another; a recipe needs five."""
 LIST = "list"
 """The type, as `keys` tells it, of what the command line takes as texts with commas between them."""
 TABLE = "table"
@@ -107,23 +111,52 @@ def _chain(path: Path) -> list[Path]:
         if not isinstance(parent, str):
             raise UserError(f'{chain[-1]}: {EXTENDS} names one other recipe, as in {EXTENDS} = "demo.toml"')
         file = chain[-1].parent / parent
-        if not file.is_file():
-            raise UserError(f"{chain[-1]}: {EXTENDS} {parent!r}, but there is no file {file}")
+        if not _is_file(file):
+            raise UserError(
+                f"{chain[-1]}: {EXTENDS} {shortened(parent, SHOWN)!r}, but there is no file "
+                f"{shortened(str(file), SHOWN)}"
+            )
         if any(file.samefile(other) for other in chain):
             raise UserError(f"{chain[-1]}: {EXTENDS} {parent!r}, which extends this recipe; leave one of the two out")
         chain.append(file)
     return chain
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def _is_file(path: Path) -> bool:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    return read_toml(path, "recipe", "the shipped ones are in recipes/")
+
+
+def read_toml(path: Path, what: str, shipped: str) -> dict[str, Any]:
+    """A TOML file as plain data; `what` it is, and where others of its kind are, are said where there is none. Raises
+    `UserError`, one line, whatever the file holds."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        if _nested(data, DEEPEST):
+            raise RecursionError
     except FileNotFoundError:
-        raise UserError(f"{path}: no such recipe; the shipped ones are in recipes/") from None
+        raise UserError(f"{shortened(str(path), SHOWN)}: no such {what}; {shipped}") from None
     except IsADirectoryError:
-        raise UserError(f"{path} is a folder; name a recipe file (.toml)") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a TOML file: {error}") from None
+        raise UserError(f"{path} is a folder; name a {what}'s file (.toml)") from None
+    except OSError as error:
+        raise UserError(f"{shortened(str(path), SHOWN)}: cannot be read ({error.strerror})") from None
+    except RecursionError:
+        raise UserError(f"{path}: not a {what}: its tables or lists are nested too deep") from None
+    except ValueError as error:  # no TOML, no UTF-8, a number of thousands of digits, a path that none can be
+        raise UserError(f"{shortened(str(path), SHOWN)}: not a TOML file: {error}") from None
+    return data
+
+
+def _nested(data: Any, deep: int) -> bool:
+    """Whether tables and lists stand in one another more than so many deep."""
+    inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    return deep < 0 or any(_nested(one, deep - 1) for one in inner)
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -207,8 +240,10 @@ def _set(data: dict[str, Any], dotted: str, value: Any) -> None:
     if types[dotted] == TABLE:
         try:
             data[last] = tomllib.loads("\n".join(value.split(",")))
-        except tomllib.TOMLDecodeError:
-            raise UserError(f"--{dotted} {value}: give it as name=value, more with commas; texts in quotes") from None
+        except (ValueError, RecursionError):
+            raise UserError(
+                f"--{dotted} {shortened(value)}: give it as name=value, more with commas; texts in quotes"
+            ) from None
         return
     data[last] = [part.strip() for part in value.split(",")] if types[dotted] == LIST else value
 
@@ -238,4 +273,4 @@ def parse_config(data: Mapping[str, Any], source: str) -> RunConfig:
             raise UserError(f"{source}: {_unknown(dotted)}") from None
         if not first["loc"] and first["type"] == "value_error":  # of keys that do not go together
             raise UserError(f"{source}: {first['ctx']['error']}") from None
-        raise UserError(f"{source}: {dotted}: {first['msg']} (got {first['input']!r})") from None
+        raise UserError(f"{source}: {dotted}: {first['msg']} (got {shortened(repr(first['input']), SHOWN)})") from None

@@ -148,3 +148,15 @@ def test_written_and_read_again(tmp_path: Path) -> None:
         write_puzzles(tmp_path / name, PUZZLES)
         found: list[Puzzle] = read_puzzles(tmp_path / name)
         assert found == PUZZLES
+
+
+def test_half_a_character_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    """JSON can spell what no file can hold."""
+    path = tmp_path / "p.jsonl"
+    answers = {letter: f"{answer}\ud800" for letter, answer in RECORDS[1]["answers"].items()}
+    for changed in ({"id": "\ud800"}, {"prompt": "\udfff"}, {"answers": answers}, {"answers": json.dumps(answers)}):
+        path.write_bytes(_lines([RECORDS[0], RECORDS[1] | changed]))
+        assert "line 2: not a puzzle" in _refusal(path)
+    path.write_text(json.dumps({"system": "", "user": "x", "completion": "\ud800"}))
+    with pytest.raises(UserError, match="line 1: no object with system, user and completion"):
+        read_examples(path)

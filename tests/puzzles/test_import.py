@@ -343,3 +343,38 @@ def test_num_clues_is_compared(tmp_path: Path) -> None:
     path.write_text(json.dumps([entry | {"num_clues": 4}]), encoding="utf-8")
     with pytest.raises(UserError, match="puzzle 0: num_clues is 4, but the page has 3 clues"):
         import_original(path)
+
+
+@pytest.mark.parametrize("mark", ["{}. {}  ", "{}) {}", "({}) {}", "[{}]  {}", " {}: {}\t"])
+def test_questions_have_any_mark_and_white_space(mark: str, tmp_path: Path) -> None:
+    """The question's text is the sentence, however its line looks."""
+    lines = [
+        mark.format(line[0], line[3:]) if re.match(r"[A-Z]\. .*\?$", line) else line for line in SMALL.splitlines()
+    ]
+    path = tmp_path / "one.json"
+    solution = dict(zip("ABCD", "wxyz", strict=True))
+    path.write_text(json.dumps([{"prompt": text, "solution": solution} for text in (SMALL, "\n".join(lines))]))
+    plain, marked = import_original(path)
+    assert plain.questions == marked.questions and plain.prompt != marked.prompt
+    assert plain.questions[0].text.startswith("Who murdered") and plain.questions[0].text.endswith("?")
+
+
+def test_a_question_without_its_mark_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps([{"prompt": SMALL.replace("Dr. Zed?", "Dr. Zed"), "solution": {}}]))
+    with pytest.raises(UserError, match="puzzle 0: "):
+        import_original(path)
+
+
+def test_what_is_no_file_of_puzzles(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder; name a file"):
+        import_original(tmp_path)
+    path = tmp_path / "one.json"
+    for content, said in (
+        (b"\xff", "not a JSON file"),
+        (b"[" * 100_000, "nested too deep"),
+        (json.dumps([{"prompt": SMALL, "solution": {"A": "\ud800"}}]).encode(), "half of a surrogate pair"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=said):
+            import_original(path)

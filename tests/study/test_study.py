@@ -104,6 +104,35 @@ step = "1"
 [arms.again]
 "grpo.retries" = 1
 """
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("seeds = [0]", "seeds = [0, 1, 0]", "seeds has 0 2 times"),
+        ("seeds = [0]", "seeds = [true]", "seeds.0: Input should be a valid integer"),
+        ("[arms.plain]", "[arms.plain]\nseed = 5", "arm plain: the study itself sets seed of every run; leave it out"),
+        ("[arms.plain]", "[set]\n'puzzles.seed' = 5\n[arms.plain]", "set: the study itself sets puzzles.seed of every"),
+        ("[arms.plain]", "[arms.plain]\nname = 'x'", "arm plain: the study itself sets name of every run"),
+        (
+            "[arms.right]",
+            "[arms.warm-plain]",
+            "arm warm-plain would be that of the warm start that arm plain may",
+        ),
+        ("[arms.right]", "[arms.Plain]", "the folder of arm Plain would be that of arm plain"),
+        ("[arms.right]", f"[arms.{'a' * 101}]", "names folders; use at most 100 letters"),
+        ('"recipe.toml"', '"a\\u0000"', "not a TOML file: embedded null byte"),
+    ],
+)
+def test_refusals(tmp_path: Path, old: str, new: str, said: str) -> None:
+    (tmp_path / "recipe.toml").write_text("mode = 'reason'\n[checkpoint]\nevery = 1\nkeep_every = 1")
+    assert old in LINES
+    (tmp_path / "tiny.toml").write_text(LINES.replace(old, new))
+    with pytest.raises(UserError, match=said) as refused:
+        read_study(tmp_path / "tiny.toml")
+    assert "\n" not in str(refused.value)
+
+
 RECIPE = """\
 mode = "reason"
 model = {name = "MODEL", dtype = "float32", device = "cpu", threads = 1}

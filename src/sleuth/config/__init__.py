@@ -27,6 +27,8 @@ from sleuth.config.sections import (
     TrainedMode,
     WeightsConfig,
 )
+from sleuth.errors import shortened
+from sleuth.files import NO_FILE_NAME, is_file_name
 
 
 class RunConfig(Section):
@@ -58,6 +60,8 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _combinations(self) -> RunConfig:
+        if not is_file_name(self.name):
+            raise ValueError(f"name {shortened(self.name)!r}: {NO_FILE_NAME}")
         grpo, puzzles, reward = self.grpo, self.puzzles, self.reward
         model = self.model
         if model.kind == "nano" and model.name != ModelConfig().name:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from sleuth.errors import UserError
-from sleuth.files import atomic_open, read_data
+from sleuth.files import atomic_open, parse_json, read_data
 from sleuth.files import check_output as check_file
 from sleuth.puzzles.puzzle import Puzzle
 
@@ -126,8 +126,8 @@ def _from_lines(path: Path, data: bytes) -> Iterator[tuple[str, Any]]:
     for number, line in enumerate(data.split(b"\n"), start=1):
         if line.strip():
             try:
-                yield f"line {number}", json.loads(line)
-            except (ValueError, RecursionError) as error:
+                yield f"line {number}", parse_json(line)
+            except ValueError as error:
                 raise UserError(f"{path}, line {number}: not a puzzle (no JSON: {error})") from None
 
 
@@ -168,7 +168,7 @@ def _puzzle(path: Path, place: str, record: Any) -> Puzzle:
 
 def _map(value: Any) -> dict[str, Any]:
     if isinstance(value, str):
-        value = json.loads(value)
+        value = parse_json(value.encode())
     if value is None or value != value:  # NaN is what pandas makes of nothing
         return {}
     return {str(key): one for key, one in dict(value).items() if one is not None}

@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from sleuth.config import NANO_SIZES, RunConfig
-from sleuth.errors import UserError, nearest
+from sleuth.errors import UserError, nearest, shortened
+from sleuth.files import NO_FILE_NAME, is_file_name
 from sleuth.recipes import STAGE, merged, parse_config, read_recipe, with_overrides
 from sleuth.runs.directory import MODEL
 from sleuth.runs.settings import digest
@@ -92,13 +93,20 @@ def read_pipeline(path: Path, overrides: Mapping[str, str] | None = None) -> Pip
     tables, name = data.pop(STAGE, None), data["name"]
     if not isinstance(tables, Mapping) or not tables or not all(isinstance(one, Mapping) for one in tables.values()):
         raise UserError(f"{path}: stages are tables, as in [{STAGE}.first]; there are none")
+    if not isinstance(name, str):
+        raise UserError(f"{path}: name {shortened(str(name))} is no text; put it in quotes")
+    if not is_file_name(name):
+        raise UserError(f"{path}: name {shortened(name)!r}: {NO_FILE_NAME}")
     common, own = _split(overrides or {}, tables, path)
     stages: dict[str, Stage] = {}
     for stage, table in tables.items():
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", stage) or stage == MODEL:
-            raise UserError(f"{path}: stage {stage!r} names a folder; use letters, digits and hyphens, not {MODEL!r}")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,99}", stage) or stage == MODEL:
+            raise UserError(
+                f"{path}: stage {shortened(stage)!r} names a folder; use at most 100 small letters, digits and "
+                f"hyphens, not {MODEL!r}"
+            )
         where = f"{path}, stage {stage}"
-        sources = _sources(table.get(FROM, []), stages, where)
+        sources = _sources(table[FROM], stages, where) if FROM in table else ()
         before = [stages[source].digest for source in sources]
         keys = {key: value for key, value in table.items() if key != FROM}
         if isinstance(table.get(FROM), list):
@@ -108,6 +116,8 @@ def read_pipeline(path: Path, overrides: Mapping[str, str] | None = None) -> Pip
             continue
         settings = with_overrides(merged(data, {"name": f"{name}-{stage}"} | keys), common)
         if sources:
+            if not isinstance(settings.get("model", {}), Mapping):
+                raise UserError(f"{where}: model is a section of keys, as in model.dtype; and {FROM} says which model")
             _check_going_on(with_overrides(merged({}, keys), own.get(stage, {})), where)
             settings["model"] = {key: value for key, value in settings.get("model", {}).items() if key not in GIVEN}
         config = parse_config(with_overrides(settings, own.get(stage, {})), where)
@@ -123,8 +133,8 @@ def _sources(given: Any, stages: Mapping[str, Stage], where: str) -> tuple[str, 
         if one not in stages:
             known = nearest(one, list(stages)) if stages else "this is the first"
             raise UserError(f"{where}: {FROM} {one!r} names no stage above it; {known}")
-    if isinstance(given, list) and given and len(set(names)) < 2:
-        raise UserError(f"{where}: {FROM} lists one stage; a mean is of two or more")
+    if isinstance(given, list) and len(set(names)) < 2:
+        raise UserError(f"{where}: {FROM} lists {'one stage' if names else 'no stage'}; a mean is of two or more")
     return tuple(names)
 
 

@@ -11,8 +11,8 @@ from sleuth.bench.journal import Journal
 from sleuth.bench.result import ModelFacts, Result, Settings
 from sleuth.bench.run import row_of
 from sleuth.bench.suites import Suite
-from sleuth.errors import UserError
-from sleuth.files import check_folder, writing
+from sleuth.errors import UserError, shortened
+from sleuth.files import NO_FILE_NAME, check_folder, is_file_name, writing
 from sleuth.play.terminal import ask_questions, show
 from sleuth.policy.base import Rollout, StopReason
 from sleuth.puzzles.registry import get_family
@@ -42,8 +42,8 @@ def play_suite(
 
     Raises `UserError` for a name that is no name of a file, and for puzzles without clues and rules.
     """
-    if not name.strip() or name == ".." or Path(name).name != name:
-        raise UserError(f"--name {name!r}: give a name without slashes; it names the row and its file")
+    if not is_file_name(name):
+        raise UserError(f"--name {shortened(name)!r}: {NO_FILE_NAME}")
     for item in suite.base:
         get_family(item.puzzle.family)
     check_folder(out)

@@ -263,19 +263,24 @@ def read_clues(items: Sequence[Item], grammar: Grammar) -> tuple[tuple[Statement
     return tuple(grammar.read(item.text) for item in items), tuple(item.text for item in items)
 
 
+def lettered(item: Item) -> tuple[str, str]:
+    """A question's letter and its text. Raises `ReadError` for a line that is none."""
+    found = _LETTER.fullmatch(item.text)
+    if found is None:
+        raise ReadError(f"no question: {quote(item.text)}")
+    return found[1] or found[2] or found[3], found[4]
+
+
 def read_questions(items: Sequence[Item], grammar: Grammar) -> tuple[tuple[Statement, ...], tuple[str, ...]]:
     """The questions of a list, and their letters. Raises `ReadError` with the line that is no question, and for a
     letter that comes twice."""
     statements, letters = [], []
     for item in items:
-        found = _LETTER.fullmatch(item.text)
-        if found is None:
-            raise ReadError(f"no question: {quote(item.text)}")
-        letter = found[1] or found[2] or found[3]
+        letter, sentence = lettered(item)
         if letter in letters:
             raise ReadError(f"two questions have the letter {letter}: {quote(item.text)}")
         letters.append(letter)
-        statements.append(grammar.read(found[4]))
+        statements.append(grammar.read(sentence))
     return tuple(statements), tuple(letters)
 
 

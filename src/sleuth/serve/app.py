@@ -15,11 +15,12 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from sleuth.errors import UserError
+from sleuth.errors import UserError, shortened
 from sleuth.policy.base import Rollout
 from sleuth.serve.address import LOOPBACK
 from sleuth.serve.protocol import Answers, ChatRequest, event, fault, finish_reason, read_chat_request
@@ -27,6 +28,8 @@ from sleuth.serve.scheduler import Busy, Job, Scheduler, TooLong
 from sleuth.serve.text import TextStream
 
 LARGEST_BODY_BYTES = 10_000_000
+CLOSED = 499
+"""Status, in the metrics alone, where the client has closed the connection: nobody reads the answer."""
 END_OF_STREAM = "data: [DONE]\n\n"
 
 
@@ -102,7 +105,7 @@ class _Server:
             self._check_key(request)
             asked = read_chat_request(await _body(request))
             if asked.model != self._name:
-                message = f"the model {asked.model!r} is not here; this server has {self._name!r}"
+                message = f"the model {shortened(asked.model)!r} is not here; this server has {self._name!r}"
                 raise _Refused(404, message, code="model_not_found")
             job, events, answers = await self._submit(asked)
         except TooLong as error:
@@ -112,6 +115,8 @@ class _Server:
             return self._counted(refused.response)
         except _Refused as refusal:
             return self._counted(refusal.response)
+        except ClientDisconnect:
+            return self._counted(Response(status_code=CLOSED))
         if asked.stream:
             self._count(200)
             return StreamingResponse(self._stream(asked, job, events, answers), media_type="text/event-stream")
@@ -163,7 +168,7 @@ class _Server:
             await asyncio.wait({done, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not done.done():
                 self._scheduler.cancel(job)
-                return Response(status_code=499)  # the client has closed the connection; nobody reads this
+                return Response(status_code=CLOSED)
         finally:
             done.cancel()
             gone.cancel()

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sleuth.errors import UserError
+from sleuth.errors import UserError, shortened
+from sleuth.files import parse_json
 from sleuth.policy.base import Request, Rollout, Sampling, StopReason, Turn
 from sleuth.policy.batcher import TopLogprobs
 
@@ -34,6 +35,8 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 """Fields that are accepted with these values alone."""
 MOST_SAMPLES = 128
 MOST_TOP_LOGPROBS = 20
+MOST_STOPS, LONGEST_STOP = 4, 256
+"""Stop strings of a request, as OpenAI has it, and characters of each. Every new token is compared with all."""
 
 
 class _Text(BaseModel):
@@ -96,6 +99,9 @@ class ChatRequest(BaseModel):
 
     def sampling(self, most: int) -> Sampling:
         """How the completions are sampled; without a seed another one each time. Raises `UserError`."""
+        stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+        if len(stop) > MOST_STOPS or any(len(one) > LONGEST_STOP for one in stop):
+            raise UserError(f"stop: at most {MOST_STOPS} strings of at most {LONGEST_STOP} characters each")
         temperature = 1.0 if self.temperature is None else self.temperature
         greedy = temperature == 0
         return Sampling(
@@ -104,7 +110,7 @@ class ChatRequest(BaseModel):
             seed=seed_of(self.seed),
             top_k=0 if greedy else max(0, self.top_k or 0),
             top_p=1.0 if greedy or self.top_p is None else self.top_p,
-            stop=(self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ()),
+            stop=stop,
         )
 
     def request(self) -> Request:
@@ -137,9 +143,9 @@ def seed_of(seed: int | None) -> tuple[int, ...]:
 def read_chat_request(body: bytes) -> ChatRequest:
     """The request in a body. Raises `UserError`, one line."""
     try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        raise UserError("the body is not JSON") from None
+        data = parse_json(body)
+    except ValueError as error:
+        raise UserError(f"the body is not JSON: {error}") from None
     if not isinstance(data, dict):
         raise UserError("the body is not a JSON object")
     for name, values in NEUTRAL.items():
@@ -149,7 +155,7 @@ def read_chat_request(body: bytes) -> ChatRequest:
         return ChatRequest.model_validate({name: value for name, value in data.items() if name not in IGNORED})
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        place = shortened(".".join(map(str, first["loc"])))
         message = "is not supported by this server" if first["type"] == "extra_forbidden" else first["msg"]
         raise UserError(f"{place}: {message}") from None
 

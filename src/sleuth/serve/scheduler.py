@@ -57,7 +57,7 @@ class Scheduler:
     """Decodes for many requests at once.
 
     rows: completions decoded side by side at most. prompt, new: most tokens of a prompt and of a completion.
-    queue: completions that may wait.
+    queue: completions that may wait for a row.
     """
 
     def __init__(self, loaded: Loaded, rows: int, prompt: int, new: int, queue: int) -> None:
@@ -67,7 +67,8 @@ class Scheduler:
             raise UserError(f"--max-new-tokens {new} leaves no room for a prompt in a context of {context} tokens")
         self.loaded, self.context, self.counts = loaded, context, Counts()
         self.longest_prompt, self.most_new = min(prompt, context - 1), new
-        self._queue = queue
+        self._rows, self._queue = rows, queue
+        self._longest_token = max(map(len, loaded.tokenizer.get_vocab()))
         self._policy = TorchPolicy(loaded.model, loaded.tokenizer, rows)
         decoder = self._policy.decoder(rows, self.longest_prompt, new, 2)
         self._batcher = Batcher(decoder, loaded.tokenizer, self._policy.ends, lambda: self._policy.constraint)
@@ -81,7 +82,10 @@ class Scheduler:
     def running(self) -> int:
         """Completions that are being written."""
         with self._changed:
-            return sum(job.group.begun - len(job.group.finished) for job in self._active)
+            return self._running()
+
+    def _running(self) -> int:
+        return sum(job.group.begun - len(job.group.finished) for job in self._active)
 
     @property
     def waiting(self) -> int:
@@ -94,6 +98,7 @@ class Scheduler:
 
     def encode(self, request: Request, new: int) -> list[int]:
         """The request's prompt as tokens. Raises `TooLong` where it and so many new tokens have no room."""
+        self._check_length(request)
         tokens = prompt_tokens(self.loaded.tokenizer, request)
         if not tokens:
             raise UserError("the prompt is empty")
@@ -106,6 +111,19 @@ class Scheduler:
             )
         return tokens
 
+    def _check_length(self, request: Request) -> None:
+        """Raises `TooLong` for what cannot be a prompt that has room, before the long work of counting its tokens: a
+        token has at most the characters of the vocabulary's longest, and a turn at least one token."""
+        texts = [request.system, request.user]
+        for turn in request.turns:
+            texts += turn.completion, turn.said
+        most = self.longest_prompt * self._longest_token
+        if (characters := sum(map(len, texts))) > most or len(texts) > 2 * self.longest_prompt:
+            raise TooLong(
+                f"the prompt has {counted(len(texts) - 1, 'turn')} of {counted(characters, 'character')} together; at "
+                f"most {self.longest_prompt} tokens have room"
+            )
+
     def submit(
         self,
         request: Request,
@@ -116,14 +134,15 @@ class Scheduler:
         on_token: Callable[[int, int], None] | None = None,
         top_logprobs: int = 0,
     ) -> Job:
-        """Puts a request in the queue. Raises `Busy` where it has no room."""
+        """Puts a request in the queue. Raises `Busy` where it has no room, and `UserError` where it never will."""
+        if samples > self._rows + self._queue:
+            raise UserError(f"n {samples}: this server takes at most {self._rows + self._queue} completions at a time")
         group = GroupState(request, tokens, samples, sampling, on_token, top_logprobs)
         job = Job(group, on_done)
         with self._changed:
             if self.fault or self._closed:
                 raise UserError(self.fault or "the server is stopping")
-            waiting = self._waiting()
-            if waiting and waiting + samples > self._queue:
+            if self._running() + self._waiting() + samples > self._rows + self._queue:
                 raise Busy
             self._new.append(job)
             self._changed.notify()

@@ -27,17 +27,17 @@ all runs answer the same puzzles.
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from sleuth.config import RunConfig
-from sleuth.errors import UserError, nearest
-from sleuth.recipes import load_recipe
+from sleuth.errors import UserError, nearest, shortened
+from sleuth.recipes import load_recipe, read_toml
 from sleuth.runs.fork import bound
 
 MEASURES = {
@@ -63,15 +63,17 @@ MEASURES = {
 fluency and divergence are of the last evaluation during GRPO."""
 FROM, STEP = "from", "step"
 """Keys of an arm that are none of a recipe."""
+OWN = ("name", "seed", "puzzles.seed")
+"""Keys of a recipe that a study sets for each run."""
 
 
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")
     question: str
     recipe: str
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: tuple[StrictInt, ...] = Field(min_length=1)
     measures: tuple[str, ...] = ("strict", "length_tokens")
     set: dict[str, Any] = {}
     arms: dict[str, dict[str, Any]] = Field(min_length=1)
@@ -99,11 +101,7 @@ class Study:
 def read_study(path: Path) -> Study:
     """Reads a study and every recipe that it makes. Raises `UserError`, naming file, key and remedy."""
     try:
-        file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such study; the shipped ones are in recipes/studies/") from None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a TOML file: {error}") from None
+        file = _File.model_validate(read_toml(path, "study", "the shipped ones are in recipes/studies/"))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
@@ -113,9 +111,14 @@ def read_study(path: Path) -> Study:
     for measure in file.measures:
         if measure not in MEASURES:
             raise UserError(f"{path}: unknown measure {measure!r}; {nearest(measure, list(MEASURES))}")
-    for arm in file.arms:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", arm):
-            raise UserError(f"{path}: arm {arm!r} names folders; use letters, digits, points and hyphens")
+    for seed, times in Counter(file.seeds).items():
+        if times > 1:
+            raise UserError(f"{path}: seeds has {seed} {times} times; the same run again would count as another")
+    for where, told in (("set", file.set), *((f"arm {arm}", told) for arm, told in file.arms.items())):
+        for key in OWN:
+            if key in told:
+                raise UserError(f"{path}, {where}: the study itself sets {key} of every run; leave it out")
+    _check_folders(path, file.arms)
     arms: dict[str, dict[int, RunConfig]] = {}
     changed: dict[str, dict[str, Any]] = {}
     origins: dict[str, tuple[str, str]] = {}
@@ -134,6 +137,26 @@ def read_study(path: Path) -> Study:
         except UserError as error:
             raise UserError(f"{path}, arm {arm}: {error}") from None
     return Study(path, file.name, file.question, file.seeds, file.measures, arms, changed, file.set, origins)
+
+
+def _check_folders(path: Path, arms: Collection[str]) -> None:
+    """Raises `UserError` for names of arms that name no folders, or the same: two that differ in case alone are one
+    folder on some disks."""
+    taken: dict[str, str] = {}
+    for arm in arms:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", arm):
+            raise UserError(
+                f"{path}: arm {shortened(arm)!r} names folders; use at most 100 letters, digits, points and hyphens"
+            )
+    for arm in arms:
+        for folder, holds in ((arm, f"of arm {arm}"), (warm_name(arm), f"of the warm start that arm {arm} may share")):
+            if (other := taken.setdefault(folder.lower(), holds)) != holds:
+                raise UserError(f"{path}: the folder {holds} would be that {other}; give one arm another name")
+
+
+def warm_name(arm: str) -> str:
+    """The warm start that an arm shares with others, named as if it were an arm: by the first of them."""
+    return f"warm-{arm}"
 
 
 def _origin(told: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[str, str]:

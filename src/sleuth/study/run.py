@@ -20,7 +20,7 @@ from sleuth.files import check_folder
 from sleuth.progress import say
 from sleuth.runs.directory import RunDirectory
 from sleuth.runs.settings import differences, pinned, versions_of
-from sleuth.study.read import Study
+from sleuth.study.read import Study, warm_name
 from sleuth.study.table import power_told, write_table
 from sleuth.training.preflight import start, start_from
 from sleuth.training.run import train_to_end
@@ -68,7 +68,7 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
                 begun = RunDirectory.open(folder / f"{parent}-{seed}"), step
             elif len(shared) > 1 and not (path / "config.json").exists():
                 say(f"{study.name}: warm start of arms {', '.join(shared)}, seed {seed}")
-                begun = _made(warm_start(config), folder / f"warm-{shared[0]}-{seed}"), "last"
+                begun = _made(warm_start(config), folder / f"{warm_name(shared[0])}-{seed}"), "last"
             say(f"{study.name}: arm {arm}, seed {seed}")
             _made(config, path, begun)
     paths = {arm: [folder / f"{arm}-{seed}" for seed in study.seeds] for arm in study.arms}

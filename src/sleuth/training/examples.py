@@ -6,10 +6,10 @@ over.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from sleuth.errors import UserError
+from sleuth.files import parse_json
 from sleuth.policy.base import Request
 
 
@@ -26,9 +26,9 @@ def read_examples(path: Path) -> list[tuple[Request, str]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line.encode())
             system, user, completion = (row[key] for key in ("system", "user", "completion"))
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError):
             raise UserError(f"{path}, line {number}: no object with system, user and completion") from None
         if not all(isinstance(part, str) for part in (system, user, completion)) or not user or not completion:
             raise UserError(f"{path}, line {number}: system, user and completion are texts, the last two not empty")

@@ -168,6 +168,7 @@ def test_import_audit_and_grade(tmp_path: Path) -> None:
         ([entry(puzzle="Victim: Rex")], "no page in the layout of ZebraLogic"),
         ([{"id": "one"}], "needs 'puzzle'"),
         ({}, "not a list"),
+        ([entry(id="\ud800")], "half of a surrogate pair"),
     ],
 )
 def test_what_cannot_be_imported(tmp_path: Path, entries: object, message: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from sleuth.errors import UserError
+from sleuth.files import read_json
 from sleuth.puzzles.puzzle import IMPORTED, Puzzle, Question
 from sleuth.puzzles.registry import get_family
+from sleuth.puzzles.temporal_clue.original.page import question_texts
 
 FAMILY = "temporal-clue"
 LEVEL = "original"
@@ -16,12 +17,7 @@ LEVEL = "original"
 
 def import_original(path: Path) -> list[Puzzle]:
     """The puzzles of a file in the format of 2025. Raises `UserError` naming the puzzle that can't be read."""
-    try:
-        entries = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a JSON file: {error}") from None
+    entries = read_json(path)
     if not isinstance(entries, list) or not entries:
         raise UserError(f"{path}: not a list of puzzles, or an empty one")
     puzzles = []
@@ -50,12 +46,11 @@ def _puzzle(entry: dict[str, Any], number: int, name: str) -> Puzzle:
     kinds: dict[str, int] = {}
     for clue in page.clues:
         kinds[clue.kind] = kinds.get(clue.kind, 0) + 1
-    questions = []
+    questions, asked = [], question_texts(prompt)
     for letter, question in asking.items():
         choices = family.choices(page.case, question)
         texts = tuple(family.answer_text(page.case, choice) for choice in choices)
-        line = next(line for line in prompt.splitlines() if line.startswith(f"{letter}. ") and line.endswith("?"))
-        questions.append(Question(letter=letter, text=line[3:], kind=choices[0].sort, choices=texts))
+        questions.append(Question(letter=letter, text=asked[letter], kind=choices[0].sort, choices=texts))
     return Puzzle(
         id=f"{family.id}/level-{LEVEL}/{name}/0/{number}",
         family=family.id,

@@ -17,6 +17,7 @@ from sleuth.puzzles.page_reader import (
     Item,
     check_numbers,
     is_prose,
+    lettered,
     lines_of,
     quote,
     read_clues,
@@ -130,6 +131,11 @@ def recognises(text: str) -> bool:
 def clue_lines(text: str) -> list[int]:
     """The numbers of the lines under the heading of the clues, up to the next heading."""
     return [item.line for item in _split(text).sections["clues"]]
+
+
+def question_texts(text: str) -> dict[str, str]:
+    """The letters of a prompt's questions, and how it asks them."""
+    return dict(map(lettered, _split(text).sections["questions"]))
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ say) is left out.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from sleuth.errors import UserError
+from sleuth.files import read_json
 from sleuth.puzzles.puzzle import Puzzle, Question
 from sleuth.puzzles.solve import solve_text
 from sleuth.puzzles.zebra.zebralogic import page as zebralogic
@@ -23,14 +23,7 @@ LEVEL = "zebralogic"
 
 def import_zebralogic(path: Path) -> list[Puzzle]:
     """The puzzles of a file, under their own ids. Raises `UserError` naming the puzzle that can't be read."""
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder; name a file") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a JSON file: {error}") from None
+    entries = read_json(path)
     if not isinstance(entries, list) or not entries:
         raise UserError(f"{path}: not a list of puzzles, or an empty one")
     puzzles: list[Puzzle] = []
