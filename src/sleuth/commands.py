@@ -21,7 +21,7 @@ from sleuth.play.terminal import show
 from sleuth.policy.base import Policy, Sampling
 from sleuth.policy.chunks import ChunkedPolicy, check_chunks
 from sleuth.policy.prompts import ask, ask_again, check_constrain, check_mode, check_retries, settled
-from sleuth.progress import bar, say
+from sleuth.progress import bar, say, tell
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.shards import Header, Shard, write_shard
@@ -263,27 +263,27 @@ def ask_model(
 
     loaded = _load(model, device)
     fix_time(loaded.tokenizer, template_time)
-    print(f"{puzzle.prompt}\n\n--- {model} ---")
+    tell(f"{puzzle.prompt}\n\n--- {model} ---")
     request = ask(puzzle, mode)
     score = None
     for left in reversed(range(1 + retries)):
-        rollout = stream(loaded, request, sampling, lambda text: print(text, end="", flush=True))
+        rollout = stream(loaded, request, sampling, lambda text: tell(text, end=""))
         if rollout is None:
-            print("--- the model's context has no room for another turn ---")
+            tell("--- the model's context has no room for another turn ---")
             break
         score = grader(puzzle, mode)(rollout)
-        print(
+        tell(
             f"\n--- {score.outcome}{': ' + score.detail if score.detail else ''} "
             f"({counted(len(rollout.tokens), 'token')}) ---"
         )
         if settled(mode, score) or not left:
             break
         request = ask_again(request, 0, rollout, score)
-        print(f"--- asked again: {request.turns[-1].said} ---")
+        tell(f"--- asked again: {request.turns[-1].said} ---")
     assert score is not None  # a first prompt without room is an error
     for letter, answer in puzzle.answers.items():
         given = score.answers[letter] or "nothing"
-        print(f"{letter}. {answer}: {'right' if score.right[letter] else f'it said {given}'}")
+        tell(f"{letter}. {answer}: {'right' if score.right[letter] else f'it said {given}'}")
 
 
 def serve_model(
@@ -345,10 +345,10 @@ def run_demo(path: Path, device: str) -> None:
     else:
         for level in ("1", "2"):
             puzzle = make_puzzle("temporal-clue", level, "val", 7, 0).puzzle
-            print(show(puzzle, solution=True))
+            tell(show(puzzle, solution=True))
             finding = audit(puzzle, minimal=True)
             assert not finding.problems, finding
-            print(
+            tell(
                 "\nProof: python-sat found this world and no other while the clues were chosen; CP-SAT, given only "
                 "the text above, finds exactly one world as well, the same; and without any one of the clues there "
                 "are more.\n"

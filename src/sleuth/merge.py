@@ -22,7 +22,7 @@ from sleuth.datasets.folder import check_dataset, is_folder, write_dataset
 from sleuth.datasets.make import PuzzleSpec, first_draws, without_doubles
 from sleuth.errors import UserError, counted
 from sleuth.files import atomic_open, check_output
-from sleuth.progress import say, track
+from sleuth.progress import say, tell, track
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_task
 from sleuth.puzzles.task import Made
@@ -125,8 +125,8 @@ def report(findings: Iterator[Finding]) -> int:
     for finding in findings:
         found.append(finding)
         for line in finding.lines():
-            print(line)
-    print("\n".join(overview(found)))
+            tell(line)
+    tell("\n".join(overview(found)))
     return 1 if any(finding.problems for finding in found) else 0
 
 

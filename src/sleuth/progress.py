@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from sleuth.visible import one_line, visible
+
 PLAIN_EVERY_S = 15.0
 """Seconds between the plain lines of one piece of work."""
 EARLIEST_ESTIMATE = 0.1
@@ -18,8 +20,14 @@ Advance = Callable[[int], None]
 
 
 def say(text: str) -> None:
-    """One line for people, on standard error, so that standard output stays clean for data."""
-    print(text, file=sys.stderr, flush=True)
+    """One line for people, on standard error, so that standard output stays clean for data. Control characters are
+    shown as symbols: names and files are foreign text, and a terminal obeys it."""
+    print(visible(text), file=sys.stderr, flush=True)
+
+
+def tell(text: object = "", end: str = "\n") -> None:
+    """What a verb was asked for, on standard output, made visible as by `say`."""
+    print(visible(str(text)), end=end, flush=True)
 
 
 _screens = 0
@@ -56,7 +64,7 @@ def bar(what: str, total: int, before: int = 0) -> Iterator[Advance]:
         )
 
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -64,7 +72,7 @@ def bar(what: str, total: int, before: int = 0) -> Iterator[Advance]:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(what, total=total, completed=before)
+            task = progress.add_task(one_line(what), total=total, completed=before)
             yield lambda done: progress.advance(task, done)
         return
     started_s = said_s = time.monotonic()

@@ -224,3 +224,22 @@ def test_long_names_of_models_are_cut_in_charts(stored: dict[str, Any], tmp_path
     data = changed(stored, "model.name", f"begin{'n' * 200_000}end")
     drawn = charts([read_result(write(tmp_path / "r.json", data))])
     assert len(drawn) == 2 and all("begin" in chart.svg and len(chart.svg) < 50_000 for chart in drawn)
+
+
+def test_what_a_result_says_commands_no_terminal(
+    stored: dict[str, Any], puzzles: Path, tmp_path: Path, ran: Ran
+) -> None:
+    hostile = "\x1b]0;pwn\x07\x1b[31m[bold]X"
+    data = stored
+    for path in ("model.name", "suite.id", "suite.size", "rows.0.detail"):
+        data = changed(data, path, hostile)
+    data["summary"]["levels"][f"{hostile}/1"] = data["summary"]["levels"].pop("round-table@1/1")
+    file = write(tmp_path / "r.json", data)
+    code, out, _ = ran("leaderboard", file)
+    assert code == 0 and "␛]0;pwn␇␛[31m[bold]X" in out
+    for command in (("leaderboard", file), ("verify", file, "--suite", puzzles), ("regrade", file, "--suite", puzzles)):
+        _, out, said = ran(*command)
+        assert "\x1b" not in out + said and "\x07" not in out + said
+    file = write(tmp_path / "r.json", changed(data, "suite.hash", hostile))
+    code, out, said = ran("verify", file, "--suite", puzzles)
+    assert code == 2 and "\x1b" not in out + said and "hash" in said

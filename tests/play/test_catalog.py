@@ -42,7 +42,7 @@ def test_an_introduction_is_all_before_the_clues() -> None:
     assert introduction([], "no clues") == []
 
 
-def test_the_case_of_a_day_is_the_same_everywhere() -> None:
+def test_the_case_of_a_day_is_the_same_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
     day = datetime.date(2026, 11, 29)
     with mock.patch.object(catalog.datetime, "date") as dates:
         dates.today.return_value = day
@@ -50,14 +50,13 @@ def test_the_case_of_a_day_is_the_same_everywhere() -> None:
     assert number == 739949
     puzzle = case_of("zebra", "1", number)
     assert Catalog(offers("zebra")).dossier(f"zebra/1/{number}") == dossier(puzzle)
-    shown: list[str] = []
 
     def leave(prompt: str) -> str:
         raise EOFError
 
-    with mock.patch("builtins.input", leave), mock.patch("builtins.print", shown.append):
+    with mock.patch("builtins.input", leave):
         play_in_terminal("zebra", "1", number, None, 0)
-    assert puzzle.prompt in shown[0]
+    assert puzzle.prompt in capsys.readouterr().out
 
 
 def test_what_is_offered() -> None:

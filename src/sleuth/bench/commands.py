@@ -31,7 +31,7 @@ from sleuth.config import SuiteSize
 from sleuth.errors import UserError, counted
 from sleuth.files import atomic_write, check_folder, check_output, writing
 from sleuth.policy.prompts import check_constrain, check_mode
-from sleuth.progress import bar, say
+from sleuth.progress import bar, say, tell
 from sleuth.shards import Shard
 
 EXAMPLES = 10
@@ -108,11 +108,11 @@ def regrade_result(path: Path, suite: str | None, out: Path | None) -> None:
     result = read_result(path)
     again = _regraded(result, suite_of(result, suite))
     changed, of = len(again.changed), counted(len(result.rows), "grade")
-    print(f"{changed} of {of} {'changes' if changed == 1 else 'change'}")
+    tell(f"{changed} of {of} {'changes' if changed == 1 else 'change'}")
     for move, count in again.moves.items():
-        print(f"{count} from {move}")
+        tell(f"{count} from {move}")
     for before, after in again.changed[:EXAMPLES]:
-        print(f"{after.puzzle_id}, sample {after.sample}: {before.outcome} to {after.outcome}: {after.detail or '-'}")
+        tell(f"{after.puzzle_id}, sample {after.sample}: {before.outcome} to {after.outcome}: {after.detail or '-'}")
     if out is not None:
         write_result(out, again.result)
         say(f"result with today's grades: {out}")
@@ -124,11 +124,11 @@ def verify_result(path: Path, suite_file: str | None) -> int:
     suite = suite_of(result, suite_file)
     found = problems(result, suite, _regraded(result, suite))
     for problem in found[:EXAMPLES]:
-        print(problem)
+        tell(problem)
     if found:
-        print(f"{path}: {counted(len(found), 'problem')}")
+        tell(f"{path}: {counted(len(found), 'problem')}")
         return 1
-    print(
+    tell(
         f"{path}: {counted(len(result.rows), 'completion')}, grades and figures follow from them; "
         f"hash {suite.hash[:16]}"
     )

@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from sleuth.bench.figures import paired, solved_by_puzzle
 from sleuth.bench.result import Result
 from sleuth.bench.suites import TWINS
 from sleuth.bench.summary import Figure, Twins
 from sleuth.evaluation.statistics import Interval
+from sleuth.progress import tell
 from sleuth.puzzles.score import ANSWERED
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from sleuth.visible import one_line, table
 
 Sheet = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 """Title, headings, rows."""
@@ -221,9 +219,9 @@ def show(results: Sequence[Result]) -> None:
 
     console = Console()
     for title, headings, rows in sheets(results):
-        console.print(_table(headings, rows, title))
+        console.print(table(headings, rows, title))
     for line in remarks(results):
-        console.print(line, markup=False, highlight=False)
+        tell(one_line(line))
 
 
 def as_markdown(results: Sequence[Result]) -> str:
@@ -243,16 +241,6 @@ def _markdown_row(cells: Sequence[str]) -> str:
 def _plain(text: str) -> str:
     """Text without anything that Markdown or HTML reads as more."""
     return re.sub(r"([\\|<>&*_`\[\]$])", lambda found: f"&#{ord(found[1])};", " ".join(text.split()))
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(*map(escape, headings), title=escape(title))
-    for row in rows:
-        table.add_row(*map(escape, row))
-    return table
 
 
 def _by_solved(result: Result) -> tuple[float, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from sleuth.cli.app import GREEDY, RANDOM, RandomSamplingOptions, SamplingOptions, Whole, app, refuse_unread
@@ -11,6 +10,7 @@ from sleuth.errors import UserError, counted
 from sleuth.files import check_output
 from sleuth.progress import say, track
 from sleuth.puzzles.puzzle import Puzzle
+from sleuth.visible import json_line
 
 OF_NEW_PUZZLES = "is of puzzles that are made, and --file takes those of a file"
 GREEDY_SEED = "is for sampling, and at temperature 0 nothing is sampled"
@@ -238,7 +238,7 @@ def grade(
 
     scores = list(grade_file(file, completions, mode, original, strict_format))
     for line in scores:
-        print(json.dumps(line, ensure_ascii=False))
+        print(json_line(line))
     share = sum(line["reward"] for line in scores) / len(scores)
     strict = sum(line["correct"] for line in scores) / len(scores)
     say(f"{counted(len(scores), 'completion')}: {share:.1%} of answers right, {strict:.1%} of puzzles solved")

@@ -13,7 +13,7 @@ from sleuth.cli.app import Whole, app, refuse_unread
 from sleuth.config import Goal, Names, Telling
 from sleuth.errors import UserError, counted
 from sleuth.files import check_output as check_file
-from sleuth.progress import say, track
+from sleuth.progress import say, tell, track
 
 
 @app.command(name="make")
@@ -134,7 +134,7 @@ def show(file: Path, /, *, number: Whole = 0, solution: bool = False, board: Pat
     from sleuth.play.terminal import show as shown
 
     if board is None:
-        print(shown(read_puzzle(file, number), solution))
+        tell(shown(read_puzzle(file, number), solution))
         return
     check_output(board, ".svg")
     atomic_write(board, board_svg(read_puzzle(file, number), solution).encode())
@@ -164,9 +164,9 @@ def solve(file: Annotated[str, Parameter(allow_leading_hyphen=True)] = "-", /) -
         text = read_text(Path(file))
     solution = solve_text(text)
     for letter, answer in solution.answers.items():
-        print(f"{letter}. {answer}")
-    print()
-    print(solution.board())
+        tell(f"{letter}. {answer}")
+    tell()
+    tell(solution.board())
 
 
 @app.command
@@ -224,8 +224,8 @@ def explain(
         say(f"{counted(len(puzzles), 'explanation')} in {out}")
     else:
         lines, found = explainer(read_puzzle(file, number))
-        print("\n".join(lines))
-        print(
+        tell("\n".join(lines))
+        tell(
             f"\nsteps: {found.steps}; most clues in a step: {found.largest}; steps with two clues or more: "
             f"{found.several:.0%}; suppositions within one another: {found.depth}"
         )
@@ -293,7 +293,7 @@ def check(family: str, /, *, level: list[str] | None = None) -> int:
 
     broken = 0
     for verdict in verdicts(family, level or ()):
-        print(verdict, flush=True)
+        tell(verdict)
         broken += bool(verdict.problem)
     say(
         f"{family}: {counted(broken, 'promise is', 'promises are')} broken"

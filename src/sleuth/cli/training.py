@@ -7,6 +7,7 @@ from typing import Annotated
 
 from sleuth.cli.app import RECIPE, KeyValue, Whole, app
 from sleuth.errors import UserError
+from sleuth.progress import tell
 from sleuth.recipes import has_stages, keys, load_recipe, parse_overrides
 
 KEY_TABLE = "Keys of a recipe, each also an option here:\n\n" + "\n\n".join(
@@ -152,7 +153,7 @@ def report(run: Path, /, *others: Path, out: Path | None = None, charts: Path | 
         check_output(target, ".html")  # before the charts
     if charts is not None:
         write_charts([run, *others], charts)
-    print(report_runs([run, *others], target) if others else report_run(run))
+    tell(report_runs([run, *others], target) if others else report_run(run))
 
 
 @app.command
@@ -188,7 +189,7 @@ def gallery(runs: Path = Path("runs"), /, *, out: Path) -> None:
 
     check_output(out, ".md")
     atomic_write(out, gallery(Runs(runs)).encode())
-    print(out)
+    tell(out)
 
 
 @app.command

@@ -17,6 +17,7 @@ from sleuth.evaluation.summary import answering, summarise, turn_label
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.temporal_clue.original.grader import grade_original, pages_of_2025
 from sleuth.runs.rows import EvaluationRow
+from sleuth.visible import table
 
 
 def show_evaluation(
@@ -27,31 +28,30 @@ def show_evaluation(
     results[label] = rows
     told = "; wrong answers had another turn, and what was solved at once is below" * (mode == "reason" and retries > 0)
     title = f"{counted(len(puzzles), 'puzzle')}{told}"
-    table = Table("", "answers right", "puzzles solved", "readable", "tokens", title=title)
+    lines = []
     for named, found in results.items():
         summary = summarise(found)
         tokens = f"{summary.length_tokens.mean:.0f}" if summary.length_tokens.mean else "-"
-        table.add_row(named, _shown(summary.share), _shown(summary.strict), f"{summary.readable.mean:.1%}", tokens)
-    Console().print(table, *_breakdowns(results, puzzles, mode))
+        lines.append((named, _shown(summary.share), _shown(summary.strict), f"{summary.readable.mean:.1%}", tokens))
+    headings = ("", "answers right", "puzzles solved", "readable", "tokens")
+    Console().print(table(headings, lines, title), *_breakdowns(results, puzzles, mode))
     if mode == "program":
         answers = answering(rows)
-        programs = Table(
-            "answered", "solved, of those", "errors among them", title=f"{counted(retries, 'retry', 'retries')} at most"
-        )
-        programs.add_row(_shown(answers.answered), _shown(answers.right), str(answers.errors))
-        Console().print(programs)
+        line = (_shown(answers.answered), _shown(answers.right), str(answers.errors))
+        title = f"{counted(retries, 'retry', 'retries')} at most"
+        Console().print(table(("answered", "solved, of those", "errors among them"), [line], title))
     if several := ks(1 + max(row.sample for row in rows)):
         known = {puzzle.id: puzzle for puzzle in puzzles}
-        chosen = Table("samples", "pass@k", "majority@k", "best@k", title="puzzles solved, of several samples")
+        chosen = []
         for k in several:
             figures = (pass_at(rows, k), majority_at(rows, k, known), best_at(rows, k, mode))
-            chosen.add_row(str(k), *map(_shown, figures))
-        Console().print(chosen)
+            chosen.append((str(k), *map(_shown, figures)))
+        by_k = ("samples", "pass@k", "majority@k", "best@k")
+        Console().print(table(by_k, chosen, "puzzles solved, of several samples"))
     if retries:
-        turns = Table("turns", "of all completions")
-        for figure, interval in summarise(rows, retries).turns.items():
-            turns.add_row(turn_label(figure).lower(), _shown(interval))
-        Console().print(turns)
+        turns = summarise(rows, retries).turns.items()
+        shown = [(turn_label(figure).lower(), _shown(interval)) for figure, interval in turns]
+        Console().print(table(("turns", "of all completions"), shown))
 
 
 def _shown(interval: Interval | None) -> str:
@@ -67,16 +67,18 @@ def _breakdowns(results: Mapping[str, list[EvaluationRow]], puzzles: Sequence[Pu
         title = (
             f"{counted(count, 'page')} of the format of 2025, as its grader held the answers (times never for right)"
         )
-        table = Table("", "answers right", "puzzles solved", title=title)
-        for label, rows in again.items():
-            summary = summarise(rows)
-            table.add_row(label, _shown(summary.share), _shown(summary.strict))
-        yield table
+        summaries = {label: summarise(rows) for label, rows in again.items()}
+        lines = [(label, _shown(found.share), _shown(found.strict)) for label, found in summaries.items()]
+        yield table(("", "answers right", "puzzles solved"), lines, title)
     thirds = {label: by_difficulty(rows, puzzles) for label, rows in results.items()}
     first = next(iter(thirds.values()))
     if first:
-        table = Table("steps to explain", "puzzles", *thirds, title="puzzles solved, by difficulty")
-        for place, third in enumerate(first):
-            found = (_shown(some[place].strict) for some in thirds.values())
-            table.add_row(f"{third.low} to {third.high}", str(third.strict.n), *found)
-        yield table
+        by_third = [
+            (
+                f"{third.low} to {third.high}",
+                str(third.strict.n),
+                *(_shown(some[place].strict) for some in thirds.values()),
+            )
+            for place, third in enumerate(first)
+        ]
+        yield table(("steps to explain", "puzzles", *thirds), by_third, "puzzles solved, by difficulty")

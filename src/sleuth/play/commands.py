@@ -19,28 +19,29 @@ from sleuth.play.pages import case_name
 from sleuth.play.pdf import find_browser, printed
 from sleuth.play.suite import play_suite
 from sleuth.play.terminal import play
-from sleuth.progress import bar, say, track
+from sleuth.progress import bar, say, tell, track
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_family, get_task
+from sleuth.visible import visible
 
 FAMILY, LEVEL = "temporal-clue", "2"
 """What is played in the terminal where nothing else is asked for."""
 
 
 def play_in_terminal(family: str | None, level: str | None, seed: int | None, file: Path | None, number: int) -> None:
-    """One case, with `input` and `print`."""
+    """One case, typed and printed."""
     if file is not None:
         puzzle = read_puzzle(file, number)
     else:
         family = family or FAMILY
         level = level or (LEVEL if LEVEL in get_task(family).levels else first_level(family))
         puzzle = case_of(family, level, number_of_today() if seed is None else seed)
-    play(puzzle, input, print)
+    play(puzzle, _ask, tell)
 
 
 def play_suite_in_terminal(suite: str, level: str | None, name: str, out: Path) -> None:
-    """All puzzles of a suite, or of one of its levels, with `input` and `print`; then the figures so far."""
-    result = play_suite(load_suite(suite, levels=() if level is None else (level,)), name, out, input, print)
+    """All puzzles of a suite, or of one of its levels, typed and printed; then the figures so far."""
+    result = play_suite(load_suite(suite, levels=() if level is None else (level,)), name, out, _ask, tell)
     if result is not None:
         show_results([result])
 
@@ -78,6 +79,11 @@ def make_book(family: str, level: str | None, count: int, seed: int, out: Path) 
     html = book(puzzles, f"Sleuth: {case_name(puzzles[0])}")
     atomic_write(out, printed(html, browser) if browser else html.encode())
     say(f"{counted(count, 'case')}: {out}")
+
+
+def _ask(prompt: str) -> str:
+    """`input` with a prompt that says what puzzles of others say."""
+    return input(visible(prompt))
 
 
 def _tried(run: Path | None) -> list[tuple[Puzzle, list[dict[str, Any]]]]:

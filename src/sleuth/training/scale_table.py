@@ -6,7 +6,9 @@ from sleuth.config import RunConfig
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError, counted
 from sleuth.policy.prompts import ask
+from sleuth.progress import tell
 from sleuth.training.scale import ENGINES, NODE, Step, Work, gpu_of, shape_of, step
+from sleuth.visible import table
 
 CHARACTERS = 4
 """Of a token, in English and with a large vocabulary."""
@@ -36,18 +38,14 @@ def show_estimate(
 ) -> None:
     """Prints what a recipe would take, and what that follows from."""
     from rich.console import Console
-    from rich.table import Table
 
     work, steps = work_of(config, prompt_tokens, completion_tokens), config.grpo.steps
     found = step(shape_of(config.model.name), work, gpu_of(gpu), gpus, ENGINES[engine])
     title = f"{config.model.name} on {gpus} × {gpu.upper()}, engine {engine}: an estimate on paper"
-    table = Table("part of a step", "seconds", "share", title=title)
-    for name, seconds in found.parts:
-        table.add_row(name, f"{seconds:.1f}", f"{seconds / found.total_s:.0%}")
-    table.add_row("a step", f"{found.total_s:.1f}", "")
+    rows = [(name, f"{seconds:.1f}", f"{seconds / found.total_s:.0%}") for name, seconds in found.parts]
+    rows.append(("a step", f"{found.total_s:.1f}", ""))
     hours = found.total_s * steps / 3600
-    console = Console()
-    console.print(table)
+    Console().print(table(("part of a step", "seconds", "share"), rows, title))
     lines = [
         f"a step: {work.puzzles} × {work.samples} completions of {work.completion_tokens:.0f} tokens on average, "
         f"{work.longest_tokens:.0f} at most; prompts of {work.prompt_tokens:.0f}; {work.updates:g} updates",
@@ -56,7 +54,7 @@ def show_estimate(
         limit(found, gpus),
     ]
     for line in lines:
-        console.print(line, highlight=False, markup=False)
+        tell(line)
 
 
 def limit(found: Step, gpus: int) -> str:
