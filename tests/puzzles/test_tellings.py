@@ -40,6 +40,11 @@ def puzzle_of(page: str) -> Puzzle:
     return made.model_copy(update={"prompt": page, "questions": questions, "meta": {"style": "terse"}})
 
 
+def page_of(*clues: str) -> str:
+    before, rest = PAGE.split("Clues:\n")
+    return "\n".join([f"{before}Clues:", *clues, f"Questions:{rest.split('Questions:')[1]}"])
+
+
 OTHERS = ["Not Ada: Ben. Not Ben: Ada.", "Not Rope: Oar. Not Oar: Rope.", "Not Hall: Bar. Not Bar: Hall."]
 EITHER = "Either Rex was in the Bar or the Oar was in the Hall, but not both."
 TOLD: dict[RoundTelling, list[str]] = {
@@ -85,9 +90,7 @@ def test_by_hand(telling: RoundTelling, said: list[str]) -> None:
 def test_places_are_compared_at_every_conclusion_that_rests_on_two() -> None:
     """For a clue of one part, beside a third premise, and again where the same look has compared them already."""
     clues = ("The Oar was in the Hall.", "Ada was in the Hall.", "The murder weapon was in the Bar.")
-    before, rest = PAGE.split("Clues:\n")
-    page = "\n".join([f"{before}Clues:", *clues, f"Questions:{rest.split('Questions:')[1]}"])
-    told = reasoning(puzzle_of(page), "spelled")
+    told = reasoning(puzzle_of(page_of(*clues)), "spelled")
     assert told[len(OTHERS) + 1 :] == [
         *("Ada was in the Hall.", "Not Ada: Ben.", "Not Hall: Bar.", "So: Ben was in the Bar."),
         *("The murder weapon was in the Bar.", "The Oar was in the Hall.", "Hall, Bar: differ.", "Not Oar: Rope."),
@@ -111,16 +114,14 @@ def test_a_clue_that_may_give_more_is_open() -> None:
         "Either the murder weapon was in the Hall or the Oar was in the Hall, but not both.",
         "The Oar was in the same room as Ada.",
     )
-    before, rest = PAGE.split("Clues:\n")
-    page = "\n".join([f"{before}Clues:", *clues, f"Questions:{rest.split('Questions:')[1]}"])
-    told = reasoning(puzzle_of(page), "spelled")
+    told = reasoning(puzzle_of(page_of(*clues)), "spelled")
     first = told.index(clues[1])
     assert told[first : first + 6] == [
         *(clues[1], "Hall, Hall: same.", "Not Oar: Rope.", "So: The murder was committed with the Rope.", "Open."),
         clues[2],
     ]
     assert clues[1] in told[first + 1 :] and told.count("Open.") == 1
-    judgements = judge(puzzle_of(page), "\n".join(told))
+    judgements = judge(puzzle_of(page_of(*clues)), "\n".join(told))
     assert not [one for one in judgements if one.verdict in (Verdict.FALSE, Verdict.UNREAD)]
 
 
@@ -137,3 +138,23 @@ def test_every_line_is_read_and_true_and_leads_to_the_answers(family: str, telli
             bad = [text[part.start : part.end] for part in score.spans if part.verdict in ("false", "unread")]
             assert bad == [], (puzzle.id, text)
             assert any(part.verdict == "derived" for part in score.spans)
+
+
+def test_a_premise_is_compared_with_the_half_on_which_it_bears() -> None:
+    """Also where that half names no entity, and where a premise has nothing to do with the other half."""
+    weapon = "Either the murder weapon was in the Bar or the Oar was in the Bar, but not both."
+    told = reasoning(puzzle_of(page_of("The Rope was in the Hall.", weapon, "Ada was in the Bar.")), "spelled")
+    first = told.index(weapon)
+    assert told[first : first + 6] == [
+        *(weapon, "Bar, Bar: same.", "Not Oar: Rope.", "So: The murder was committed with the Rope."),
+        *("The Rope was in the Hall.", "Hall, Bar: differ."),
+    ]
+    assert told[first + 6] == "So: The Oar was in the Bar."
+    murderer = "Either the Oar was in the Hall or the murderer was in the Bar, but not both."
+    clues = ("The Oar was in the Hall.", "Ada was in the Bar.", murderer, "The Rope was in the Bar.")
+    told = reasoning(puzzle_of(page_of(*clues)), "spelled")
+    first = told.index(murderer)
+    assert told[first + 1 : first + 7] == [
+        *("Ada was in the Bar.", "The Oar was in the Hall.", "Hall, Hall: same.", "Bar, Bar: same."),
+        *("Not Ada: Ben.", "So: Ben committed the murder."),
+    ]

@@ -13,6 +13,7 @@ from sleuth.logic.reasoners import bits
 from sleuth.logic.rounds import Inference, Known
 from sleuth.puzzles.labels import Label
 from sleuth.puzzles.statements import Ref, Statement
+from sleuth.puzzles.tellings.halves import Half
 from sleuth.puzzles.tellings.page_order import domains_after, together
 from sleuth.puzzles.tellings.rounds import NOTHING, OPEN, Looked, spoken_of
 
@@ -122,27 +123,38 @@ class _Operations:
         return bool(named) and value not in named and index in spoken_of(self._looked.theory.formula(part))
 
     def _compared(self, index: int, value: Ref) -> Iterator[str]:
-        """Two premises' places; the places of the two parts of a clue that leads to something else; a premise's value
-        and that of a part which it decides; or a premise's place and that of a clue of one part."""
-        told = [one for known in self._premises if (one := self._settled(known)) is not None]
+        """Two premises' places; a premise's place and that of a part of the clue on which it bears, parts that are
+        decided first; the places of the two parts of a clue that needs no premise; or a premise's place and that of a
+        clue of one part."""
+        told = [(known[0], one) for known in self._premises if (one := self._settled(known)) is not None]
+        places = [(variable, ref) for variable, ref in told if ref.sort in self._places]
         if not self._clues:
-            alike = [ref for ref in told if ref.sort in self._places and ref.sort != value.sort]
+            alike = [ref for _, ref in places if ref.sort != value.sort]
             if len(alike) == 2 and alike[0].sort == alike[1].sort:
                 yield self._comparison(*alike)
             return
-        values = [ref for part in self._parts for ref in part.args if isinstance(ref, Ref) and ref.sort in self._places]
-        if len(values) == 2 and values[0].sort == values[1].sort != value.sort:
-            yield self._comparison(*values)
-            return
         if len(self._parts) == 1:
-            told = [ref for ref in told if ref.sort in self._places and ref.sort != value.sort]
-        for part in self._parts:
-            if len(self._parts) > 1 and index in spoken_of(self._looked.theory.formula(part)):
-                continue
-            named = [ref for ref in part.args if isinstance(ref, Ref)]
-            for ref in told:
-                if same := [other for other in named if other.sort == ref.sort]:
+            named = [ref for ref in self._parts[0].args if isinstance(ref, Ref)]
+            for _, ref in places:
+                if ref.sort != value.sort and (same := [other for other in named if other.sort == ref.sort]):
                     yield self._comparison(ref, same[-1])
+            return
+        halves = [Half(self._looked.theory, part, self._premises) for part in self._parts]
+        compared = dict.fromkeys(
+            self._comparison(ref, place)
+            for half in sorted(halves, key=lambda half: not half.decided)
+            for place in self._parts_places(half.statement)
+            for variable, ref in places
+            if ref.sort == place.sort and variable != index and half.depends_on(variable)
+        )
+        yield from compared
+        if not compared:
+            values = [place for part in self._parts for place in self._parts_places(part)]
+            if len(values) == 2 and values[0].sort == values[1].sort != value.sort:
+                yield self._comparison(*values)
+
+    def _parts_places(self, part: Statement) -> list[Ref]:
+        return [ref for ref in part.args if isinstance(ref, Ref) and ref.sort in self._places]
 
     def _settled(self, known: Known) -> Ref | None:
         index, domain = known
