@@ -178,7 +178,7 @@ def test_a_folder_with_something_else_is_refused(pipeline: Pipeline, tmp_path: P
         run(pipeline, tmp_path)
 
 
-@pytest.mark.parametrize("records", ["{", "[]", json.dumps({"first": 3})])
+@pytest.mark.parametrize("records", ["{", "[]", "[" * 100_000, json.dumps({"first": 3})], ids=range(4))
 def test_records_that_cannot_be_read_are_refused(pipeline: Pipeline, tmp_path: Path, records: str) -> None:
     (tmp_path / "stages.json").write_text(records)
     with pytest.raises(UserError, match=r"stages\.json"):

@@ -10,10 +10,9 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from sleuth.errors import UserError, counted
-from sleuth.files import atomic_write, check_folder, free_disk_bytes, writing
+from sleuth.files import atomic_write, check_folder, free_disk_bytes, read_json, writing
 from sleuth.pipeline.overview import write_overview
 from sleuth.pipeline.read import Pipeline, Stage
 from sleuth.progress import clock, say
@@ -147,10 +146,7 @@ def _records(folder: Path) -> Records:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f"{folder} holds something else than a pipeline; name another folder with --out")
         return {}
-    try:
-        found: Any = json.loads(file.read_bytes())
-    except ValueError as error:
-        raise UserError(f"{file}: not a JSON file: {error}") from None
+    found = read_json(file)
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise UserError(f"{file} should tell a digest for each stage; name another folder with --out")
     return found
