@@ -19,6 +19,7 @@ from sleuth.errors import UserError, counted, installing
 from sleuth.files import check_folder
 from sleuth.play.terminal import show
 from sleuth.policy.base import Policy, Sampling
+from sleuth.policy.baselines import check_choices
 from sleuth.policy.chunks import ChunkedPolicy, check_chunks
 from sleuth.policy.prompts import ask, ask_again, check_constrain, check_mode, check_retries, settled
 from sleuth.progress import bar, say, tell
@@ -215,6 +216,7 @@ def evaluate_model(
     check_constrain(mode, sampling.constrain)
     check_chunks(mode, clues_at_a_time, retries, puzzles)
     check_samples(samples)
+    check_choices(puzzles)  # guessing stands beside the model in the end
     from sleuth.evaluation.evaluate import evaluate
     from sleuth.evaluation.shards import EvaluationJob, parquet, records
     from sleuth.evaluation.terminal import show_evaluation

@@ -243,3 +243,14 @@ def test_what_a_result_says_commands_no_terminal(
     file = write(tmp_path / "r.json", changed(data, "suite.hash", hostile))
     code, out, said = ran("verify", file, "--suite", puzzles)
     assert code == 2 and "\x1b" not in out + said and "hash" in said
+
+
+def test_a_question_without_choices_is_named(puzzles: Path, tmp_path: Path, ran: Ran) -> None:
+    first, *others = puzzles.read_text(encoding="utf-8").splitlines()
+    puzzle = json.loads(first)
+    puzzle["questions"][0]["choices"] = []
+    file = tmp_path / "p.jsonl"
+    file.write_text("\n".join([*others, json.dumps(puzzle)]) + "\n", encoding="utf-8")
+    code, out, said = ran("bench", "guessing", "--suite", file, "--out", tmp_path / "out")
+    assert code == 2 and out == ""
+    assert f"sleuth: {puzzle['id']}: question A has no choices; the puzzle is damaged\n" in said

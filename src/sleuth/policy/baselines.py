@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sleuth.errors import UserError
 from sleuth.policy.base import Request
 from sleuth.policy.scripted import ScriptedPolicy
 from sleuth.puzzles.generate import rng_of
@@ -13,8 +14,9 @@ from sleuth.puzzles.registry import get_task
 
 def guessing(puzzles: Iterable[Puzzle], seed: int = 0) -> ScriptedPolicy:
     """Answers as the puzzle's task guesses: each question with one of its choices, each as likely as the others; where
-    there are none, with the right answer to another of these puzzles."""
+    there are none, with the right answer to another of these puzzles. Raises `UserError` as `check_choices`."""
     known = {puzzle.id: puzzle for puzzle in puzzles}
+    check_choices(known.values())
     of_task: dict[str, list[Puzzle]] = {}
     for puzzle in known.values():
         of_task.setdefault(puzzle.family, []).append(puzzle)
@@ -25,6 +27,16 @@ def guessing(puzzles: Iterable[Puzzle], seed: int = 0) -> ScriptedPolicy:
         return get_task(puzzle.family).guess(puzzle, rng, others)
 
     return ScriptedPolicy(guess)
+
+
+def check_choices(puzzles: Iterable[Puzzle]) -> None:
+    """Raises `UserError` for a question of a family that has no choices: nothing could be guessed, or be right."""
+    for puzzle in puzzles:
+        if get_task(puzzle.family).family is None:
+            continue
+        for question in puzzle.questions:
+            if not question.choices:
+                raise UserError(f"{puzzle.id}: question {question.letter} has no choices; the puzzle is damaged")
 
 
 def solver(puzzles: Iterable[Puzzle]) -> ScriptedPolicy:
