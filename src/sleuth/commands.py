@@ -357,7 +357,8 @@ def run_demo(path: Path, device: str) -> None:
             )
         say("First act: a model of 135 million parameters learns to translate such cases into formal statements.")
         start_run(_on(device, demo_config()), path)
-    second = path.with_name(f"{path.name}-reasoning")
+    named = path if path.name not in ("", "..") else path.resolve()
+    second = named.with_name(f"{named.name}-reasoning")
     if (second / "config.json").exists():
         resume_run(second)
     else:
