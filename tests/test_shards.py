@@ -241,3 +241,19 @@ def test_a_file_with_other_columns_or_rows_than_it_says_is_refused(tmp_path: Pat
     pq.write_table(pa.table([["{}"] * 2, [1, 2]], schema), tmp_path / "columns.shard")
     with pytest.raises(UserError, match=r"columns\.shard: not a shard"):
         read_job([tmp_path / "columns.shard"])
+
+
+def test_rows_of_other_puzzles_in_a_shard_are_named(tmp_path: Path) -> None:
+    """Another's shard may hold anything."""
+    from sleuth.bench.regrade import check_rows
+    from sleuth.bench.suites import load_suite
+    from tests.bench.test_bench import SETTINGS, Scripted, asked
+
+    write_puzzles(tmp_path / "p.jsonl", [PuzzleSpec("zebra", "1", "test", 5, 1).make(index).puzzle for index in (0, 1)])
+    suite = load_suite(str(tmp_path / "p.jsonl"))
+    journal, _ = asked(suite, Scripted(suite), tmp_path / "j.jsonl")
+    first, second = journal.rows.values()
+    check_rows(suite, SETTINGS, [first, second])
+    for row in (first, second.model_copy(update={"puzzle_id": "x"}), second.model_copy(update={"sample": 1})):
+        with pytest.raises(UserError, match="the suite does not ask this, or it comes twice"):
+            check_rows(suite, SETTINGS, [first, row])

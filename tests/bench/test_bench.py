@@ -13,7 +13,7 @@ import pytest
 
 from sleuth.bench.board import efforts, pareto
 from sleuth.bench.figures import figures, paired
-from sleuth.bench.journal import Journal, Key
+from sleuth.bench.journal import Journal
 from sleuth.bench.models import engine_policy, training_of
 from sleuth.bench.prices import Price, price_of, read_prices
 from sleuth.bench.result import ModelFacts, Result, Row, Settings, read_result
@@ -83,12 +83,8 @@ def suite() -> Suite:
     return Suite("small@1", "small", tuple(make_items(plan, cells, "small", 1)))
 
 
-def keys(suite: Suite, settings: Settings = SETTINGS) -> set[Key]:
-    return {(item.puzzle.id, sample) for item in suite.items for sample in range(settings.samples)}
-
-
 def asked(suite: Suite, policy: Any, path: Path, settings: Settings = SETTINGS, **more: Any) -> tuple[Journal, str]:
-    journal = Journal(path, {"suite": suite.hash, **settings.model_dump(mode="json")}, keys(suite, settings))
+    journal = Journal(path, {"suite": suite.hash, **settings.model_dump(mode="json")}, suite.keys(settings.samples))
     return journal, run(policy, suite, settings, journal, **more)
 
 

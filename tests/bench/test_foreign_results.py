@@ -162,6 +162,7 @@ def test_no_value_of_a_summary_ends_a_leaderboard(stored: dict[str, Any], tmp_pa
         ("suite.items", 9999, "suite.items: the result says '9999', and it is '3'"),
         ("suite.levels", ["1"], "suite.levels"),
         ("canary", "x", "the canary"),
+        ("settings.samples", 10**9, "2999999997 completions are missing"),
         ("summary.all.puzzles", 4, "the figures do not follow"),
         ("summary.all.solved.mean", 0.987, "the figures do not follow"),
         ("summary.soundness", {"x": {"mean": 0.5, "low": 0, "high": 1, "n": 1}}, "the figures do not follow"),

@@ -34,7 +34,7 @@ from sleuth.policy.prompts import ask
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.score import Outcome
 from tests.bench.faulty import WAYS, Faulty, serving
-from tests.bench.test_bench import SETTINGS, keys, solved
+from tests.bench.test_bench import SETTINGS, solved
 
 inspect_ai = pytest.importorskip("inspect_ai")
 pytest.importorskip("openai")
@@ -101,7 +101,9 @@ def asked(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Aske
     ) -> tuple[Journal, str]:
         monkeypatch.setenv("FAULTY_BASE_URL", server.url)
         journal = Journal(
-            tmp_path / "journal.jsonl", {"suite": some.hash, **settings.model_dump(mode="json")}, keys(some, settings)
+            tmp_path / "journal.jsonl",
+            {"suite": some.hash, **settings.model_dump(mode="json")},
+            some.keys(settings.samples),
         )
         stopped = run_interface(
             NAME,

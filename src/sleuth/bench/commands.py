@@ -202,7 +202,7 @@ def open_journal(result: Path, suite: Suite, model: str, settings: Settings) -> 
     check_output(result)
     check_output(path)
     header = {"suite": suite.facts.as_json(), "model": model, **settings.model_dump(mode="json")}
-    return Journal(path, header, {(item.puzzle.id, i) for item in suite.items for i in range(settings.samples)})
+    return Journal(path, header, suite.keys(settings.samples))
 
 
 def store_result(

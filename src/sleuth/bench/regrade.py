@@ -7,11 +7,11 @@ follow from their completions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sleuth.bench.figures import figures
-from sleuth.bench.result import Result, Row
+from sleuth.bench.result import Result, Row, Settings
 from sleuth.bench.run import graded_row
 from sleuth.bench.suites import CANARY, PLANS, Suite, load_suite
 from sleuth.errors import UserError, counted, shortened
@@ -46,13 +46,19 @@ def suite_of(result: Result, file: str | None) -> Suite:
         suite = load_suite(file)
     if suite.hash != known.hash:
         raise UserError(f"the suite is not the one of this result: hash {suite.hash[:16]}, not {known.hash[:16]}")
-    ids = {item.puzzle.id for item in suite.items}
-    seen: set[tuple[str, int]] = set()
-    for row in result.rows:
-        if row.puzzle_id not in ids or not 0 <= row.sample < result.settings.samples or row.key in seen:
-            raise UserError(f"{row.puzzle_id}, sample {row.sample}: the suite does not ask this, or it comes twice")
-        seen.add(row.key)
+    check_rows(suite, result.settings, result.rows)
     return suite
+
+
+def check_rows(suite: Suite, settings: Settings, rows: Iterable[Row]) -> None:
+    """Raises `UserError` for a row of what a suite does not ask, and for one that comes twice."""
+    asked, seen = suite.keys(settings.samples), set[tuple[str, int]]()
+    for row in rows:
+        if row.key not in asked or row.key in seen:
+            raise UserError(
+                f"{shortened(row.puzzle_id, 200)}, sample {row.sample}: the suite does not ask this, or it comes twice"
+            )
+        seen.add(row.key)
 
 
 def regrade(result: Result, suite: Suite, progress: Callable[[int], None] | None = None) -> Regraded:

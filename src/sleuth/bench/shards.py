@@ -11,6 +11,7 @@ from typing import Any
 
 from sleuth.bench.figures import figures
 from sleuth.bench.prices import DatedPrice
+from sleuth.bench.regrade import check_rows
 from sleuth.bench.result import ModelFacts, Result, Row, Settings, SuiteFacts, write_result
 from sleuth.bench.suites import CANARY, Item, Suite
 from sleuth.errors import UserError, counted
@@ -67,6 +68,7 @@ def merge_result(job: Job, out: Path) -> Result:
     suite = Suite(facts.id, facts.size, tuple(items), facts.levels)
     if suite.hash != facts.hash:
         raise UserError(f"the shards' items are not those of {facts.id}: hash {suite.hash[:16]}, not {facts.hash[:16]}")
+    check_rows(suite, settings, rows)
     result = Result(
         canary=CANARY,
         suite=facts,

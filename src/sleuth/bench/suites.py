@@ -114,6 +114,20 @@ class Item:
         return f"{self.puzzle.family}/{self.puzzle.level}"
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """(Puzzle id, sample) for every sample of every puzzle, without a list of them."""
+
+    puzzles: frozenset[str]
+    samples: int
+
+    def __contains__(self, key: object) -> bool:
+        match key:
+            case (str(puzzle), int(sample)):
+                return puzzle in self.puzzles and 0 <= sample < self.samples
+        return False
+
+
 @dataclass(frozen=True)
 class Suite:
     """What is asked, in order."""
@@ -138,6 +152,10 @@ class Suite:
     def facts(self) -> SuiteFacts:
         """What results say of it."""
         return SuiteFacts(id=self.id, size=self.size, hash=self.hash, items=len(self.items), levels=self.levels)
+
+    def keys(self, samples: int) -> Keys:
+        """Of all rows that a result with so many samples of a puzzle has."""
+        return Keys(frozenset(item.puzzle.id for item in self.items), samples)
 
     @property
     def base(self) -> list[Item]:
