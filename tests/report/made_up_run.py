@@ -13,7 +13,7 @@ from sleuth.runs.rows import EvaluationRow, RolloutRow
 
 CONFIG = RunConfig.model_validate(
     {
-        "name": 'Level 1 </title><script>document.body.id="title-ran"</script>',
+        "name": "Level 1 <img src=x onerror=document.body.id='title-ran'>",  # a name has no slashes
         "model": {"device": "cpu", "dtype": "bfloat16"},
         "sft": {"examples": 160},
         "grpo": {"steps": 12, "puzzles_per_step": 4, "samples": 8},

@@ -278,7 +278,7 @@ def test_values_that_are_not_finite(empty_run: RunDirectory) -> None:
 
 def test_recipe_reads_back(tmp_path: Path) -> None:
     config = RunConfig.model_validate(
-        {"name": 'a "b" \\ é \n\x07', "seed": 3, "grpo": {"kl": 0.01}, "optimizer": {"activation_checkpointing": True}}
+        {"name": 'a "b" \\ é ’', "seed": 3, "grpo": {"kl": 0.01}, "optimizer": {"activation_checkpointing": True}}
     )
     mixed = config.model_copy(update={"puzzles": PuzzlesConfig(mixture=(SourceConfig(ends=0.5), SourceConfig()))})
     for one in (config, mixed):
