@@ -10,6 +10,7 @@ from sleuth.files import atomic_write
 from sleuth.pipeline.read import Pipeline, Stage
 from sleuth.progress import clock
 from sleuth.runs.directory import MODEL, RunDirectory
+from sleuth.runs.metrics import seconds_of
 
 OVERVIEW = "overview.md"
 HEAD = ("stage", "goes on from", "steps", "examples", "training", "solved before", "solved after", "report")
@@ -49,7 +50,7 @@ def _cells(stage: Stage, folder: Path) -> Iterator[str]:
         return
     run = RunDirectory.open(path)
     lines = [line for line in run.read_timings() if line.phase != "eval"]
-    yield clock(sum(value for line in lines for name, value in line.values.items() if name.endswith("_s")))
+    yield clock(sum(seconds_of(line.values) for line in lines))
     yield _solved(run, "before")
     yield _solved(run, "after-grpo" if stage.config.grpo.steps else "after-sft")
     yield f"[report]({stage.name}/report.html)" if run.report.exists() else "not finished"

@@ -23,6 +23,7 @@ from sleuth.evaluation.summary import EvaluationSummary, compare, summarise
 from sleuth.files import atomic_write, writing
 from sleuth.report.charts import layer, quantity
 from sleuth.runs.directory import RunDirectory
+from sleuth.runs.metrics import seconds_of
 from sleuth.study.read import MEASURES, Study
 
 COMPARED = ("strict", "share", "length_tokens")
@@ -179,17 +180,7 @@ def _cell_of(measure: str, seen: Sequence[_Seen]) -> str:
 
 
 def _minutes(runs: Sequence[RunDirectory], phases: Sequence[str]) -> str:
-    spent = [
-        sum(
-            seconds
-            for line in one.read_timings()
-            if line.phase in phases
-            for name, seconds in line.values.items()
-            if name.endswith("_s")
-        )
-        / 60
-        for one in runs
-    ]
+    spent = [sum(seconds_of(line.values) for line in one.read_timings() if line.phase in phases) / 60 for one in runs]
     each = f" ({', '.join(f'{one:.1f}' for one in spent)})" if len(spent) > 1 else ""
     return f"{statistics.fmean(spent):.1f}{each}"
 
