@@ -371,7 +371,14 @@ def test_ctrl_c_stops_and_the_command_goes_on(gold: Any, suite: Suite, tmp_path:
         command += ["--out", str(tmp_path / "out"), "--connections", "2"]
         environment = {**os.environ, "FAULTY_BASE_URL": server.url, "FAULTY_API_KEY": KEY}
         journal = tmp_path / "out" / "openai-api-faulty-m-answer.journal.jsonl"
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what runs in the background ignores it
+        )
         while len(server.asked) < 4 or journal.read_bytes().count(b"\n") < 2:
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.05)

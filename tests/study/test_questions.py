@@ -47,7 +47,7 @@ def test_a_row_for_every_question() -> None:
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])
 def test_every_figure_stands_in_a_page_that_the_row_cites(row: list[str]) -> None:
-    cited = [page for cell in row for page in re.findall(r"\]\((\w+\.md)\)", cell)]
+    cited = [page for cell in row for page in re.findall(r"\]\(([\w-]+\.md)\)", cell)]
     assert all((RESULTS / picture).exists() for cell in row for picture in re.findall(r"\]\(([\w-]+\.svg)\)", cell))
     assert not FIGURE.findall(row[2]), "figures stand in their own column"
     assert not not_there(row[3], cited)

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sleuth.datasets.audit import audit
@@ -51,6 +51,7 @@ def test_a_page_by_hand() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 10**9))
+@example(109751).via('a clue with two readings that mean the same: "Alice is the person\'s child is named Alice"')
 def test_random_pages_are_read(seed: int) -> None:
     text, statements = random_page(Random(seed), 8)
     assert ZEBRA.recognises(text)

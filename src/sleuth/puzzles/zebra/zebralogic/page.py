@@ -58,6 +58,8 @@ _PAIRS: tuple[tuple[str, str, bool], ...] = (
     (r" is ", "same", False),
 )
 """What stands between two people, the kind it means, and whether they change places."""
+_ORDERED = frozenset({"at", "not_at", "left_of", "before"})
+"""Kinds that mean something else with their people in another order."""
 _NEIGHBOURS = re.compile(r"(?P<both>.+) (?:are|live) (?:right |directly )?next to each other", re.IGNORECASE)
 _BETWEEN = re.compile(
     rf"There (?:is|are) (?:exactly )?(?P<count>{'|'.join(_COUNTS)}|\d) houses? between (?P<both>.+)", re.IGNORECASE
@@ -189,12 +191,14 @@ def _number(word: str) -> int | None:
 def _clue(text: str, houses: int, descriptions: Descriptions) -> Statement:
     """The statement of a clue. Raises `ReadError` with its line."""
     line = " ".join(text.split()).removesuffix(".").strip()
-    found = set(_readings(line, houses, descriptions))
+    found: dict[object, Statement] = {}
+    for one in _readings(line, houses, descriptions):
+        found.setdefault(one if one.kind in _ORDERED else (one.kind, frozenset(one.args)), one)
     if not found:
         raise ReadError(f"no known sentence: {quote(text)}")
     if len(found) > 1:
         raise ReadError(f"can be read in {len(found)} ways: {quote(text)}")
-    return found.pop()
+    return next(iter(found.values()))
 
 
 def _readings(line: str, houses: int, descriptions: Descriptions) -> Iterator[Statement]:
