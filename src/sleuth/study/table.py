@@ -275,7 +275,7 @@ def _curves(runs: Runs, measure: str) -> str:
     percent = measure != "length_tokens"
     shares = {"axis": {"format": ".0%"}} if percent else {}
     encoding = {
-        "x": quantity("step", title="GRPO step"),
+        "x": quantity("step", title="GRPO step", axis={"format": "d", "tickMinStep": 1}),
         "y": quantity("value", title=MEASURES[measure], **shares),
         "color": {"field": "arm", "type": "nominal", "sort": list(runs)},
     }
