@@ -15,6 +15,12 @@ from sleuth.grading.sentences import Claim
 from sleuth.grading.soundness import CLUES_AT_ONCE, QUESTIONS, Judge, Judgement, Verdict
 from sleuth.puzzles.statements import Statement
 
+_REMARKED = {
+    NOTHING: ("Something new does follow here.", "Nothing new follows here, as it says."),
+    OPEN: ("No clue is open: it says nothing new.", "The clue may say more, as it says."),
+}
+"""A remark to what is said of a wrong one, and of a right one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -87,12 +93,9 @@ class _Explainer(Judge):
         statement = claim.statement
         if statement is None:
             return "No sentence form of the puzzle reads it, so nothing is known of it.", (), ()
-        if statement.kind == NOTHING:
-            wrong = one.verdict is Verdict.FALSE
-            return ("Something new does follow here." if wrong else "Nothing new follows here, as it says."), (), ()
-        if statement.kind == OPEN:
-            wrong = one.verdict is Verdict.FALSE
-            return ("No clue is open: it says nothing new." if wrong else "The clue may say more, as it says."), (), ()
+        if statement.kind in REMARKS:
+            wrong, right = _REMARKED[statement.kind]
+            return (wrong if one.verdict is Verdict.FALSE else right), (), ()
         if statement.kind in COMPARISONS:
             # A true one may still be found derived, by the sentence that comes after it.
             return ("The comparison is wrong." if one.verdict is Verdict.FALSE else ""), (), ()

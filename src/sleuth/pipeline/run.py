@@ -179,5 +179,5 @@ def _link(folder: Path, last: Stage) -> None:
             shutil.rmtree(target)
         try:
             target.symlink_to(Path(last.name) / MODEL, target_is_directory=True)
-        except (OSError, NotImplementedError):
+        except OSError:
             shutil.copytree(folder / last.name / MODEL, target)

@@ -40,8 +40,7 @@ class Half:
             return False
         others = {index: domain for index, domain in self._domains.items() if index != variable}
         seen: dict[World, bool] = {}
-        worlds = self._worlds(others)
-        for world in worlds:
+        for world in self._worlds(others):
             truth = holds(self._formula, world)
             if seen.setdefault((*world[:variable], 0, *world[variable + 1 :]), truth) != truth:
                 return True

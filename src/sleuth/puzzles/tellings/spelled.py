@@ -8,6 +8,7 @@ open. At the end each question with the facts that answer it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from sleuth.logic.reasoners import bits
 from sleuth.logic.rounds import Inference, Known
@@ -126,8 +127,8 @@ class _Operations:
         """Two premises' places; a premise's place and that of a part of the clue on which it bears, parts that are
         decided first; the places of the two parts of a clue that needs no premise; or a premise's place and that of a
         clue of one part."""
-        told = [(known[0], one) for known in self._premises if (one := self._settled(known)) is not None]
-        places = [(variable, ref) for variable, ref in told if ref.sort in self._places]
+        settled = ((known[0], self._settled(known)) for known in self._premises)
+        places = [(variable, ref) for variable, ref in settled if ref is not None and ref.sort in self._places]
         if not self._clues:
             alike = [ref for _, ref in places if ref.sort != value.sort]
             if len(alike) == 2 and alike[0].sort == alike[1].sort:
@@ -139,10 +140,9 @@ class _Operations:
                 if ref.sort != value.sort and (same := [other for other in named if other.sort == ref.sort]):
                     yield self._comparison(ref, same[-1])
             return
-        halves = [Half(self._looked.theory, part, self._premises) for part in self._parts]
         compared = dict.fromkeys(
             self._comparison(ref, place)
-            for half in sorted(halves, key=lambda half: not half.decided)
+            for half in self._halves
             for place in self._parts_places(half.statement)
             for variable, ref in places
             if ref.sort == place.sort and variable != index and half.depends_on(variable)
@@ -152,6 +152,12 @@ class _Operations:
             values = [place for part in self._parts for place in self._parts_places(part)]
             if len(values) == 2 and values[0].sort == values[1].sort != value.sort:
                 yield self._comparison(*values)
+
+    @cached_property
+    def _halves(self) -> list[Half]:
+        """The parts of the clues, those first that the premises decide."""
+        halves = [Half(self._looked.theory, part, self._premises) for part in self._parts]
+        return sorted(halves, key=lambda half: not half.decided)
 
     def _parts_places(self, part: Statement) -> list[Ref]:
         return [ref for ref in part.args if isinstance(ref, Ref) and ref.sort in self._places]
