@@ -46,7 +46,7 @@ from pydantic import BaseModel, ValidationError
 
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
-from sleuth.files import append_line, atomic_write, check_folder, read_lines, read_text, writing
+from sleuth.files import append_line, atomic_write, check_folder, read_json, read_lines, writing
 from sleuth.recipes import parse_config
 from sleuth.runs.environment import Environment, current_environment
 from sleuth.runs.metrics import Line, Phase, metric_name, parse_line
@@ -293,12 +293,7 @@ def _json(data: Mapping[str, Any]) -> bytes:
 def _read_json(path: Path) -> Any:
     if not path.exists():
         raise UserError(f"{path} is missing; the run is incomplete")
-    try:
-        return json.loads(read_text(path))
-    except RecursionError:
-        raise UserError(f"{path}: not a JSON file: too many brackets within brackets") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not a JSON file: {error}") from None
+    return read_json(path)
 
 
 def _line(phase: str, step: int, values: Mapping[str, float]) -> str:

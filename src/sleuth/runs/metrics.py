@@ -3,11 +3,12 @@ earlier version called otherwise is read under its name of now."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
+
+from sleuth.files import parse_json
 
 Phase = Literal["sft", "grpo", "eval"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
@@ -32,10 +33,7 @@ class Line:
 def parse_line(text: str | bytes) -> Line:
     """Reads a line. Raises `ValueError` for what is none: another phase, a step that is no number, a value that is
     neither a number nor null."""
-    try:
-        record: Any = json.loads(text)
-    except RecursionError:
-        raise ValueError("brackets within brackets") from None
+    record: Any = parse_json(text.encode() if isinstance(text, str) else text)
     if not isinstance(record, dict):
         raise ValueError("not an object")
     phase, step = record.pop("phase", None), record.pop("step", None)
