@@ -64,7 +64,8 @@ TOLD: dict[RoundTelling, list[str]] = {
         f"{EITHER} Nothing yet.",
         "The murder was committed with the Rope.",
         *("The Oar was in the same room as Ben.", "Ben was in the Bar.", "So: The Oar was in the Bar."),
-        *(EITHER, "The Oar was in the Bar.", "Bar, Hall: differ.", "So: Rex was in the Bar."),
+        *("The murder was committed with the Rope.", "The Oar was in the Bar.", "Rope, Oar: differ."),
+        *(EITHER, "The Oar was in the Bar.", "Oar: Bar, Hall: differ.", "So: Rex was in the Bar."),
         *("Ada was in the Hall.", "Rex was in the Bar.", "Hall, Bar: differ.", "Not Ada: Ben."),
         "So: Ben committed the murder.",
         "So: The murder was committed in the Bar.",
@@ -96,7 +97,7 @@ def test_places_are_compared_at_every_conclusion_that_rests_on_two() -> None:
         *("The murder weapon was in the Bar.", "The Oar was in the Hall.", "Hall, Bar: differ.", "Not Oar: Rope."),
         *("So: The murder was committed with the Rope.", "So: The Rope was in the Bar."),
         *("The murder was committed with the Rope.", "Ada was in the Hall.", "The Rope was in the Bar."),
-        *("Hall, Bar: differ.", "Not Ada: Ben.", "So: Ben committed the murder."),
+        *("Rope, Rope: same.", "Hall, Bar: differ.", "Not Ada: Ben.", "So: Ben committed the murder."),
         *("So: The murder was committed in the Bar.", "So: Rex was in the Bar."),
         *("Asked: Murderer? Ben committed the murder.", "Asked: Where was Rex? Rex was in the Bar."),
     ]
@@ -147,7 +148,7 @@ def test_a_premise_is_compared_with_the_half_on_which_it_bears() -> None:
     first = told.index(weapon)
     assert told[first : first + 6] == [
         *(weapon, "Bar, Bar: same.", "Not Oar: Rope.", "So: The murder was committed with the Rope."),
-        *("The Rope was in the Hall.", "Hall, Bar: differ."),
+        *("The Rope was in the Hall.", "Rope: Hall, Bar: differ."),
     ]
     assert told[first + 6] == "So: The Oar was in the Bar."
     murderer = "Either the Oar was in the Hall or the murderer was in the Bar, but not both."
@@ -155,6 +156,35 @@ def test_a_premise_is_compared_with_the_half_on_which_it_bears() -> None:
     told = reasoning(puzzle_of(page_of(*clues)), "spelled")
     first = told.index(murderer)
     assert told[first + 1 : first + 7] == [
-        *("Ada was in the Bar.", "The Oar was in the Hall.", "Hall, Hall: same.", "Bar, Bar: same."),
+        *("Ada was in the Bar.", "The Oar was in the Hall.", "Oar: Hall, Hall: same.", "Ada: Bar, Bar: same."),
         *("Not Ada: Ben.", "So: Ben committed the murder."),
+    ]
+
+
+def test_a_name_is_compared_with_that_of_which_a_premise_or_the_clue_speaks() -> None:
+    clues = ("Ben was in the same room as Rex.", "Ada was in the Hall.", "The Oar was in the same room as Ada.")
+    told = reasoning(puzzle_of(page_of(*clues)), "spelled")
+    first = told.index(clues[1])
+    assert told[first + 1 : first + 4] == ["Ben committed the murder.", "Ben, Ada: differ.", "Not Hall: Bar."]
+    assert told.count("Ben, Ada: differ.") == 1, "once for all that a look concludes from it"
+
+
+def test_a_rule_of_another_name_is_tried() -> None:
+    """Whichever of the two is known last; not where the place of the murder is known, so that nothing could follow."""
+    trial = ["The murder was committed with the Rope.", "The Oar was in the Bar.", "Rope, Oar: differ."]
+    weapon, oar, ada = trial[0], trial[1], "Ada was in the Hall."
+    murder = "The murder weapon was in the Bar."
+    assert reasoning(puzzle_of(page_of(weapon, oar, ada, murder)), "spelled")[3:7] == [weapon, oar, weapon, trial[2]]
+    assert reasoning(puzzle_of(page_of(oar, weapon, ada, murder)), "spelled")[3:7] == [oar, weapon, oar, trial[2]]
+    assert trial[2] not in reasoning(puzzle_of(page_of(murder, weapon, oar, ada)), "spelled")
+
+
+def test_the_false_half_of_a_clue_is_denied() -> None:
+    either = "Either Ada was in the Hall or Rex was in the Bar, but not both."
+    clues = ("Ada was in the Hall.", either, "The murder was committed with the Rope.", "The Oar was in the Bar.")
+    told = reasoning(puzzle_of(page_of(*clues)), "spelled")
+    first = told.index(either)
+    assert told[first + 1 : first + 6] == [
+        *("Ada was in the Hall.", "Ada: Hall, Hall: same.", "Rex was not in the Bar.", "Not Bar: Hall."),
+        "So: Rex was in the Hall.",
     ]

@@ -3,12 +3,13 @@
 | sentence | it says |
 | --- | --- |
 | `Hall, Attic: differ.`, `Hall, Hall: same.` | two names name two things, or one |
+| `Faye: Hall, Attic: differ.` | the same, of the values of what is named before |
 | `Not Hall, Cellar: Attic.` | of all things of this sort, without these only that one is left |
 | `Faye, 9 PM: Hall, Attic.` | what a variable may still be; with one value it is the plain fact |
 | `Nothing yet.` | nothing new follows from the clue before, the rules and what was derived |
 | `Open.` | the clue before, of those that are no plain facts, does not follow from the rules and what was derived |
 
-The first two are true or false whatever the clues say. They are statements of kinds that no family has.
+The first three are true or false whatever the clues say. They are statements of kinds that no family has.
 """
 
 from __future__ import annotations
@@ -55,7 +56,10 @@ class Operations:
         if not colon:
             return None
         if kind := _WORDS.get(tail):
-            refs = self._of_one_sort(head)
+            subject, said, values = head.rpartition(": ")
+            if said and subject not in self._labels:
+                return None
+            refs = self._of_one_sort(values)
             return Statement(kind, tuple(refs)) if refs is not None and len(refs) == 2 else None
         if head.startswith(_NOT):
             refs = self._of_one_sort(f"{head.removeprefix(_NOT)}, {tail}")

@@ -1,8 +1,9 @@
 """Page order, with everything written out that a small model otherwise stalls on.
 
 For each conclusion: the clue, the known facts that it meets, the small operations between these and it (comparing two
-values, "not this, so the other"), then the conclusion. A clue that gave something and may give more is said to be
-open. At the end each question with the facts that answer it.
+values or two names, what half of a clue is false, "not this, so the other"), then the conclusion. A clue that gave
+something and may give more is said to be open; a rule that would have given something under another name is said to be
+of another name (`sleuth.puzzles.tellings.trials`). At the end each question with the facts that answer it.
 """
 
 from __future__ import annotations
@@ -10,18 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+from sleuth.logic.formulas import Is
 from sleuth.logic.reasoners import bits
-from sleuth.logic.rounds import Inference, Known
-from sleuth.puzzles.labels import Label
+from sleuth.logic.rounds import Inference
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.tellings.halves import Half
 from sleuth.puzzles.tellings.page_order import domains_after, together
 from sleuth.puzzles.tellings.rounds import NOTHING, OPEN, Looked, spoken_of
+from sleuth.puzzles.tellings.trials import Trial, trials
 
 MOST_OTHERS = 3
 """Values that are listed as ruled out."""
 _COMPARED = (": same.", ": differ.")
-"""How comparisons end: they are said at every conclusion that rests on them."""
+"""How comparisons of places end: they are said at every conclusion that rests on them."""
 
 
 def spelled(looked: Looked, questions: Sequence[str]) -> list[str]:
@@ -39,6 +41,7 @@ def _preamble(looked: Looked) -> Iterator[str]:
 
 def _looks(looked: Looked) -> Iterator[str]:
     domains = [(1 << variable.size) - 1 for variable in looked.theory.space]
+    tried = trials(looked)
     for look in looked.looks:
         if look.step is not None and look.step.suppose is not None:
             yield looked.supposed(look)
@@ -48,7 +51,7 @@ def _looks(looked: Looked) -> Iterator[str]:
         lines: list[str] = []
         """What this look adds to its clues."""
         for inference in look.inferences:
-            for line in _inference(looked, inference, domains):
+            for line in _inference(looked, inference, domains, lines):
                 if (line not in lines and line not in clues) or line.endswith(_COMPARED):
                     lines.append(line)
             for index, domain in inference.found:
@@ -57,14 +60,32 @@ def _looks(looked: Looked) -> Iterator[str]:
             nothing = not look.inferences and not look.used_up
             yield f"{together(clues)} {NOTHING}" if nothing else together(clues)
         yield from lines
+        for trial in tried:
+            if trial.failed(look, domains):
+                yield from (line for line in _trial(looked, trial, domains) if line not in clues)
         if clues and look.step is None and look.inferences and not look.used_up:
             yield OPEN
 
 
-def _inference(looked: Looked, inference: Inference, domains: Sequence[int]) -> Iterator[str]:
+def _trial(looked: Looked, trial: Trial, domains: Sequence[int]) -> Iterator[str]:
+    for index in (trial.named, trial.about):
+        yield from looked.known((index, domains[index]))
+    label = looked.labels.variables[trial.named]
+    assert label is not None
+    yield _comparison(looked, label.values[domains[trial.named].bit_length() - 1], label.values[trial.value])
+
+
+def _comparison(looked: Looked, first: Ref, second: Ref) -> str:
+    names = looked.labels.names
+    return f"{names[first]}, {names[second]}: {'same' if first == second else 'differ'}."
+
+
+def _inference(looked: Looked, inference: Inference, domains: Sequence[int], said: Sequence[str]) -> Iterator[str]:
+    """`said`: what this look has said before; names are compared once."""
     for known in inference.premises:
         yield from looked.known(known)
     operations = _Operations(looked, inference)
+    yield from (line for line in operations.names_compared() if line not in said)
     for index, domain in inference.found:
         if domain.bit_count() > 1:
             yield from looked.known((index, domain))
@@ -96,6 +117,18 @@ class _Operations:
             if (label := self._labels.variables[index]) is not None:
                 self._met.update(label.subjects, (label.values[value] for value in bits(domain)))
 
+    def names_compared(self) -> Iterator[str]:
+        """A name that a premise gives, such as the murder weapon's, and that of which another premise or the clue, if
+        it has one part, speaks."""
+        if self._clues:
+            of = [ref for ref in self._parts[0].args if isinstance(ref, Ref)] if len(self._parts) == 1 else []
+        else:
+            labels = (self._labels.variables[index] for index, _ in self._premises)
+            of = [ref for label in labels if label for ref in label.subjects]
+        for _, name in self._settled:
+            if name.sort in self._looked.interchangeable:
+                yield from (_comparison(self._looked, name, ref) for ref in of if ref.sort == name.sort)
+
     def towards(self, index: int, domain: int, before: int) -> Iterator[str]:
         """The operations towards a variable's one value."""
         label = self._labels.variables[index]
@@ -109,6 +142,11 @@ class _Operations:
             if named and len(sort) == 2 and subject not in self._met:
                 yield self._rest(subject, sort)
         ruled_out = [part for part in self._parts if self._names_another(part, index, value)]
+        if len(self._parts) > 1:
+            for part in self._parts:
+                match self._looked.theory.formula(part):
+                    case Is(variable, other) if variable.index == index and other != domain.bit_length() - 1:
+                        yield from self._looked.denials(index, 1 << other) or []
         if value not in self._met or ruled_out:
             own = any(known[0] == index for known in self._premises)
             if len(label.values) == 2 or (not own and len(label.values) <= MOST_OTHERS + 1):
@@ -124,24 +162,23 @@ class _Operations:
         return bool(named) and value not in named and index in spoken_of(self._looked.theory.formula(part))
 
     def _compared(self, index: int, value: Ref) -> Iterator[str]:
-        """Two premises' places; a premise's place and that of a part of the clue on which it bears, parts that are
-        decided first; the places of the two parts of a clue that needs no premise; or a premise's place and that of a
-        clue of one part."""
-        settled = ((known[0], self._settled(known)) for known in self._premises)
-        places = [(variable, ref) for variable, ref in settled if ref is not None and ref.sort in self._places]
+        """Two premises' places; what a premise speaks of, its place and that of a part of the clue on which it bears,
+        parts that are decided first; the places of the two parts of a clue that needs no premise; or a premise's place
+        and that of a clue of one part."""
+        places = [(variable, ref) for variable, ref in self._settled if ref.sort in self._places]
         if not self._clues:
             alike = [ref for _, ref in places if ref.sort != value.sort]
             if len(alike) == 2 and alike[0].sort == alike[1].sort:
-                yield self._comparison(*alike)
+                yield _comparison(self._looked, *alike)
             return
         if len(self._parts) == 1:
             named = [ref for ref in self._parts[0].args if isinstance(ref, Ref)]
             for _, ref in places:
                 if ref.sort != value.sort and (same := [other for other in named if other.sort == ref.sort]):
-                    yield self._comparison(ref, same[-1])
+                    yield _comparison(self._looked, ref, same[-1])
             return
         compared = dict.fromkeys(
-            self._comparison(ref, place)
+            f"{self._label_text(variable)}: {_comparison(self._looked, ref, place)}"
             for half in self._halves
             for place in self._parts_places(half.statement)
             for variable, ref in places
@@ -151,7 +188,12 @@ class _Operations:
         if not compared:
             values = [place for part in self._parts for place in self._parts_places(part)]
             if len(values) == 2 and values[0].sort == values[1].sort != value.sort:
-                yield self._comparison(*values)
+                yield _comparison(self._looked, *values)
+
+    def _label_text(self, index: int) -> str:
+        label = self._labels.variables[index]
+        assert label is not None, "a settled premise has a label"
+        return label.text
 
     @cached_property
     def _halves(self) -> list[Half]:
@@ -162,14 +204,14 @@ class _Operations:
     def _parts_places(self, part: Statement) -> list[Ref]:
         return [ref for ref in part.args if isinstance(ref, Ref) and ref.sort in self._places]
 
-    def _settled(self, known: Known) -> Ref | None:
-        index, domain = known
-        label: Label | None = self._labels.variables[index]
-        return label.values[domain.bit_length() - 1] if label and domain.bit_count() == 1 else None
-
-    def _comparison(self, first: Ref, second: Ref) -> str:
-        names = self._labels.names
-        return f"{names[first]}, {names[second]}: {'same' if first == second else 'differ'}."
+    @cached_property
+    def _settled(self) -> list[tuple[int, Ref]]:
+        """The premises that give a variable one value: the variable and the value."""
+        return [
+            (index, label.values[domain.bit_length() - 1])
+            for index, domain in self._premises
+            if domain.bit_count() == 1 and (label := self._labels.variables[index]) is not None
+        ]
 
 
 def _parts(statement: Statement) -> list[Statement]:
