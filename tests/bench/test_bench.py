@@ -319,7 +319,7 @@ def test_the_page_escapes_what_models_wrote(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     text = page.read_text(encoding="utf-8")
     assert "<script" not in text and "\x1b" not in text and "&lt;script&gt;alert(1)" in text
-    assert "default-src 'none'" in text and text.count("<svg") == 3 and "http-equiv" in text
+    assert "default-src 'none'" in text and text.count("<svg") == 4 and "http-equiv" in text
     assert puzzles[0].clues[0] in text, "an example shows its puzzle"
     assert not re.search(r"(?:src|href)=", text), "nothing is loaded from elsewhere"
 

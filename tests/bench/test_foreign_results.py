@@ -224,7 +224,18 @@ def test_long_names_of_models_are_cut_in_charts(stored: dict[str, Any], tmp_path
 
     data = changed(stored, "model.name", f"begin{'n' * 200_000}end")
     drawn = charts([read_result(write(tmp_path / "r.json", data))])
-    assert len(drawn) == 2 and all("begin" in chart.svg and len(chart.svg) < 50_000 for chart in drawn)
+    assert len(drawn) == 3 and all("begin" in chart.svg and len(chart.svg) < 50_000 for chart in drawn)
+
+
+def test_more_levels_than_can_be_drawn_are_left_to_the_table(stored: dict[str, Any], tmp_path: Path) -> None:
+    from sleuth.bench.board import MOST_LEVELS, charts
+
+    level = stored["summary"]["levels"]["round-table@1/1"]
+    for count, drawn in ((MOST_LEVELS, True), (MOST_LEVELS + 1, False)):
+        levels = {f"many@1/{number}": level for number in range(count)}
+        data = changed(stored, "summary.levels", levels)
+        titles = [chart.title for chart in charts([read_result(write(tmp_path / "r.json", data))])]
+        assert ("Puzzles solved by level" in titles) is drawn
 
 
 def test_what_a_result_says_commands_no_terminal(

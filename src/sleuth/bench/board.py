@@ -19,11 +19,16 @@ from sleuth.bench.tables import label, remarks, sheets
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.score import Outcome
 from sleuth.report import text
-from sleuth.report.charts import Point, scatter
+from sleuth.report.charts import Cell, Point, cells, scatter
 from sleuth.report.facts import OUTCOMES
 
 EXAMPLES = 2
 """Misses that are shown of each result."""
+MOST_BY_LEVEL = 6
+"""Results whose levels are drawn; all of them are in the table."""
+MOST_LEVELS = 60
+"""Levels that are drawn; of a suite with more there is the table alone."""
+LEVEL_COLOURS = ("--first", "--second", "--third", "--fair", "--bad", "--grey")
 LONGEST = 4000
 """Characters of a text that are shown."""
 
@@ -73,7 +78,7 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def charts(results: Sequence[Result]) -> list[Chart]:
-    """Solved against cost, against answers right, and against length."""
+    """Solved by level, against cost, against answers right, and against length."""
     some = [result for result in results if result.summary.all.solved is not None]
     if not some:
         return []
@@ -81,6 +86,8 @@ def charts(results: Sequence[Result]) -> list[Chart]:
     shares = [(result, result.summary.all.share.mean) for result in some if result.summary.all.share is not None]
     lengths = [(result, result.summary.spent.new_tokens / max(1, result.summary.spent.completions)) for result in some]
     made = []
+    if 0 < len({cell for result in some for cell in result.summary.levels}) <= MOST_LEVELS:
+        made.append(_by_level(some))
     if costs:
         line = pareto([(cost, _solved(result)) for result, cost in costs])
         caption = "Dashed: the models that no other beats in both (Pareto). Solid: the efforts of one model."
@@ -91,6 +98,23 @@ def charts(results: Sequence[Result]) -> list[Chart]:
     caption = "Tokens of a completion, mean; the baselines have none."
     made.append(Chart("Puzzles solved against length", caption, scatter(_points(lengths), "tokens")))
     return made
+
+
+def _by_level(results: Sequence[Result]) -> Chart:
+    ranked = sorted(results, key=_solved, reverse=True)
+    shown = ranked[:MOST_BY_LEVEL]
+    found = []
+    for result in shown:
+        for cell, figure in result.summary.levels.items():
+            family, _, level = text.visible(cell).rpartition("/")
+            if (solved := figure.solved) is not None:
+                found.append(Cell(family, level, text.visible(label(result)), solved.mean, solved.low, solved.high))
+    colours = {
+        text.visible(label(result)): f"var({colour})" for result, colour in zip(shown, LEVEL_COLOURS, strict=False)
+    }
+    left_out = f" Of {len(ranked)} results the {len(shown)} that solve most." if len(shown) < len(ranked) else ""
+    caption = f"Each level of each family, with 95 % intervals.{left_out}"
+    return Chart("Puzzles solved by level", caption, cells(found, colours))
 
 
 def efforts(costs: Sequence[tuple[Result, float]]) -> list[list[tuple[float, float]]]:

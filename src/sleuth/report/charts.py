@@ -24,6 +24,14 @@ FONT = "Arial, Helvetica, sans-serif"
 """Not the page's: vl-convert leaves room for labels by the widths of this one, which it has."""
 LONGEST_NAME = 90
 """Characters of a name in a chart."""
+NAME_SIZE = 11
+"""Pixels: the height of a name beside a point."""
+NAME_WIDTH, NAME_LINE = 0.56, 1.15
+"""How wide its letters are in the mean and how high its line is, in heights."""
+NAME_AWAY = 7
+"""Pixels between a point and its name."""
+CELL_COLUMNS, CELL_WIDTH, CELL_HEIGHT = 2, 175, 110
+"""Small charts in a row, and pixels between the axes of each."""
 FEW_POINTS = 40
 """Up to so many points are marked on a line."""
 
@@ -62,6 +70,9 @@ _LEGEND: Spec = {
     "labelFontSize": 12,
     "labelLimit": WIDTH - 60,
 }
+
+
+_HEADER: Spec = {"title": None, "labelColor": "var(--ink)", "labelFontSize": 12, "labelAnchor": "start"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,20 +197,95 @@ def scatter(
     ends = {"x": x, "y": quantity("low"), "y2": {"field": "high"}, "color": colour}
     layers.append(layer(values, {"type": "rule", "strokeWidth": 1.5, "opacity": 0.5}, ends))
     layers.append(layer(values, {"type": "point", "filled": True, "size": 60}, {"x": x, "y": y, "color": colour}))
+    names = {"type": "text", "align": {"expr": "datum.align"}, "dx": {"expr": "datum.dx"}, "dy": {"expr": "datum.dy"}}
     label = {"x": x, "y": y, "text": {"field": "name", "type": "nominal"}, "color": {"value": "var(--ink)"}}
-    widest = max((p.x for p in points), default=0.0)
-    for align, away, right in (("left", 7, False), ("right", -7, True)):  # names stay within the chart
-        some = [named for named in _names(points) if (2 * float(str(named["x"])) > widest) is right]
-        layers.append(layer(some, {"type": "text", "align": align, "dx": away, "dy": -7, "fontSize": 11}, label))
+    layers.append(layer(_names(points), names | {"fontSize": NAME_SIZE}, label))
     return _svg({"layer": layers})
 
 
 def _names(points: Sequence[Point]) -> list[dict[str, object]]:
-    """What to write at each place where there are points: the names of all of them."""
+    """What to write at each place where there are points, the names of all of them, and where beside it: above or
+    below, to the side that has more room, and further away where other names are in the way."""
     places: dict[tuple[float, float], list[str]] = {}
     for point in points:
         places.setdefault((point.x, point.y), []).append(point.name)
-    return [{"x": x, "y": y, "name": cut("; ".join(names))} for (x, y), names in places.items()]
+    widest = max((x for x, _ in places), default=0.0) or 1.0
+    taken: list[tuple[float, float, float, float]] = []
+    """Left, top, right and bottom of what is written, in pixels from a corner."""
+    aways = [side * (NAME_AWAY + step * NAME_SIZE * NAME_LINE) for step in range(12) for side in (-1, 1)]
+    found: list[dict[str, object]] = []
+    for (x, y), names in sorted(places.items(), key=lambda place: (-place[0][1], place[0][0])):
+        name = cut("; ".join(names))
+        left = 2 * x <= widest  # names stay within the chart
+        width = NAME_SIZE * NAME_WIDTH * len(name)
+        across, down = (WIDTH - 50) * x / widest, HEIGHT * (1 - y)
+        start = across + NAME_AWAY if left else across - NAME_AWAY - width
+        boxes = {dy: (start, down + dy - NAME_SIZE / 2, start + width, down + dy + NAME_SIZE / 2) for dy in aways}
+        free = (
+            dy
+            for dy, box in boxes.items()
+            if box[1] >= 0 and box[3] <= HEIGHT and not any(_overlap(box, other) for other in taken)
+        )
+        dy = next(free, -NAME_AWAY)
+        taken.append(boxes[dy])
+        away = NAME_AWAY if left else -NAME_AWAY
+        found.append({"x": x, "y": y, "name": name, "align": "left" if left else "right", "dx": away, "dy": dy})
+    return found
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A named share with its interval, 0 … 1, at a level of a group."""
+
+    group: str
+    level: str
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+def cells(found: Sequence[Cell], colours: Mapping[str, str]) -> str:
+    """A small chart for each group: at each level a dot with its interval for each name, side by side. `colours`: CSS
+    colours by name, in the order of the legend."""
+    names = [cut(name) for name in colours]
+    values = [
+        {"group": c.group, "level": c.level, "name": cut(c.name), "value": c.value, "low": c.low, "high": c.high}
+        for c in found
+    ]
+    x: Spec = {
+        "field": "level",
+        "type": "ordinal",
+        "title": None,
+        "axis": {"labelAngle": 0, "labelOverlap": False, "labelLimit": CELL_WIDTH // 3},
+        "scale": {"type": "band", "paddingInner": 0.4, "paddingOuter": 0.2},
+    }
+    offset: Spec = {"field": "name", "type": "nominal", "sort": names, "scale": {"domain": names}}
+    colour = _by_name(names, list(colours.values()), _LEGEND | {"symbolType": "circle", "symbolSize": 60})
+    places = {"x": x, "xOffset": offset, "color": colour}
+    ends = {**places, "y": quantity("low", title=None, **PERCENT), "y2": {"field": "high"}}
+    dots = {**places, "y": quantity("value", title=None, **PERCENT)}
+    groups = list(dict.fromkeys(c.group for c in found))
+    chart: Spec = {
+        "data": {"values": values},
+        "facet": {"field": "group", "type": "nominal", "sort": groups, "title": None, "header": _HEADER},
+        "columns": CELL_COLUMNS,
+        "spec": {
+            "width": CELL_WIDTH,
+            "height": CELL_HEIGHT,
+            "layer": [
+                {"mark": {"type": "rule", "strokeWidth": 1.5, "opacity": 0.5}, "encoding": ends},
+                {"mark": {"type": "point", "filled": True, "size": 30}, "encoding": dots},
+            ],
+        },
+        # Families have levels of their own.
+        "resolve": {"scale": {"x": "independent", "xOffset": "independent"}},
+    }
+    return _drawn(chart)
 
 
 def cut(name: str, most: int = LONGEST_NAME) -> str:
@@ -239,7 +325,10 @@ def _steps(title: str) -> Spec:
 
 
 def _svg(chart: Spec) -> str:
-    size = {"width": WIDTH, "height": HEIGHT, "autosize": {"type": "fit-x", "contains": "padding"}}
-    svg: str = vl_convert.vegalite_to_svg(chart | size | {"config": _CONFIG}, allowed_base_urls=[])
+    return _drawn(chart | {"width": WIDTH, "height": HEIGHT, "autosize": {"type": "fit-x", "contains": "padding"}})
+
+
+def _drawn(chart: Spec) -> str:
+    svg: str = vl_convert.vegalite_to_svg(chart | {"config": _CONFIG}, allowed_base_urls=[])
     # The size is the page's affair; the view box keeps the proportions.
     return re.sub(r'^(<svg[^>]*?) width="(\d+)" height="\d+"', r'\1 style="max-width:\2px"', svg, count=1)
