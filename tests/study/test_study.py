@@ -167,6 +167,12 @@ def test_a_study_whose_arms_go_on_from_one_another(tmp_path: Path) -> None:
         ("[arms.right]", f"[arms.{'a' * 101}]", "names folders; use at most 100 letters"),
         ('"recipe.toml"', '"a\\u0000"', "not a TOML file: embedded null byte"),
         ('"right_by_2"', '"right_by_3"', "unknown measure 'right_by_3'; did you mean"),
+        ('"right_by_2"', '"right_by_1"', "measures has 'right_by_1' 2 times; name each once"),
+        (
+            'measures = ["strict", "right_by_1", "right_by_2", "kl", "length_worse", "sentences_unread"]',
+            "measures = []",
+            "measures: Tuple should have at least 1 item",
+        ),
     ],
 )
 def test_bad_studies(old: str, new: str, said: str, tmp_path: Path) -> None:

@@ -141,6 +141,8 @@ def test_charts_for_papers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         write_charts([tmp_path / "empty"], tmp_path / "none")
     with pytest.raises(UserError, match="is a file; choose another folder"):
         write_charts([tmp_path / "one"], tmp_path / "one" / "config.json")
+    with pytest.raises(UserError, match="is the folder of a run"):
+        write_charts([tmp_path / "two", tmp_path / "one"], tmp_path / "two" / ".." / "one")
 
 
 def test_the_command_writes_a_file_that_opens_from_disk(root: Path, tmp_path: Path) -> None:

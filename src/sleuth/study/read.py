@@ -74,7 +74,7 @@ class _File(BaseModel):
     question: str
     recipe: str
     seeds: tuple[StrictInt, ...] = Field(min_length=1)
-    measures: tuple[str, ...] = ("strict", "length_tokens")
+    measures: tuple[str, ...] = Field(("strict", "length_tokens"), min_length=1)
     set: dict[str, Any] = {}
     arms: dict[str, dict[str, Any]] = Field(min_length=1)
 
@@ -111,6 +111,9 @@ def read_study(path: Path) -> Study:
     for measure in file.measures:
         if measure not in MEASURES:
             raise UserError(f"{path}: unknown measure {measure!r}; {nearest(measure, list(MEASURES))}")
+    for measure, times in Counter(file.measures).items():
+        if times > 1:
+            raise UserError(f"{path}: measures has {measure!r} {times} times; name each once")
     for seed, times in Counter(file.seeds).items():
         if times > 1:
             raise UserError(f"{path}: seeds has {seed} {times} times; the same run again would count as another")

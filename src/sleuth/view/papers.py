@@ -16,8 +16,11 @@ from sleuth.view.offline import PHASES, metrics_shown, read_runs
 
 def write_charts(folders: Sequence[Path], out: Path) -> int:
     """Writes every curve of the report of these runs, over every axis, as `PHASE-METRIC-AXIS.svg` and `.png`, and gives
-    the number of charts. Raises `UserError` for what is no run, and for a place that cannot be written to."""
+    the number of charts. Raises `UserError` for what is no run, for a run's own folder, and for a place that cannot be
+    written to."""
     runs = read_runs(folders)
+    if any(out.resolve() == folder.resolve() for folder in folders):
+        raise UserError(f"{out} is the folder of a run, which holds that run alone; name another for the charts")
     wanted = [(phase, metric, axis) for phase in PHASES for metric in metrics_shown(runs, phase) for axis in AXES]
     if not wanted:
         raise UserError("nothing was logged yet, so there is nothing to draw")
