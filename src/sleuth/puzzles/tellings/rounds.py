@@ -139,14 +139,19 @@ def _only_world(assignments: Assignments, rules: int, clues: list[int]) -> World
 
 def spoken_of(formula: Formula) -> Iterator[int]:
     """The variables of a formula."""
+    return (atom.variable.index for atom in atoms(formula))
+
+
+def atoms(formula: Formula) -> Iterator[Is]:
+    """What a formula is made of: that variables have values."""
     match formula:
-        case Is(variable, _):
-            yield variable.index
+        case Is():
+            yield formula
         case Not(part):
-            yield from spoken_of(part)
+            yield from atoms(part)
         case And(parts) | Or(parts) | Count(parts, _, _):
             for part in parts:
-                yield from spoken_of(part)
+                yield from atoms(part)
         case Iff(left, right):
-            yield from spoken_of(left)
-            yield from spoken_of(right)
+            yield from atoms(left)
+            yield from atoms(right)

@@ -7,15 +7,14 @@ them speak of the wrong weapon, so the failed trial is told as well: "Wrench, Ro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sleuth.logic.formulas import And, Count, Formula, Iff, Is, Not, Or
 from sleuth.logic.rounds import Look
 from sleuth.puzzles.family import Theory
 from sleuth.puzzles.statements import Ref
-from sleuth.puzzles.tellings.rounds import Looked, spoken_of
+from sleuth.puzzles.tellings.rounds import Looked, atoms, spoken_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def _trials(
     found: dict[Trial, None] = {}
     for rule in theory.rules():
         variables = frozenset(spoken_of(rule))
-        for atom in _atoms(rule):
+        for atom in atoms(rule):
             named = atom.variable.index
             if not naming[named]:
                 continue
@@ -69,17 +68,3 @@ def _trials(
                 if naming[named][atom.value] in subjects[about]:
                     found[Trial(named, atom.value, about, variables - {named, about})] = None
     return tuple(found)
-
-
-def _atoms(formula: Formula) -> Iterator[Is]:
-    match formula:
-        case Is():
-            yield formula
-        case Not(part):
-            yield from _atoms(part)
-        case And(parts) | Or(parts) | Count(parts, _, _):
-            for part in parts:
-                yield from _atoms(part)
-        case Iff(left, right):
-            yield from _atoms(left)
-            yield from _atoms(right)
