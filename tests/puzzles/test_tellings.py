@@ -62,11 +62,11 @@ TOLD: dict[RoundTelling, list[str]] = {
         "The Oar was in the same room as Ben. Nothing yet.",
         *("Ada was in the Hall.", "Not Ada: Ben.", "Not Hall: Bar.", "So: Ben was in the Bar."),
         f"{EITHER} Nothing yet.",
-        "The murder was committed with the Rope.",
+        *("The murder was committed with the Rope.", "Asked: Murderer? Nothing yet."),
         *("The Oar was in the same room as Ben.", "Ben was in the Bar.", "So: The Oar was in the Bar."),
         *("The murder was committed with the Rope.", "The Oar was in the Bar.", "Rope, Oar: differ."),
         *(EITHER, "The Oar was in the Bar.", "Oar: Bar, Hall: differ.", "So: Rex was in the Bar."),
-        *("Ada was in the Hall.", "Rex was in the Bar.", "Hall, Bar: differ.", "Not Ada: Ben."),
+        *("Ada was in the Hall.", "Rex was in the Bar.", "Ada: Hall, Bar: differ.", "Not Ada: Ben."),
         "So: Ben committed the murder.",
         "So: The murder was committed in the Bar.",
         *("The murder was committed with the Rope.", "So: The Rope was in the Bar."),
@@ -94,10 +94,10 @@ def test_places_are_compared_at_every_conclusion_that_rests_on_two() -> None:
     told = reasoning(puzzle_of(page_of(*clues)), "spelled")
     assert told[len(OTHERS) + 1 :] == [
         *("Ada was in the Hall.", "Not Ada: Ben.", "Not Hall: Bar.", "So: Ben was in the Bar."),
-        *("The murder weapon was in the Bar.", "The Oar was in the Hall.", "Hall, Bar: differ.", "Not Oar: Rope."),
+        *("The murder weapon was in the Bar.", "The Oar was in the Hall.", "Oar: Hall, Bar: differ.", "Not Oar: Rope."),
         *("So: The murder was committed with the Rope.", "So: The Rope was in the Bar."),
         *("The murder was committed with the Rope.", "Ada was in the Hall.", "The Rope was in the Bar."),
-        *("Rope, Rope: same.", "Hall, Bar: differ.", "Not Ada: Ben.", "So: Ben committed the murder."),
+        *("Rope, Rope: same.", "Ada: Hall, Bar: differ.", "Not Ada: Ben.", "So: Ben committed the murder."),
         *("So: The murder was committed in the Bar.", "So: Rex was in the Bar."),
         *("Asked: Murderer? Ben committed the murder.", "Asked: Where was Rex? Rex was in the Bar."),
     ]
@@ -188,3 +188,17 @@ def test_the_false_half_of_a_clue_is_denied() -> None:
         *("Ada was in the Hall.", "Ada: Hall, Hall: same.", "Rex was not in the Bar.", "Not Bar: Hall."),
         "So: Rex was in the Hall.",
     ]
+
+
+def test_a_round_goes_to_the_end_of_the_page_and_then_the_questions_are_asked() -> None:
+    """All is known but the Oar's place after the first round; the third clue has nothing to add after the second."""
+    either = "Either Rex was in the Bar or the Oar was in the Bar, but not both."
+    clues = (either, "Ada was in the Hall.", "The Rope was in the Hall.", "The murder was committed with the Rope.")
+    page = page_of(*clues).replace("B. Where was Rex?", "B. Where was the Oar?")
+    told = reasoning(puzzle_of(page), "spelled")
+    asked = [place for place, line in enumerate(told) if line.startswith("Asked:")]
+    assert [told[place] for place in asked] == [
+        *("Asked: Murderer? Ada committed the murder.", "Asked: Where was the Oar? Nothing yet."),
+        *("Asked: Murderer? Ada committed the murder.", "Asked: Where was the Oar? The Oar was in the Bar."),
+    ]
+    assert told.index(clues[3]) < asked[0] < len(told) - 1 - told[::-1].index(either) < asked[2]

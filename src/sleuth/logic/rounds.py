@@ -43,6 +43,8 @@ class Look:
     """The clue says nothing beyond what is known now."""
     step: Step | None = None
     """The explainer's, where a round gave nothing."""
+    ends_round: bool = False
+    """No look, but the end of a round."""
 
 
 class Reasoner(Protocol):
@@ -79,8 +81,10 @@ def rounds(
     clue_variables: Sequence[frozenset[int]],
     goals: Sequence[Formula],
     cited: bool,
+    whole: bool,
 ) -> Iterator[Look]:
-    """Looks at the clues until the goals follow. `clue_variables`: what each clue speaks of. `cited`: find premises."""
+    """Looks at the clues until the goals follow. `clue_variables`: what each clue speaks of. `cited`: find premises.
+    `whole`: the last round, too, goes on to the end of the page."""
     looking = _Looking(reasoner, clue_variables, cited)
     if (start := looking.inferences(())) and not looking.done(goals):
         yield Look((), start)
@@ -93,8 +97,9 @@ def rounds(
             if used_up:
                 left.remove(clue)
             yield Look((clue,), inferences, used_up)
-            if inferences and looking.done(goals):
+            if not whole and inferences and looking.done(goals):
                 return
+        yield Look((), (), ends_round=True)
         if sum(map(int.bit_count, reasoner.domains)) == before:
             yield from looking.further()
 

@@ -33,5 +33,6 @@ def reasoning(
     style = str(puzzle.meta.get("style", family.styles[0]))
     if telling == "short" or telling == "full" or telling == "numbered":
         return tell(explain_page(family, page, goal), telling, style)
-    looked = look_through(family, page, goal, style, cited=telling == "spelled")
+    fully = telling == "spelled"
+    looked = look_through(family, page, goal, style, cited=fully, whole=fully)
     return _IN_ROUNDS[telling](looked, [question.text for question in puzzle.questions] if goal == "questions" else [])

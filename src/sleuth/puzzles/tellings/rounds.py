@@ -87,8 +87,9 @@ class Looked:
         return tell(explanation, "full", self._style)[0]
 
 
-def look_through(family: Family[Any, Any], page: PageText, goal: Goal, style: str, cited: bool) -> Looked:
+def look_through(family: Family[Any, Any], page: PageText, goal: Goal, style: str, cited: bool, whole: bool) -> Looked:
     """Goes through a page until its questions are answered, or its world is known. `cited`: with premises.
+    `whole`: the last round, too, goes on to the end of the page.
 
     Raises `UserError` if the clues do not leave exactly one world.
     """
@@ -117,7 +118,7 @@ def look_through(family: Family[Any, Any], page: PageText, goal: Goal, style: st
     goals = answers if goal == "questions" else [Is(variable, world[variable.index]) for variable in theory.space]
     variables = [frozenset(spoken_of(formula)) for formula in formulas]
     with context:
-        looks = list(rounds(reasoner, variables, goals, cited))
+        looks = list(rounds(reasoner, variables, goals, cited, whole))
         answered = [reasoner.cite_formula(answer, sorted(spoken_of(answer))) or () for answer in answers if cited]
     return Looked(family, page, theory, style, looks, answered, variables)
 

@@ -3,7 +3,8 @@
 For each conclusion: the clue, the known facts that it meets, the small operations between these and it (comparing two
 values or two names, what half of a clue is false, "not this, so the other"), then the conclusion. A clue that gave
 something and may give more is said to be open; a rule that would have given something under another name is said to be
-of another name (`sleuth.puzzles.tellings.trials`). At the end each question with the facts that answer it.
+of another name (`sleuth.puzzles.tellings.trials`). At the end of each round through the page the questions, each with the
+facts that answer it, up to the first that nothing answers yet.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _COMPARED = (": same.", ": differ.")
 
 def spelled(looked: Looked, questions: Sequence[str]) -> list[str]:
     """The lines; `questions` are the texts of the page's questions."""
-    return [*_preamble(looked), *_looks(looked), *_answered(looked, questions)]
+    return [*_preamble(looked), *_looks(looked, questions)]
 
 
 def _preamble(looked: Looked) -> Iterator[str]:
@@ -39,10 +40,13 @@ def _preamble(looked: Looked) -> Iterator[str]:
         yield f"Not {first}: {second}. Not {second}: {first}."
 
 
-def _looks(looked: Looked) -> Iterator[str]:
+def _looks(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
     domains = [(1 << variable.size) - 1 for variable in looked.theory.space]
     tried = trials(looked)
     for look in looked.looks:
+        if look.ends_round:
+            yield from _asked(looked, questions, domains)
+            continue
         if look.step is not None and look.step.suppose is not None:
             yield looked.supposed(look)
             domains_after(look, domains)
@@ -162,23 +166,25 @@ class _Operations:
         return bool(named) and value not in named and index in spoken_of(self._looked.theory.formula(part))
 
     def _compared(self, index: int, value: Ref) -> Iterator[str]:
-        """Two premises' places; what a premise speaks of, its place and that of a part of the clue on which it bears,
-        parts that are decided first; the places of the two parts of a clue that needs no premise; or a premise's place
-        and that of a clue of one part."""
+        """Two premises' places; a premise's place and that of a part of the clue on which it bears, parts that are
+        decided first; the places of the two parts of a clue that needs no premise; or a premise's place and that of a
+        clue of one part."""
         places = [(variable, ref) for variable, ref in self._settled if ref.sort in self._places]
         if not self._clues:
-            alike = [ref for _, ref in places if ref.sort != value.sort]
-            if len(alike) == 2 and alike[0].sort == alike[1].sort:
-                yield _comparison(self._looked, *alike)
+            alike = [(variable, ref) for variable, ref in places if ref.sort != value.sort]
+            if len(alike) == 2 and alike[0][1].sort == alike[1][1].sort:
+                # That of the two first whose name is told next.
+                first, second = sorted(alike, key=lambda place: value.sort not in self._subject_sorts(place[0]))
+                yield self._place_compared(*first, second[1])
             return
         if len(self._parts) == 1:
             named = [ref for ref in self._parts[0].args if isinstance(ref, Ref)]
-            for _, ref in places:
+            for variable, ref in places:
                 if ref.sort != value.sort and (same := [other for other in named if other.sort == ref.sort]):
-                    yield _comparison(self._looked, ref, same[-1])
+                    yield self._place_compared(variable, ref, same[-1])
             return
         compared = dict.fromkeys(
-            f"{self._label_text(variable)}: {_comparison(self._looked, ref, place)}"
+            self._place_compared(variable, ref, place)
             for half in self._halves
             for place in self._parts_places(half.statement)
             for variable, ref in places
@@ -190,10 +196,15 @@ class _Operations:
             if len(values) == 2 and values[0].sort == values[1].sort != value.sort:
                 yield _comparison(self._looked, *values)
 
-    def _label_text(self, index: int) -> str:
-        label = self._labels.variables[index]
-        assert label is not None, "a settled premise has a label"
-        return label.text
+    def _place_compared(self, variable: int, place: Ref, other: Ref) -> str:
+        """A variable's place with another, behind what the variable is of, if it is of an entity."""
+        label = self._labels.variables[variable]
+        of = f"{label.text}: " if label and label.subjects else ""
+        return f"{of}{_comparison(self._looked, place, other)}"
+
+    def _subject_sorts(self, variable: int) -> set[str]:
+        label = self._labels.variables[variable]
+        return {ref.sort for ref in label.subjects} if label else set()
 
     @cached_property
     def _halves(self) -> list[Half]:
@@ -220,7 +231,12 @@ def _parts(statement: Statement) -> list[Statement]:
     return inner or [statement]
 
 
-def _answered(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
+def _asked(looked: Looked, questions: Sequence[str], domains: Sequence[int]) -> Iterator[str]:
+    """Each question with the facts that answer it, up to the first that nothing answers yet."""
     for facts, text in zip(looked.answered, questions, strict=False):
         # A line that begins with the letter, or with the question, would be read as an answer.
-        yield " ".join([f"Asked: {text}", *(line for known in facts for line in looked.known(known))])
+        asked = f"Asked: {text}"
+        if any(domains[index] & ~domain for index, domain in facts):
+            yield f"{asked} {NOTHING}"
+            return
+        yield " ".join([asked, *(line for known in facts for line in looked.known(known))])
