@@ -1,10 +1,10 @@
 """Page order, with everything written out that a small model otherwise stalls on.
 
 For each conclusion: the clue, the known facts that it meets, the small operations between these and it (comparing two
-values or two names, what half of a clue is false, "not this, so the other"), then the conclusion. A clue that gave
+places or two names, what half of a clue is false, "not this, so the other"), then the conclusion. A clue that gave
 something and may give more is said to be open; a rule that would have given something under another name is said to be
-of another name (`sleuth.puzzles.tellings.trials`). At the end of each round through the page the questions, each with the
-facts that answer it, up to the first that nothing answers yet.
+of another name (`sleuth.puzzles.tellings.trials`). At the end of each round through the page come the questions, each
+with the facts that answer it, up to the first that nothing answers yet.
 """
 
 from __future__ import annotations
