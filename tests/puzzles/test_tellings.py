@@ -15,6 +15,7 @@ from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import family_names, get_family
 from sleuth.puzzles.tellings import reasoning
+from sleuth.puzzles.tellings.rounds import NOTHING
 
 PAGE = """Victim: Rex
 Suspects: Ada, Ben
@@ -139,6 +140,16 @@ def test_every_line_is_read_and_true_and_leads_to_the_answers(family: str, telli
             bad = [text[part.start : part.end] for part in score.spans if part.verdict in ("false", "unread")]
             assert bad == [], (puzzle.id, text)
             assert any(part.verdict == "derived" for part in score.spans)
+
+
+@pytest.mark.parametrize("family", family_names())
+def test_the_last_lines_answer_every_question(family: str) -> None:
+    """Also where the last look is the explainer's, after a round that gave nothing, as in one of eight at level 2."""
+    for index in range(8):
+        puzzle = make_puzzle(family, "2", "train", 26, index).puzzle
+        last = reasoning(puzzle, "spelled")[-len(puzzle.questions) :]
+        for line, question in zip(last, puzzle.questions, strict=True):
+            assert line.startswith(f"Asked: {question.text} ") and not line.endswith(NOTHING)
 
 
 def test_a_premise_is_compared_with_the_half_on_which_it_bears() -> None:

@@ -24,11 +24,10 @@ from sleuth.report.facts import OUTCOMES
 
 EXAMPLES = 2
 """Misses that are shown of each result."""
-MOST_BY_LEVEL = 6
-"""Results whose levels are drawn; all of them are in the table."""
 MOST_LEVELS = 60
 """Levels that are drawn; of a suite with more there is the table alone."""
 LEVEL_COLOURS = ("--first", "--second", "--third", "--fair", "--bad", "--grey")
+"""Of the results whose levels are drawn, and no more; all of them are in the table."""
 LONGEST = 4000
 """Characters of a text that are shown."""
 
@@ -102,7 +101,7 @@ def charts(results: Sequence[Result]) -> list[Chart]:
 
 def _by_level(results: Sequence[Result]) -> Chart:
     ranked = sorted(results, key=_solved, reverse=True)
-    shown = ranked[:MOST_BY_LEVEL]
+    shown = ranked[: len(LEVEL_COLOURS)]
     found = []
     for result in shown:
         for cell, figure in result.summary.levels.items():

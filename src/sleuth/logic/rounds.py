@@ -44,7 +44,7 @@ class Look:
     step: Step | None = None
     """The explainer's, where a round gave nothing."""
     ends_round: bool = False
-    """No look, but the end of a round."""
+    """It is the last of a round through the page."""
 
 
 class Reasoner(Protocol):
@@ -91,15 +91,14 @@ def rounds(
     left = list(range(len(clue_variables)))
     while not looking.done(goals):
         before = sum(map(int.bit_count, reasoner.domains))
-        for clue in list(left):
+        for clue in (page := list(left)):
             inferences = looking.inferences((clue,))
             used_up = reasoner.implied(clue)
             if used_up:
                 left.remove(clue)
-            yield Look((clue,), inferences, used_up)
+            yield Look((clue,), inferences, used_up, ends_round=clue == page[-1])
             if not whole and inferences and looking.done(goals):
                 return
-        yield Look((), (), ends_round=True)
         if sum(map(int.bit_count, reasoner.domains)) == before:
             yield from looking.further()
 

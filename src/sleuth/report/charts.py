@@ -71,7 +71,6 @@ _LEGEND: Spec = {
     "labelLimit": WIDTH - 60,
 }
 
-
 _HEADER: Spec = {"title": None, "labelColor": "var(--ink)", "labelFontSize": 12, "labelAnchor": "start"}
 
 
@@ -228,8 +227,8 @@ def _names(points: Sequence[Point]) -> list[dict[str, object]]:
         )
         dy = next(free, -NAME_AWAY)
         taken.append(boxes[dy])
-        away = NAME_AWAY if left else -NAME_AWAY
-        found.append({"x": x, "y": y, "name": name, "align": "left" if left else "right", "dx": away, "dy": dy})
+        align, dx = ("left", NAME_AWAY) if left else ("right", -NAME_AWAY)
+        found.append({"x": x, "y": y, "name": name, "align": align, "dx": dx, "dy": dy})
     return found
 
 

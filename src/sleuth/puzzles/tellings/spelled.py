@@ -14,7 +14,7 @@ from functools import cached_property
 
 from sleuth.logic.formulas import Is
 from sleuth.logic.reasoners import bits
-from sleuth.logic.rounds import Inference
+from sleuth.logic.rounds import Inference, Known
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.tellings.halves import Half
 from sleuth.puzzles.tellings.page_order import domains_after, together
@@ -44,9 +44,6 @@ def _looks(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
     domains = [(1 << variable.size) - 1 for variable in looked.theory.space]
     tried = trials(looked)
     for look in looked.looks:
-        if look.ends_round:
-            yield from _asked(looked, questions, domains)
-            continue
         if look.step is not None and look.step.suppose is not None:
             yield looked.supposed(look)
             domains_after(look, domains)
@@ -69,6 +66,9 @@ def _looks(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
                 yield from (line for line in _trial(looked, trial, domains) if line not in clues)
         if clues and look.step is None and look.inferences and not look.used_up:
             yield OPEN
+        if look.ends_round and not all(_known(domains, facts) for facts in looked.answered):
+            yield from _asked(looked, questions, domains)
+    yield from _asked(looked, questions, domains)
 
 
 def _trial(looked: Looked, trial: Trial, domains: Sequence[int]) -> Iterator[str]:
@@ -145,16 +145,19 @@ class _Operations:
             named = subject.sort in self._looked.interchangeable
             if named and len(sort) == 2 and subject not in self._met:
                 yield self._rest(subject, sort)
+        yield from self._denied(index, domain)
         ruled_out = [part for part in self._parts if self._names_another(part, index, value)]
-        if len(self._parts) > 1:
-            for part in self._parts:
-                match self._looked.theory.formula(part):
-                    case Is(variable, other) if variable.index == index and other != domain.bit_length() - 1:
-                        yield from self._looked.denials(index, 1 << other) or []
         if value not in self._met or ruled_out:
             own = any(known[0] == index for known in self._premises)
             if len(label.values) == 2 or (not own and len(label.values) <= MOST_OTHERS + 1):
                 yield self._rest(value, label.values)
+
+    def _denied(self, index: int, domain: int) -> Iterator[str]:
+        """What parts of a clue with several say of the variable, and is false."""
+        for part in self._parts if len(self._parts) > 1 else ():
+            match self._looked.theory.formula(part):
+                case Is(variable, value) if variable.index == index and not domain >> value & 1:
+                    yield from self._looked.denials(index, 1 << value) or ()
 
     def _rest(self, left: Ref, every: Sequence[Ref]) -> str:
         others = [ref for ref in every if ref != left]
@@ -236,7 +239,12 @@ def _asked(looked: Looked, questions: Sequence[str], domains: Sequence[int]) -> 
     for facts, text in zip(looked.answered, questions, strict=False):
         # A line that begins with the letter, or with the question, would be read as an answer.
         asked = f"Asked: {text}"
-        if any(domains[index] & ~domain for index, domain in facts):
+        if not _known(domains, facts):
             yield f"{asked} {NOTHING}"
             return
         yield " ".join([asked, *(line for known in facts for line in looked.known(known))])
+
+
+def _known(domains: Sequence[int], facts: Sequence[Known]) -> bool:
+    """Whether facts are known by the values that are left of each variable."""
+    return all(domains[index] & ~domain == 0 for index, domain in facts)
