@@ -107,6 +107,33 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step_000002", "step_000010"]
 
 
+def test_a_kill_while_old_ones_are_removed_leaves_none_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _save(tmp_path, 1, keep=1)
+
+    class Killed(BaseException):
+        pass
+
+    def killed(folder: Path) -> None:
+        next(folder.iterdir()).unlink()
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.shutil, "rmtree", killed)
+        with pytest.raises(Killed):
+            checkpoints.remove_old(tmp_path, 2, keep=0)
+    assert list(tmp_path.glob("step_*")) == []
+    assert [path.name for path in tmp_path.iterdir()] == [".step_000001.tmp"]
+    checkpoints.remove_old(tmp_path, 2, keep=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_later_one_does_not_push_out_a_whole_one(tmp_path: Path) -> None:
+    _save(tmp_path, 3)
+    (tmp_path / "step_000003" / "model.safetensors").write_bytes(b"")
+    _save(tmp_path, 2, keep=1)
+    assert checkpoints.load_latest(tmp_path, _trained(updates=0)[1]) == {"step": 2}
+
+
 def test_a_failed_save_leaves_the_old_one_and_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _save(tmp_path, 1, keep=1)
 

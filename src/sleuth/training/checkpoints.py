@@ -6,9 +6,10 @@
         optimizer.safetensors    AdamW's state
         trainer_state.json       the caller's state, and a SHA-256 of it and of every other file
 
-A checkpoint is written under another name, brought to the disk and renamed; older ones go only after that. Since every
-draw of a run is keyed by its seed and step, weights, optimizer state and step are all there is to keep: a resumed run
-goes on to the same bits.
+A checkpoint is written under another name, brought to the disk and renamed. Older ones go only after that and are
+renamed first, so that a process killed at any moment leaves only whole folders under this name. Since every draw of a
+run is keyed by its seed and step, weights, optimizer state and step are all there is to keep: a resumed run goes on to
+the same bits.
 """
 
 from __future__ import annotations
@@ -63,10 +64,18 @@ def save(
             files = {path.name: _digest(path) for path in sorted(temporary.iterdir())}
             seal = {"state": state, "files": files, "state_sha256": _state_digest(state)}
             (temporary / STATE).write_text(json.dumps(seal, indent=2) + "\n", encoding="utf-8")
-    for old in _newest_first(folder)[keep:]:
-        if not also(step_of(old)):
-            shutil.rmtree(old)
+    remove_old(folder, step, keep, also)
     return target
+
+
+def remove_old(folder: Path, step: int, keep: int, also: Callable[[int], bool] = lambda step: False) -> None:
+    """Removes all checkpoints up to `step` but the newest `keep` and those of steps that `also` names, and what a
+    killed process left half-written or half-removed. Later ones stay: they are damaged, or the run would be there."""
+    for old in [path for path in _newest_first(folder) if step_of(path) <= step][keep:]:
+        if not also(step_of(old)):
+            old.rename(_temporary(old))
+    for left in folder.glob(_temporary(folder / "step_*").name):
+        shutil.rmtree(left)
 
 
 def load_latest(folder: Path, optimizer: MasterOptimizer) -> dict[str, Any] | None:
@@ -106,10 +115,15 @@ def export_as_is(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedToke
     return folder
 
 
+def _temporary(folder: Path) -> Path:
+    """The name of a folder that is being written or removed."""
+    return folder.with_name(f".{folder.name}.tmp")
+
+
 @contextmanager
 def _whole_folder(target: Path) -> Iterator[Path]:
     """A folder to write into, which takes the target's place once all is on the disk; nothing is left on failure."""
-    temporary = target.with_name(f".{target.name}.tmp")
+    temporary = _temporary(target)
     with writing(target):
         if temporary.exists():  # of a killed process
             shutil.rmtree(temporary)

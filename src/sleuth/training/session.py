@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -57,6 +58,8 @@ class Session:
             run.truncate_after("sft", self.done)
         else:
             run.truncate_after("grpo", self.done - self.sft_steps)
+        if state:  # a process killed just after a checkpoint may not have come to removing the old ones
+            checkpoints.remove_old(run.checkpoints, int(state["step"]), *self._kept())
 
     @property
     def before_grpo(self) -> bool:
@@ -76,7 +79,6 @@ class Session:
     def save(self, step: int) -> None:
         """A checkpoint after so many steps, warm start and GRPO together."""
         started_s = time.perf_counter()
-        kept, best = self.config.checkpoint, self.run.best_step()
         checkpoints.save(
             self.run.checkpoints,
             step,
@@ -84,12 +86,16 @@ class Session:
             self.tokenizer,
             self.optimizer,
             self.state(step),
-            kept.keep,
-            also=functools.partial(_kept_for_good, best, kept.keep_every),
+            *self._kept(),
         )
         phase: Phase = "sft" if step <= self.sft_steps else "grpo"
         of_phase = step if phase == "sft" else step - self.sft_steps
         self.run.log_timings(phase, of_phase, {"checkpoint_s": time.perf_counter() - started_s})
+
+    def _kept(self) -> tuple[int, Callable[[int], bool]]:
+        """How many of the newest checkpoints stay, and which others."""
+        settings = self.config.checkpoint
+        return settings.keep, functools.partial(_kept_for_good, self.run.best_step(), settings.keep_every)
 
     def state(self, step: int) -> dict[str, Any]:
         """What a checkpoint keeps beside weights and optimizer."""
