@@ -34,7 +34,7 @@ from tests.tiny import tiny_folder
 
 ROOT = Path(__file__).parent.parent
 RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
-DEMO = ROOT / "recipes" / "demo.toml"
+TRANSLATE = ROOT / "recipes" / "translate.toml"
 GOLD = ("Ada Quick", "Pier", "Boat House", "Boat House")
 """Answers of the page `SMALL`."""
 SMALL_RUN = {
@@ -231,11 +231,11 @@ def test_play(puzzles: Path) -> None:
         (["train"], "name a recipe"),
         (["train", "missing.toml"], "no such recipe"),
         (["train", "--resume", "missing"], "no run here"),
-        (["train", str(DEMO), "--grpo.setps", "3"], "did you mean 'grpo.steps'"),
-        (["train", str(DEMO), "--puzzles.family", "zebar"], "did you mean 'zebra'"),
-        (["train", str(DEMO), "--sampling.top_p", "0.9"], "would bias the ratio"),
-        (["train", str(DEMO), "--device", "gpu"], "unknown device 'gpu'"),
-        (["train", str(DEMO), "--device", "cuda:99"], "not available"),
+        (["train", str(TRANSLATE), "--grpo.setps", "3"], "did you mean 'grpo.steps'"),
+        (["train", str(TRANSLATE), "--puzzles.family", "zebar"], "did you mean 'zebra'"),
+        (["train", str(TRANSLATE), "--sampling.top_p", "0.9"], "would bias the ratio"),
+        (["train", str(TRANSLATE), "--device", "gpu"], "unknown device 'gpu'"),
+        (["train", str(TRANSLATE), "--device", "cuda:99"], "not available"),
         (["train", "--resume", "missing", "--device", "cpu"], "the run's own settings"),
         (["eval", "--device", "gpu", "--count", "1"], "unknown device 'gpu'"),
         (["eval", "--count", "1", "--top-p", "0.9"], "without a temperature"),
@@ -304,14 +304,14 @@ def test_a_model_folder_without_weights_is_refused_and_the_run_can_go_on(tmp_pat
     empty = tmp_path / "empty"
     empty.mkdir()
     (empty / "config.json").write_text((model / "config.json").read_text())
-    done = sleuth("train", DEMO, *keys(**{"model.name": str(empty)}), "--out", tmp_path / "run")
+    done = sleuth("train", TRANSLATE, *keys(**{"model.name": str(empty)}), "--out", tmp_path / "run")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr and str(empty) in done.stderr.splitlines()[-1]
 
 
 def test_a_run_that_does_not_fit_into_memory_is_refused_and_leaves_nothing(tmp_path: Path, model: Path) -> None:
     settings = keys(**{"model.name": str(model), "model.memory_gb": "0.2"})
-    done = sleuth("train", DEMO, *settings, "--out", tmp_path / "run")
+    done = sleuth("train", TRANSLATE, *settings, "--out", tmp_path / "run")
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1 and "raise --model.memory_gb" in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -320,7 +320,7 @@ def test_a_run_that_does_not_fit_into_memory_is_refused_and_leaves_nothing(tmp_p
 def test_what_is_decided_at_the_start_is_kept(tmp_path: Path, model: Path) -> None:
     """Measured, written down, and used again, whatever a resumed run would measure."""
     settings = keys(**{"model.name": str(model), "model.dtype": "auto", "model.threads": "0", "grpo.steps": "0"})
-    done = sleuth("train", DEMO, *settings, "--device", "cpu", "--out", tmp_path / "run")
+    done = sleuth("train", TRANSLATE, *settings, "--device", "cpu", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert "memory: about" in done.stderr
     text = (tmp_path / "run" / "config.json").read_text()
@@ -383,7 +383,7 @@ def test_recipes_run(recipe: Path, tmp_path: Path, model: Path) -> None:
     names = {path.stem for path in (run / "evaluations").glob("*.parquet")}
     assert names == {"before", "after-sft", "after-grpo", "guessing", "solver"}
     assert "<html" in (run / "report.html").read_text()
-    if recipe == DEMO:  # going on with a finished run, whatever its settings, writes its report and nothing else
+    if recipe == TRANSLATE:  # going on with a finished run, whatever its settings, writes its report and nothing else
         before = run_files(run)
         assert sleuth("train", "--resume", run).returncode == 0
         assert run_files(run) == before
@@ -391,12 +391,12 @@ def test_recipes_run(recipe: Path, tmp_path: Path, model: Path) -> None:
 
 def test_a_run_stopped_by_ctrl_c_ends_with_the_same_bytes(tmp_path: Path, model: Path) -> None:
     """`tests/training/test_killed.py` kills runs."""
-    demo = ROOT / "recipes" / "demo.toml"
+    recipe = ROOT / "recipes" / "translate.toml"
     knobs = {"grpo.kl": "0.01", "reward.spans": "0.5", "sampling.token_budget": "1"}
     settings = keys(**{"model.name": str(model)}, **knobs)
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    assert sleuth("train", demo, *settings, "--out", whole).returncode == 0
-    command = [sys.executable, "-m", "sleuth", "train", str(demo), *settings, "--out", str(stopped)]
+    assert sleuth("train", recipe, *settings, "--out", whole).returncode == 0
+    command = [sys.executable, "-m", "sleuth", "train", str(recipe), *settings, "--out", str(stopped)]
     # A shell's background job ignores Ctrl-C, and so would its children. Setting it back by preexec_fn could hang: this
     # process has threads.
     listening = (
@@ -426,7 +426,7 @@ def test_a_run_stopped_by_ctrl_c_ends_with_the_same_bytes(tmp_path: Path, model:
 def test_a_fork_goes_on_from_the_best_step_and_knows_its_parent(tmp_path: Path, model: Path) -> None:
     parent, child = tmp_path / "parent", tmp_path / "child"
     settings = {"model.name": str(model), "checkpoint.best": "reward", "checkpoint.keep_every": "1"}
-    assert sleuth("train", DEMO, *keys(**settings), "--out", parent).returncode == 0
+    assert sleuth("train", TRANSLATE, *keys(**settings), "--out", parent).returncode == 0
     kept = sorted(path.name for path in (parent / "checkpoints").iterdir())
     assert kept == [f"step_{step:06d}" for step in range(1, 5)]
     done = sleuth("fork", parent, "--step", "3", "--out", child, "--grpo.entropy", "0.5")
@@ -475,7 +475,7 @@ def test_folders_that_cannot_be_made_are_refused_before_the_work(tmp_path: Path)
     taken.write_text("a file", encoding="utf-8")
     inside = taken / "deeper" / "folder"
     for arguments in (
-        ("train", DEMO, "--model.name", "no/model", "--out", inside),
+        ("train", TRANSLATE, "--model.name", "no/model", "--out", inside),
         ("train", ROOT / "recipes" / "nano.toml", "--out", inside),
         ("average", "no/model", "no/model", "--out", inside),
         ("study", ROOT / "recipes" / "studies" / "kl.toml", "--out", inside),

@@ -25,7 +25,7 @@ from sleuth.study.read import read_study
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
 STUDIES = sorted((Path(__file__).parent.parent / "recipes" / "studies").glob("*.toml"))
-DEMO, NANO = (next(path for path in RECIPES if path.stem == name) for name in ("demo", "nano"))
+DEMO, NANO, TRANSLATE = (next(path for path in RECIPES if path.stem == name) for name in ("demo", "nano", "translate"))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -35,11 +35,11 @@ def test_shipped_recipes_are_valid(path: Path) -> None:
 
 
 def test_recipes_and_studies_are_read_with_the_mark_that_editors_put_ahead(tmp_path: Path) -> None:
-    marked = {path: tmp_path / path.name for path in (DEMO, STUDIES[0])}
+    marked = {path: tmp_path / path.name for path in (TRANSLATE, STUDIES[0])}
     for path, copy in marked.items():
-        text = path.read_text(encoding="utf-8").replace('recipe = "..', f'recipe = "{DEMO.parent.as_posix()}')
+        text = path.read_text(encoding="utf-8").replace('recipe = "..', f'recipe = "{TRANSLATE.parent.as_posix()}')
         copy.write_text(text, encoding="utf-8-sig")
-    assert load_recipe(marked[DEMO]) == load_recipe(DEMO)
+    assert load_recipe(marked[TRANSLATE]) == load_recipe(TRANSLATE)
     assert read_study(marked[STUDIES[0]]).arms == read_study(STUDIES[0]).arms
 
 
@@ -54,11 +54,14 @@ def test_there_are_at_most_a_dozen_recipes() -> None:
     assert all(read_study(path).name == path.stem for path in STUDIES)
 
 
-def test_the_defaults_are_the_demo_but_for_its_reward_and_its_length() -> None:
+def test_the_defaults_are_the_translator_but_for_its_reward_and_its_length() -> None:
+    recipe, longer = load_recipe(TRANSLATE), {"grpo": GrpoConfig(), "eval": EvalConfig()}
+    assert recipe.model_copy(update={"reward": RewardConfig(), "name": "run", **longer}) == RunConfig()
+    assert recipe.grpo == GrpoConfig(steps=24) and recipe.eval == EvalConfig(every=12)
+
+
+def test_the_demo_s_first_act_is_its_recipe() -> None:
     assert load_recipe(DEMO) == demo_config()
-    longer = {"grpo": GrpoConfig(), "eval": EvalConfig()}
-    assert demo_config().model_copy(update={"reward": RewardConfig(), "name": "run", **longer}) == RunConfig()
-    assert demo_config().grpo == GrpoConfig(steps=24) and demo_config().eval == EvalConfig(every=12)
 
 
 def test_the_demo_s_second_act_is_the_last_stage_of_the_nano_recipe_but_for_its_length() -> None:
@@ -84,7 +87,7 @@ def test_every_key_is_documented() -> None:
 
 def test_overrides() -> None:
     overrides = parse_overrides(["--grpo.steps", "20", "--mode=answer", "--optimizer.weight_decay", "0.1"])
-    config = load_recipe(DEMO, overrides)
+    config = load_recipe(TRANSLATE, overrides)
     assert (config.grpo.steps, config.mode, config.optimizer.weight_decay) == (20, "answer", 0.1)
 
 
@@ -111,7 +114,7 @@ def test_overrides() -> None:
 )
 def test_bad_overrides(tokens: list[str], said: str) -> None:
     with pytest.raises(UserError, match=said) as error:
-        load_recipe(DEMO, parse_overrides(tokens))
+        load_recipe(TRANSLATE, parse_overrides(tokens))
     assert "\n" not in str(error.value)
 
 
@@ -245,5 +248,5 @@ def test_configuration_survives_json(model: dict[str, Any]) -> None:
 )
 def test_keys_that_do_not_go_together_are_refused(tokens: list[str], said: str) -> None:
     with pytest.raises(UserError, match=re.escape(said)) as refused:
-        load_recipe(DEMO, parse_overrides(tokens))
+        load_recipe(TRANSLATE, parse_overrides(tokens))
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 300

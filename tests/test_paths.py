@@ -64,7 +64,7 @@ def test_no_verb_writes_over_what_it_reads(
         (["make", "zebra", "--out", ""], "--out: an empty path"),
         (["play", "--export", ""], "--export: an empty path"),
         (["leaderboard", "r.json", "", "--suite", "p.jsonl"], "RESULTS: an empty path"),
-        (["train", "recipes/demo.toml", "--out="], "--out: an empty path"),
+        (["train", "recipes/translate.toml", "--out="], "--out: an empty path"),
     ],
 )
 def test_an_empty_path_is_not_the_current_folder(

@@ -355,7 +355,7 @@ def run_demo(path: Path, device: str) -> None:
                 "the text above, finds exactly one world as well, the same; and without any one of the clues there "
                 "are more.\n"
             )
-        say("First act: a model of 135 million parameters learns to translate such cases into formal statements.")
+        say("First act: a new model of two million parameters learns to translate such cases into formal statements.")
         start_run(_on(device, demo_config()), path)
     named = path if path.name not in ("", "..") else path.resolve()
     second = named.with_name(f"{named.name}-reasoning")

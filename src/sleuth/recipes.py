@@ -1,7 +1,7 @@
 """Recipes: files of keys, and keys on the command line, read as a configuration, each key with its documentation.
 
-A recipe may extend another (`extends = "demo.toml"`, seen from its own file): tables are merged key by key, lists of
-tables are replaced whole. A recipe with stages is a pipeline (`sleuth.pipeline`).
+A recipe may extend another (`extends = "translate.toml"`, seen from its own file): tables are merged key by key, lists
+of tables are replaced whole. A recipe with stages is a pipeline (`sleuth.pipeline`).
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _chain(path: Path) -> list[Path]:
     chain = [path]
     while (parent := _read_file(chain[-1]).get(EXTENDS)) is not None:
         if not isinstance(parent, str):
-            raise UserError(f'{chain[-1]}: {EXTENDS} names one other recipe, as in {EXTENDS} = "demo.toml"')
+            raise UserError(f'{chain[-1]}: {EXTENDS} names one other recipe, as in {EXTENDS} = "translate.toml"')
         file = chain[-1].parent / parent
         if not _is_file(file):
             raise UserError(

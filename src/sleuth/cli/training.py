@@ -54,7 +54,7 @@ def train(
         resume_run(resume)
         return
     if recipe is None:
-        raise UserError("name a recipe, e.g. sleuth train recipes/demo.toml, or a run to resume: --resume RUN")
+        raise UserError("name a recipe, e.g. sleuth train recipes/translate.toml, or a run to resume: --resume RUN")
     overrides = parse_overrides(key_values) | given
     if has_stages(recipe):
         run_pipeline(recipe, overrides, out, stage)

@@ -157,9 +157,14 @@ def demo_config() -> RunConfig:
     """What the first act of `sleuth demo` runs; recipes/demo.toml says the same."""
     return RunConfig(
         name="demo",
+        model=ModelConfig(kind="nano"),
+        sft=SftConfig(examples=2400, batch_size=32, learning_rate=3e-3, warmup_steps=20),
+        grpo=GrpoConfig(steps=60, puzzles_per_step=32, learning_rate=5e-4, warmup_steps=5),
         reward=RewardConfig(spans=1.0),
-        grpo=GrpoConfig(steps=24),
-        eval=EvalConfig(every=12),
+        sampling=SamplingConfig(rows=256),
+        optimizer=OptimizerConfig(kind="muon", muon_factor=7.0, micro_batch_tokens=8192),
+        eval=EvalConfig(every=15, every_count=100),
+        checkpoint=CheckpointConfig(every=30),
     )
 
 
