@@ -22,7 +22,7 @@ TABLES = {
     "bars.py": "| zebra level 1, either model |",
     "constrain.py": "| constrained |",
     "efficiency.py": "| decoding |",
-    "explain.py": "| temporal-clue 1, plain (1) |",
+    "explain.py": "| 2025 (1) |",
     "fuzz.py": "| program |",
     "grading.py": "| level 1, completions a second |",
     "gpu_check.py": "| gradients = reference, float32 | pass |",
@@ -47,10 +47,10 @@ OTHERS = {"rollout.py", "serve.py", "compare.py", "killed.py", "stream.py", "vie
 
 @pytest.fixture
 def originals(tmp_path: Path) -> Path:
-    """A file in the format of the puzzles of 2025."""
+    """A file in the format of the puzzles of 2025, which are many and long."""
     solution = {"A": "Ada Quick", "B": "Pier", "C": "Boat House", "D": "Boat House"}
-    (tmp_path / "val.json").write_text(json.dumps([{"prompt": SMALL, "solution": solution}]))
-    return tmp_path / "val.json"
+    (tmp_path / "temporal-clue-val.json").write_text(json.dumps([{"prompt": SMALL, "solution": solution}]))
+    return tmp_path / "temporal-clue-val.json"
 
 
 @pytest.fixture
@@ -72,7 +72,10 @@ def test_each_has_a_test() -> None:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_quick(name: str, here: Callable[..., None], originals: Path, tmp_path: Path) -> None:
+def test_quick(
+    name: str, here: Callable[..., None], originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLEUTH_DATA", str(originals.parent))
     if name == "gym.py" and not GYM:
         pytest.skip("needs the extra 'gym'")
     arguments: list[str | Path] = [originals] if name in ("layout.py", "translate.py") else []

@@ -6,9 +6,7 @@ what the system is told on exit, hash seeds, what is imported) has one of its ow
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import io
 import json
 import os
 import re
@@ -17,18 +15,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from unittest import mock
 
 import pytest
 
 from sleuth import api
-from sleuth.cli import main
 from sleuth.datasets.files import read_puzzles, write_puzzles
 from sleuth.policy.base import Sampling
 from sleuth.puzzles.registry import family_names, get_task
 from sleuth.recipes import has_stages, load_recipe
 from sleuth.recipes import keys as recipe_keys
 from sleuth.runs.rows import EvaluationRow, read_parquet
+from tests.commands import process, sleuth
 from tests.puzzles.test_import import SMALL
 from tests.tiny import tiny_folder
 
@@ -51,35 +48,6 @@ SMALL_RUN = {
     "model.dtype": "float32",
     "model.threads": "1",
 }
-
-
-def sleuth(*arguments: object, given: str | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Calls the command line here, with output and exit code as of a process."""
-    words = list(map(str, arguments))
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(contextlib.redirect_stdout(out))
-        stack.enter_context(contextlib.redirect_stderr(err))
-        stack.enter_context(mock.patch("sys.stdin", io.StringIO(given or "")))
-        if cwd is not None:
-            stack.enter_context(contextlib.chdir(cwd))
-        try:
-            main(words)
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
-
-
-def process(*arguments: object, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Calls the command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "sleuth", *map(str, arguments)],
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def keys(**changed: str) -> list[str]:
@@ -441,7 +409,7 @@ def test_a_fork_goes_on_from_the_best_step_and_knows_its_parent(tmp_path: Path, 
     assert of_child[:4] == of_parent[:4] and len(of_child) == len(of_parent)
     weights = [(run / "model" / "model.safetensors").read_bytes() for run in (parent, child)]
     assert weights[0] != weights[1]
-    assert "continues from step 3 of the run demo" in (child / "report.html").read_text()
+    assert "continues from step 3 of the run translate" in (child / "report.html").read_text()
     held = tmp_path / "held"
     done = sleuth("fork", parent, "--step", "3", "--out", held, "--sampling.constrain", "true")
     assert done.returncode == 0, done.stderr

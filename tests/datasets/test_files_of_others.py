@@ -5,8 +5,6 @@ from __future__ import annotations
 import codecs
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from sleuth.errors import UserError
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.training.examples import read_examples
+from tests.commands import sleuth
 
 PUZZLES = [make_puzzle("zebra", "1", "val", 3, index, "plain").puzzle for index in range(2)]
 RECORDS = [puzzle.model_dump(mode="json") for puzzle in PUZZLES]
@@ -120,9 +119,7 @@ def test_examples_are_read_with_a_byte_order_mark(tmp_path: Path) -> None:
 
 
 def _sleuth(*arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "sleuth", *arguments], capture_output=True, text=True, encoding="utf-8"
-    )
+    done = sleuth(*arguments)
     assert done.returncode == 2, done
     assert done.stderr.count("\n") == 1
     return done.stderr

@@ -25,7 +25,7 @@ from sleuth.play.pages import introduction, spoken_of
 from sleuth.play.site import play_site
 from sleuth.puzzles.notebook import Table
 from sleuth.puzzles.registry import families, get_family
-from tests.test_cli import sleuth
+from tests.commands import sleuth
 from tests.web.servers import get, served
 
 TABLES = [Table("Where", ("Ann", "Ann Lee", "Rope"), ("Hall", "Music Hall"), (0, 1, 2))]

@@ -10,7 +10,7 @@ import pytest
 
 from sleuth.errors import UserError
 from sleuth.training.scale import ENGINES, GPUS, SHAPES, Engine, Gpu, Shape, Work, shape_of, step
-from tests.test_cli import sleuth
+from tests.commands import sleuth
 
 GPU = Gpu(flops=1e15, bandwidth=1e12, memory=100e9, link=400e9)
 SHAPE = Shape(parameters=10e9, key_value_bytes=1e5)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from sleuth.report.axes import AXES
 from sleuth.runs.directory import RunDirectory
 from sleuth.view.offline import MOST_PAIRS, _paired, read_runs, render_offline, write_offline
 from tests.browser import PHONE, browser, opened, serious_findings
+from tests.commands import sleuth
 from tests.report.made_up_run import CONFIG, HOSTILE, evaluation
 from tests.report.test_page import Page
 from tests.view.runs import several
@@ -114,8 +113,7 @@ def test_what_is_refused(root: Path, tmp_path: Path) -> None:
         write_offline([demo, root / "child"], tmp_path / "runs.txt")
     assert not list(tmp_path.iterdir())
     for more, said in (([str(tmp_path)], "no run here"), (["--out", "x.html"], "--out is for the report of several")):
-        command = [sys.executable, "-m", "sleuth", "report", str(demo), *more]
-        ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        ended = sleuth("report", demo, *more, cwd=tmp_path)
         assert ended.returncode == 2 and said in ended.stderr, ended.stderr
 
 
@@ -146,8 +144,7 @@ def test_charts_for_papers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_command_writes_a_file_that_opens_from_disk(root: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "sleuth", "report", str(root / "demo-0"), str(root / "child")]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    ended = sleuth("report", root / "demo-0", root / "child", cwd=tmp_path)
     assert ended.returncode == 0 and ended.stdout == "runs.html\n" and "2 runs in " in ended.stderr, ended.stderr
     file = (tmp_path / "runs.html").as_uri()
     with browser() as running:

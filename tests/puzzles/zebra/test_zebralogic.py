@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from random import Random
 
@@ -21,6 +19,7 @@ from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.solve import solve_text
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.zebra.zebralogic.dataset import import_zebralogic
+from tests.commands import sleuth
 from tests.puzzles.zebra.logic_pages import HAND, NAME, OTHERS, page, random_page
 
 ZEBRA = get_family("zebra")
@@ -179,10 +178,8 @@ def test_what_cannot_be_imported(tmp_path: Path, entries: object, message: str) 
 
 def test_solve_reads_standard_input() -> None:
     text = str(entry()["puzzle"])
-    done = subprocess.run(
-        [sys.executable, "-m", "sleuth", "solve", "-"], input=text, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.startswith("House 1 Name. Alice\n")
+    done = sleuth("solve", "-", given=text)
+    assert done.returncode == 0 and done.stdout.startswith("House 1 Name. Alice\n")
 
 
 @pytest.mark.skipif(not DATA, reason="SLEUTH_DATA is not set: the sample of ZebraLogic was NOT checked")
