@@ -28,8 +28,8 @@ Telling = Literal[StepTelling, RoundTelling]
 """How reasoning is worded. In the explainer's order: `short`, a line for each step, the clue and "So: …"; `full`,
 sentences that name everything a step uses; `numbered`, steps that refer to clues and to one another by number. In the
 order of the page, again and again: `page-order`, each clue with what now follows, or "Nothing yet."; `spelled`, the
-same with premises and small operations written out; `state`, each clue with what may still be of all that it
-changes."""
+same with what is left of all that a clue speaks of, premises and small operations written out; `state`, each clue with
+what may still be of all that it changes."""
 
 
 class Section(BaseModel):
@@ -156,8 +156,9 @@ class SftConfig(Section):
     telling: Telling = "short"
     """Mode `reason`: how the solver's reasoning is told. `short`, `full`, `numbered`: in the explainer's order, by
     steps of few premises. `page-order`: each clue in the order of the page, again and again, with what now follows, so
-    the next line is always determined. `spelled`: the same, with known facts and small operations written out, for
-    small models. `state`: each clue with what may still be of all that it changes."""
+    the next line is always determined. `spelled`: the same, with what is left of all that a clue speaks of, known
+    facts and small operations written out, for small models. `state`: each clue with what may still be of all that it
+    changes."""
     variants: int = Field(1, ge=1)
     """Examples made of each puzzle: with other names, the clues in another order, the map mirrored. 2 or more let
     puzzles come again, and so do 5,000 examples or a nano model; then examples are made while training."""

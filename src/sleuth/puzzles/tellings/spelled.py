@@ -1,26 +1,29 @@
 """Page order, with everything written out that a small model otherwise stalls on.
 
-For each conclusion: the clue, the known facts that it meets, the small operations between these and it (comparing two
-places or two names, what half of a clue is false, "not this, so the other"), then the conclusion. A clue that gave
-something and may give more is said to be open; a rule that would have given something under another name is said to be
-of another name (`sleuth.puzzles.tellings.trials`). At the end of each round through the page come the questions, each
-with the facts that answer it, up to the first that nothing answers yet.
+For each look at a clue: the clue; what is left of each variable of which it speaks, unless it says plainly what one is
+or is not; then for each conclusion the other known facts that it needs, the small operations between these and it
+(comparing two places or two names, what half of a clue is false, "not this, so the other"), and the conclusion. A clue
+that gave something and may give more is said to be open; a rule that would have given something under another name is
+said to be of another name (`sleuth.puzzles.tellings.trials`). At the end of each round through the page come the
+questions, each with the facts that answer it, up to the first that nothing answers yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 
-from sleuth.logic.formulas import Is
+from sleuth.logic.formulas import Formula, Is, Not
 from sleuth.logic.reasoners import bits
-from sleuth.logic.rounds import Inference, Known
+from sleuth.logic.rounds import Inference, Known, Look
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.tellings.halves import Half
 from sleuth.puzzles.tellings.page_order import domains_after, together
 from sleuth.puzzles.tellings.rounds import NOTHING, OPEN, Looked, spoken_of
 from sleuth.puzzles.tellings.trials import Trial, trials
 
+MOST_LEFT = 6
+"""Variables of a clue of which is said what is left, whatever it is."""
 MOST_OTHERS = 3
 """Values that are listed as ruled out."""
 _COMPARED = (": same.", ": differ.")
@@ -49,17 +52,21 @@ def _looks(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
             domains_after(look, domains)
             continue
         clues = [looked.clues[clue] for clue in look.clues]
+        spoken = _spoken_of(looked, look, domains)
+        left = [text for index in spoken if (text := looked.candidates(index, domains[index])) is not None]
         lines: list[str] = []
         """What this look adds to its clues."""
         for inference in look.inferences:
-            for line in _inference(looked, inference, domains, lines):
+            for line in _inference(looked, inference, domains, spoken if inference.clues else (), lines):
                 if (line not in lines and line not in clues) or line.endswith(_COMPARED):
                     lines.append(line)
             for index, domain in inference.found:
                 domains[index] = domain
         if clues:
-            nothing = not look.inferences and not look.used_up
-            yield f"{together(clues)} {NOTHING}" if nothing else together(clues)
+            said = [together(clues), *([" ".join(left)] if left else [])]
+            if not look.inferences and not look.used_up:
+                said[-1] += f" {NOTHING}"
+            yield from said
         yield from lines
         for trial in tried:
             if trial.failed(look, domains):
@@ -69,6 +76,26 @@ def _looks(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
         if look.ends_round and not all(_known(domains, facts) for facts in looked.answered):
             yield from _asked(looked, questions, domains)
     yield from _asked(looked, questions, domains)
+
+
+def _spoken_of(looked: Looked, look: Look, domains: Sequence[int]) -> list[int]:
+    """The variables of which the clues of a look speak, unless they say plainly what one is or is not; of many, those
+    alone of which something is known."""
+    formulas = [looked.theory.formula(looked.page.clues[clue]) for clue in look.clues]
+    if all(_plain(formula) for formula in formulas):
+        return []
+    spoken = list(dict.fromkeys(index for formula in formulas for index in spoken_of(formula)))
+    if len(spoken) <= MOST_LEFT:
+        return spoken
+    return [index for index in spoken if domains[index] != (1 << looked.theory.space[index].size) - 1]
+
+
+def _plain(formula: Formula) -> bool:
+    """Whether it says of one variable what it is, or one thing that it is not."""
+    match formula:
+        case Is() | Not(Is()):
+            return True
+    return False
 
 
 def _trial(looked: Looked, trial: Trial, domains: Sequence[int]) -> Iterator[str]:
@@ -84,10 +111,14 @@ def _comparison(looked: Looked, first: Ref, second: Ref) -> str:
     return f"{names[first]}, {names[second]}: {'same' if first == second else 'differ'}."
 
 
-def _inference(looked: Looked, inference: Inference, domains: Sequence[int], said: Sequence[str]) -> Iterator[str]:
-    """`said`: what this look has said before; names are compared once."""
+def _inference(
+    looked: Looked, inference: Inference, domains: Sequence[int], spoken: Collection[int], said: Sequence[str]
+) -> Iterator[str]:
+    """`spoken`: variables of which was said what is left. `said`: what this look has said before; names are compared
+    once."""
     for known in inference.premises:
-        yield from looked.known(known)
+        if known[0] not in spoken:
+            yield from looked.known(known)
     operations = _Operations(looked, inference)
     yield from (line for line in operations.names_compared() if line not in said)
     for index, domain in inference.found:
