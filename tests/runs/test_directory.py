@@ -281,3 +281,10 @@ def test_importing_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_run_begins_with_a_named_model_or_with_one_that_it_made(tmp_path: Path) -> None:
+    named = RunDirectory.create(tmp_path / "named", RunConfig.model_validate({"model": {"name": "some/model"}}))
+    made = RunDirectory.create(tmp_path / "made", RunConfig.model_validate({"model": {"kind": "nano"}}))
+    assert named.base_model == "some/model"
+    assert made.base_model == str(tmp_path / "made" / "initial")

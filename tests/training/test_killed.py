@@ -94,15 +94,19 @@ def test_many_kills(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         assert process.exitcode == -signal.SIGKILL
-    for path in (killed, whole, killed):
+
+    def end(path: Path) -> None:
         process = begin(path)
         process.join(DEADLINE_S)
         assert process.exitcode == 0
-        # The second time round as after a kill behind the last checkpoint: one left over, another half-removed.
-        newest = max((killed / "checkpoints").glob("step_*"))
-        for name in ("step_000001", ".step_000002.tmp"):
-            if path == whole:
-                shutil.copytree(newest, killed / "checkpoints" / name)
+
+    end(whole)
+    end(killed)
+    # As after a kill behind the last checkpoint: an old one left over, another half-removed.
+    newest = max((killed / "checkpoints").glob("step_*"))
+    for name in ("step_000001", ".step_000002.tmp"):
+        shutil.copytree(newest, killed / "checkpoints" / name)
+    end(killed)
     found, wanted = files(killed), files(whole)
     assert found.keys() == wanted.keys()
     assert [name for name in wanted if found[name] != wanted[name]] == []

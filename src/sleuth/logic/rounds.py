@@ -8,7 +8,7 @@ explainer (`sleuth.logic.steps`) finds what a few clues give together, or a supp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,7 +78,7 @@ class Reasoner(Protocol):
 
 def rounds(
     reasoner: Reasoner,
-    clue_variables: Sequence[frozenset[int]],
+    clue_variables: Sequence[Collection[int]],
     goals: Sequence[Formula],
     cited: bool,
     whole: bool,
@@ -104,7 +104,7 @@ def rounds(
 
 
 class _Looking:
-    def __init__(self, reasoner: Reasoner, clue_variables: Sequence[frozenset[int]], cited: bool) -> None:
+    def __init__(self, reasoner: Reasoner, clue_variables: Sequence[Collection[int]], cited: bool) -> None:
         self._reasoner, self._clue_variables, self._cited = reasoner, clue_variables, cited
 
     def done(self, goals: Sequence[Formula]) -> bool:

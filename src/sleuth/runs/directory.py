@@ -160,6 +160,12 @@ class RunDirectory:
         return self.path / "checkpoints"
 
     @property
+    def base_model(self) -> str:
+        """The model that the run begins with: a name, or its folder where the run made it."""
+        model = self.config.model
+        return str(self.path / INITIAL) if model.kind == "nano" else model.name
+
+    @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
         return (self.path / MODEL / WEIGHTS).exists()

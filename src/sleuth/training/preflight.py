@@ -65,8 +65,8 @@ def start_from(
     RunDirectory.check_new(path)
     source = origin(parent, step, config)
     config = _checked(config)
-    name = str(parent.path / INITIAL) if config.model.kind == "nano" else config.model.name
-    return branch(parent, source, path, _outlined(config, path, *load_shape(name, _dtype(config))), changed)
+    shape = load_shape(parent.base_model, _dtype(config))
+    return branch(parent, source, path, _outlined(config, path, *shape), changed)
 
 
 Shape = tuple[Any, Any]

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 from sleuth.config import RunConfig
 from sleuth.errors import UserError, counted
 from sleuth.progress import say
-from sleuth.runs.directory import INITIAL, MODEL, RunDirectory
+from sleuth.runs.directory import MODEL, RunDirectory
 from sleuth.runs.settings import change
 from sleuth.training import checkpoints
 from sleuth.training.choice import choose
@@ -85,9 +85,7 @@ def _stages(session: Session, engine: Engine) -> None:
         engine.reinforce(session, log, evaluations)
     evaluations.stage("after-grpo" if grpo else "after-sft", sft + grpo)
     if adapters := session.optimizer.adapters:
-        made_here = session.config.model.kind == "nano"
-        base = str(session.run.path / INITIAL) if made_here else session.config.model.name
-        write_adapter(session.run.path / ADAPTER, adapters, session.config.weights, base)
+        write_adapter(session.run.path / ADAPTER, adapters, session.config.weights, session.run.base_model)
     checkpoints.export(session.run.path / MODEL, session.model, session.tokenizer, session.optimizer)
 
 

@@ -13,7 +13,7 @@ from sleuth.config import RunConfig
 from sleuth.policy.chat import fix_template
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.models import Loaded, load_model
-from sleuth.runs.directory import INITIAL, REFERENCE, RunDirectory
+from sleuth.runs.directory import REFERENCE, RunDirectory
 from sleuth.runs.metrics import Phase
 from sleuth.runs.mirrors import Mirrors
 from sleuth.training import checkpoints
@@ -44,7 +44,7 @@ class Session:
     def __init__(self, run: RunDirectory, made: int = 0) -> None:
         """made: GRPO steps that another engine has made, and keeps its own checkpoints of."""
         self.run, self.config = run, run.config
-        self.loaded = load(run.config, str(run.path / INITIAL) if run.config.model.kind == "nano" else None)
+        self.loaded = load(run.config, run.base_model)
         self.model, self.tokenizer = self.loaded.model, self.loaded.tokenizer
         self.policy = TorchPolicy(self.model, self.tokenizer, self.config.sampling.rows)
         self.optimizer = MasterOptimizer(self.model, self.config.optimizer, self.config.weights)

@@ -35,12 +35,12 @@ class Looked:
         style: str,
         looks: list[Look],
         answered: list[tuple[Known, ...]],
-        variables: list[frozenset[int]],
+        variables: list[tuple[int, ...]],
     ) -> None:
         self.page, self.theory, self.looks, self.answered = page, theory, looks, answered
         """`answered`: for each question what is known that answers it."""
         self.clue_variables = variables
-        """What each clue speaks of."""
+        """What each clue speaks of, in its order."""
         self.labels = Labels(family, page.case, theory)
         self.interchangeable = {ref.sort for ref, _ in family.renamable_entities(page.case)}
         """Sorts of entities that a puzzle knows by their names alone."""
@@ -116,7 +116,7 @@ def look_through(family: Family[Any, Any], page: PageText, goal: Goal, style: st
         if choice is not None
     ]
     goals = answers if goal == "questions" else [Is(variable, world[variable.index]) for variable in theory.space]
-    variables = [frozenset(spoken_of(formula)) for formula in formulas]
+    variables = [tuple(dict.fromkeys(spoken_of(formula))) for formula in formulas]
     with context:
         looks = list(rounds(reasoner, variables, goals, cited, whole))
         answered = [reasoner.cite_formula(answer, sorted(spoken_of(answer))) or () for answer in answers if cited]

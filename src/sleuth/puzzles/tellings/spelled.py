@@ -1,11 +1,11 @@
 """Page order, with everything written out that a small model otherwise stalls on.
 
-For each look at a clue: the clue; what is left of each variable of which it speaks, unless it says plainly what one is
-or is not; then for each conclusion the other known facts that it needs, the small operations between these and it
-(comparing two places or two names, what half of a clue is false, "not this, so the other"), and the conclusion. A clue
-that gave something and may give more is said to be open; a rule that would have given something under another name is
-said to be of another name (`sleuth.puzzles.tellings.trials`). At the end of each round through the page come the
-questions, each with the facts that answer it, up to the first that nothing answers yet.
+For each look at a clue: the clue; what is left of each variable of which it speaks, if there are several; then for each
+conclusion the other known facts that it needs, the small operations between these and it (comparing two places or two
+names, what half of a clue is false, "not this, so the other"), and the conclusion. A clue that gave something and may
+give more is said to be open; a rule that would have given something under another name is said to be of another name
+(`sleuth.puzzles.tellings.trials`). At the end of each round through the page come the questions, each with the facts
+that answer it, up to the first that nothing answers yet.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 
-from sleuth.logic.formulas import Formula, Is, Not
+from sleuth.logic.formulas import Is
 from sleuth.logic.reasoners import bits
 from sleuth.logic.rounds import Inference, Known, Look
 from sleuth.puzzles.statements import Ref, Statement
@@ -79,23 +79,15 @@ def _looks(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
 
 
 def _spoken_of(looked: Looked, look: Look, domains: Sequence[int]) -> list[int]:
-    """The variables of which the clues of a look speak, unless they say plainly what one is or is not; of many, those
-    alone of which something is known."""
-    formulas = [looked.theory.formula(looked.page.clues[clue]) for clue in look.clues]
-    if all(_plain(formula) for formula in formulas):
+    """The variables of which the clues of a look speak, if one of them speaks of several; of many, those alone of
+    which something is known."""
+    variables = [looked.clue_variables[clue] for clue in look.clues]
+    if all(len(of_clue) == 1 for of_clue in variables):
         return []
-    spoken = list(dict.fromkeys(index for formula in formulas for index in spoken_of(formula)))
+    spoken = list(dict.fromkeys(index for of_clue in variables for index in of_clue))
     if len(spoken) <= MOST_LEFT:
         return spoken
     return [index for index in spoken if domains[index] != (1 << looked.theory.space[index].size) - 1]
-
-
-def _plain(formula: Formula) -> bool:
-    """Whether it says of one variable what it is, or one thing that it is not."""
-    match formula:
-        case Is() | Not(Is()):
-            return True
-    return False
 
 
 def _trial(looked: Looked, trial: Trial, domains: Sequence[int]) -> Iterator[str]:
