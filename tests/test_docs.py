@@ -41,6 +41,7 @@ PARSED = frozenset(
         "average",
         "bench",
         "demo",
+        "compare",
         "distill",
         "estimate",
         "eval",

@@ -1,4 +1,4 @@
-"""Verbs that ask or grade: ask, distill, eval, grade."""
+"""Verbs that ask or grade: ask, compare, distill, eval, grade."""
 
 from __future__ import annotations
 
@@ -78,6 +78,22 @@ def ask(
         refuse_unread(ask, locals(), ["seed"], GREEDY_SEED)
     sampling = drawing.sampling(seed)
     ask_model(read_puzzle(file, number), model, mode, sampling, drawing.device, retries, template_time)
+
+
+@app.command
+def compare(first: Path, second: Path, /) -> None:
+    """Compare two evaluations puzzle by puzzle: what the second solves more or less than the first, with its interval.
+
+    Parameters
+    ----------
+    first
+        An evaluation: what `sleuth eval --out` wrote, or a file of a run's `evaluations` folder (.parquet).
+    second
+        Another, of the same puzzles; where only some are the same, it is those that are compared.
+    """
+    from sleuth.evaluation.terminal import show_comparison
+
+    show_comparison(first, second)
 
 
 @app.command

@@ -167,6 +167,18 @@ def compare(first: Rows, second: Rows) -> EvaluationDifference:
     )
 
 
+def shared_rows(first: Sequence[AnyRow], second: Sequence[AnyRow]) -> tuple[list[AnyRow], list[AnyRow], int]:
+    """The completions of each of two evaluations that are about puzzles which both asked; and of how many puzzles the
+    two are in all."""
+    one, other = ({row.puzzle_id for row in rows} for rows in (first, second))
+    both = one & other
+    return (
+        [row for row in first if row.puzzle_id in both],
+        [row for row in second if row.puzzle_id in both],
+        len(one | other),
+    )
+
+
 def _plain(interval: dict[str, float]) -> dict[str, float | None]:
     return {key: None if math.isnan(value) else value for key, value in interval.items()}
 

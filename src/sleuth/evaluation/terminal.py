@@ -1,22 +1,24 @@
-"""An evaluation in the terminal: a model's figures with guessing and the solver beside them."""
+"""Evaluations in the terminal: a model's figures with guessing and the solver beside them, or two models compared."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from sleuth.config import Mode
-from sleuth.errors import counted
+from sleuth.errors import UserError, counted
 from sleuth.evaluation.difficulty import by_difficulty
 from sleuth.evaluation.evaluate import evaluate_baselines, graded_by
 from sleuth.evaluation.selection import best_at, ks, majority_at, pass_at
 from sleuth.evaluation.statistics import Interval
-from sleuth.evaluation.summary import answering, summarise, turn_label
+from sleuth.evaluation.summary import answering, compare, completed, shared_rows, summarise, turn_label
+from sleuth.progress import tell
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.temporal_clue.original.grader import grade_original, pages_of_2025
-from sleuth.runs.rows import EvaluationRow
+from sleuth.runs.rows import EvaluationRow, read_parquet
 from sleuth.visible import table
 
 
@@ -52,6 +54,38 @@ def show_evaluation(
         turns = summarise(rows, retries).turns.items()
         shown = [(turn_label(figure).lower(), _shown(interval)) for figure, interval in turns]
         Console().print(table(("turns", "of all completions"), shown))
+
+
+def show_comparison(first: Path, second: Path) -> None:
+    """Prints two stored evaluations beside one another, and what the second does better, puzzle by puzzle. Raises
+    `UserError` for a file that holds none, and where no puzzle is in both."""
+    stored = [completed(read_parquet(EvaluationRow, file)) for file in (first, second)]
+    *both, every = shared_rows(*stored)
+    if not both[0]:
+        raise UserError(f"{first} and {second} have no puzzle in common, so there is nothing to compare")
+    difference, one, other = compare(*both), *map(summarise, both)
+    lines = [
+        (named, *map(_shown, (getattr(one, key), getattr(other, key))), _signed(getattr(difference, key), 100))
+        for key, named in (("strict", "puzzles solved"), ("share", "answers right"), ("readable", "readable"))
+    ]
+    tokens = (f"{found.length_tokens.mean:.1f}" for found in (one, other))
+    lines.append(("tokens", *tokens, _signed(difference.length_tokens, 1)))
+    count = difference.strict.n
+    left_out = f" that both asked, of {every}" * (count < every)
+    headings = ("", "first", "second", "difference, points")
+    Console().print(table(headings, lines, f"{counted(count, 'puzzle')}{left_out}"))
+    first_alone, second_alone = _solved(both[0]) - _solved(both[1]), _solved(both[1]) - _solved(both[0])
+    tell(f"solved by the first alone: {len(first_alone)}; by the second alone: {len(second_alone)}")
+
+
+def _solved(rows: Sequence[EvaluationRow]) -> set[str]:
+    """The puzzles that are solved in every completion."""
+    return {row.puzzle_id for row in rows} - {row.puzzle_id for row in rows if not row.correct}
+
+
+def _signed(interval: Interval, scale: int) -> str:
+    mean, low, high = (scale * end for end in (interval.mean, interval.low, interval.high))
+    return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def _shown(interval: Interval | None) -> str:

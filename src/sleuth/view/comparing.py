@@ -9,7 +9,7 @@ from typing import Any
 
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
-from sleuth.evaluation.summary import compare, completed
+from sleuth.evaluation.summary import compare, completed, shared_rows
 from sleuth.recipes import keys
 from sleuth.report.facts import POLICIES
 from sleuth.runs.rows import EvaluationRow, RolloutRow
@@ -58,18 +58,16 @@ def evaluations(run: Run) -> list[dict[str, Any]]:
 def difference(first: Run, first_name: str, second: Run, second_name: str) -> dict[str, Any]:
     """Second evaluation minus first, puzzle by puzzle; over the puzzles that both asked, whose number is said. Where
     there are none, there are no figures. Raises `UserError` for an evaluation that a run has not."""
-    one, other = _rows(first, first_name), _rows(second, second_name)
-    shared = {row.puzzle_id for row in one} & {row.puzzle_id for row in other}
-    every = {row.puzzle_id for row in one} | {row.puzzle_id for row in other}
-    if not shared:
-        return {"figures": {}, "shared": 0, "all": len(every)}
-    found = compare([row for row in one if row.puzzle_id in shared], [row for row in other if row.puzzle_id in shared])
+    first_rows, second_rows, every = shared_rows(_rows(first, first_name), _rows(second, second_name))
+    if not first_rows:
+        return {"figures": {}, "shared": 0, "all": every}
+    found = compare(first_rows, second_rows)
     figures = {
         name: {"mean": value.mean, "low": value.low, "high": value.high, "n": value.n}
         for name in FIGURES
         for value in (getattr(found, name),)
     }
-    return {"figures": figures, "shared": len(shared), "all": len(every)}
+    return {"figures": figures, "shared": found.strict.n, "all": every}
 
 
 def _rows(run: Run, name: str) -> list[EvaluationRow | RolloutRow]:
