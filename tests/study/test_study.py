@@ -50,7 +50,8 @@ def test_every_question_has_a_study_that_could_be_run(number: int, name: str) ->
 
 
 def test_the_shipped_studies_are_those_of_the_questions_and_the_earlier_ones() -> None:
-    assert {path.stem for path in STUDIES.glob("*.toml")} == {*ASKED.values(), "kl", "answers", "probes", "high-rate"}
+    others = {"kl", "answers", "probes", "high-rate", "translation"}
+    assert {path.stem for path in STUDIES.glob("*.toml")} == {*ASKED.values(), *others}
 
 
 @pytest.mark.parametrize(
