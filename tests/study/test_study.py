@@ -119,8 +119,11 @@ checkpoint = {every = 1, keep_every = 1, best = "strict"}
 """
 
 
-def test_a_study_whose_arms_go_on_from_one_another(tmp_path: Path) -> None:
-    (tmp_path / "recipe.toml").write_text(RECIPE.replace("MODEL", str(tiny_folder(tmp_path / "model", words=True))))
+def test_a_study_whose_arms_go_on_from_one_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model is named from the working directory, and the runs write down where it is: no other model for that."""
+    tiny_folder(tmp_path / "model", words=True)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.toml").write_text(RECIPE.replace("MODEL", "model"))
     (tmp_path / "tiny.toml").write_text(LINES)
     table = studies.run(read_study(tmp_path / "tiny.toml"), tmp_path / "runs", tmp_path / "results")
     assert table is not None

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 from sleuth.config import RunConfig
@@ -51,10 +52,18 @@ def _with_versions(config: RunConfig, versions: Mapping[str, str]) -> RunConfig:
     return config.model_copy(update={"puzzles": puzzles.model_copy(update={"family": family, "mixture": mixture})})
 
 
+def located(config: RunConfig) -> RunConfig:
+    """With the whole path of a local model, since a run may be resumed from another folder."""
+    folder = Path(config.model.name).expanduser()
+    if config.model.kind != "pretrained" or not folder.is_dir():
+        return config
+    return config.model_copy(update={"model": config.model.model_copy(update={"name": str(folder.resolve())})})
+
+
 def differences(one: RunConfig, other: RunConfig) -> dict[str, Any]:
     """The keys that set two runs apart, with the other's values as plain data. A family without a version agrees with
-    each of its versions."""
-    one, other = aligned(one, other)
+    each of its versions, and a local model with its whole path."""
+    one, other = map(located, aligned(one, other))
     return {name: _plain(name, other) for name in _names() if attrgetter(name)(one) != attrgetter(name)(other)}
 
 

@@ -24,7 +24,7 @@ from sleuth.puzzles.registry import get_task
 from sleuth.runs.directory import INITIAL, RunDirectory
 from sleuth.runs.fork import branch, origin
 from sleuth.runs.mirrors import check_mirrors
-from sleuth.runs.settings import pinned
+from sleuth.runs.settings import located, pinned
 from sleuth.training import checkpoints
 from sleuth.training.curriculum import spec_of
 from sleuth.training.estimate import Cost, estimate, expected, measured_rate
@@ -99,9 +99,7 @@ def settled(config: RunConfig) -> RunConfig:
         dtype = "bfloat16" if fast_dtype(device) is torch.bfloat16 else "float32"
     threads = config.model.threads or fast_threads(getattr(torch, dtype))
     chosen: dict[str, Any] = {"device": device, "dtype": dtype, "threads": threads}
-    if config.model.kind == "pretrained" and (folder := Path(config.model.name).expanduser()).is_dir():
-        chosen["name"] = str(folder.resolve())  # a run may be resumed from another folder
-    return config.model_copy(update={"model": config.model.model_copy(update=chosen)})
+    return located(config.model_copy(update={"model": config.model.model_copy(update=chosen)}))
 
 
 def _dtype(config: RunConfig) -> torch.dtype:
