@@ -24,15 +24,15 @@ def test_they_are_small_and_say_how_they_were_trained() -> None:
         assert "recipes/nano.toml" in card and "Apache-2.0" in card
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_they_reason_their_way_to_answers(name: str) -> None:
+@pytest.mark.parametrize(("name", "least"), [("nano-detective", 12), ("nano-novice", 6)])
+def test_they_reason_their_way_to_answers(name: str, least: int) -> None:
     torch.set_num_threads(1)
     loaded = load_model(name, torch.float32, "cpu")
     assert loaded.name == name
     spec = PuzzleSpec("temporal-clue", "1", "val", 4, 16, "terse", "themed")
     puzzles = [spec.make(index).puzzle for index in range(16)]
     policy = TorchPolicy(loaded.model, loaded.tokenizer)
-    rollouts = policy.rollout([ask(puzzle, "reason") for puzzle in puzzles], 1, Sampling(384, temperature=0.0))
+    rollouts = policy.rollout([ask(puzzle, "reason") for puzzle in puzzles], 1, Sampling(512, temperature=0.0))
     scores = [grade(puzzle, rollout.text, "reason") for puzzle, [rollout] in zip(puzzles, rollouts, strict=True)]
     assert all("So: " in rollout.text for [rollout] in rollouts)
-    assert sum(score.correct for score in scores) >= 6  # guessing solves 1 of 16
+    assert sum(score.correct for score in scores) >= least  # guessing solves 1 of 16
