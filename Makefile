@@ -21,7 +21,7 @@ MODULES := frontend/node_modules
 .PHONY: demo test everything verifiers lm-eval verl vllm nightly check docs frontend reference bench golden clean help
 
 help:
-	@echo "make demo   puzzles, a model failing at them, its training, a report (about 10 minutes on 2 cores)"
+	@echo "make demo   puzzles, a model failing at them, its training, a report (about 11 minutes on 2 cores)"
 	@echo "make test   the tests"
 	@echo "make nightly  the tests with verifiers, lm-eval, verl and vllm, each in an environment of its own (about 11 GB); or make verl"
 	@echo "make check  linter and type checker"

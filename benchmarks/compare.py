@@ -28,10 +28,11 @@ import torch
 from common import QUICK, QUICK_MODEL, machine, write_table
 from rollout import CASE, QUESTION
 from sleuth.config import GrpoConfig, OptimizerConfig
+from sleuth.model_names import SMOLLM2
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
-from sleuth.policy.models import SMOLLM2, Loaded, cache_folder, load_model
+from sleuth.policy.models import Loaded, cache_folder, load_model
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.losses import policy_loss
 from sleuth.training.optimizer import MasterOptimizer

@@ -27,13 +27,14 @@ import torch
 from torch import Tensor
 
 from common import QUICK, QUICK_MODEL, machine, write_table
+from sleuth.model_names import SMOLLM2
 from sleuth.policy import batcher
 from sleuth.policy.base import Rollout, Sampling
 from sleuth.policy.chat import end_token_id
 from sleuth.policy.decoder import Decoder
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
-from sleuth.policy.models import SMOLLM2, Loaded, load_model
+from sleuth.policy.models import Loaded, load_model
 from sleuth.policy.prompts import ask
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.training.logprobs import completion_logprobs

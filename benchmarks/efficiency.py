@@ -29,13 +29,14 @@ import vl_convert
 from common import QUICK, QUICK_MODEL, machine, peak_bytes, write_table
 from sleuth.config import OptimizerConfig
 from sleuth.files import atomic_write
+from sleuth.model_names import SMOLLM2
 from sleuth.policy import architecture
 from sleuth.policy.architecture import Architecture
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.chat import prompt_tokens
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
-from sleuth.policy.models import SMOLLM2, Loaded, load_model
+from sleuth.policy.models import Loaded, load_model
 from sleuth.report.charts import quantity
 from sleuth.training.logprobs import completion_logprobs
 from sleuth.training.optimizer import MasterOptimizer

@@ -19,7 +19,8 @@ import torch
 from common import QUICK, QUICK_MODEL, machine, write_table
 from sleuth.grading.grade import grade
 from sleuth.grading.reading import read_puzzle
-from sleuth.policy.models import SMOLLM2, load_shape
+from sleuth.model_names import SMOLLM2
+from sleuth.policy.models import load_shape
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle

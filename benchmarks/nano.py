@@ -20,9 +20,10 @@ import torch
 from common import QUICK, QUICK_MODEL, machine, write_table
 from sleuth.config import Mode, ModelConfig, OptimizerConfig, RunConfig
 from sleuth.datasets.make import PuzzleSpec
+from sleuth.model_names import SMOLLM2
 from sleuth.policy import nano
 from sleuth.policy.machine import fast_dtype
-from sleuth.policy.models import SMOLLM2, load_model
+from sleuth.policy.models import load_model
 from sleuth.policy.prompts import ask
 from sleuth.puzzles.gold import gold_completion
 from sleuth.training.logprobs import completion_logprobs

@@ -23,10 +23,11 @@ from common import QUICK, machine, write_table
 from sleuth.config import Mode, RunConfig, Telling
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.grading.grade import grade
+from sleuth.model_names import SMOLLM2
 from sleuth.policy.base import Rollout, Sampling
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
-from sleuth.policy.models import SMOLLM2, load_model
+from sleuth.policy.models import load_model
 from sleuth.policy.prompts import ask
 from sleuth.puzzles.gold import gold_completion
 from sleuth.study.read import Study, read_study

@@ -32,13 +32,14 @@ import transformers
 
 from common import QUICK, QUICK_MODEL, machine, write_table
 from sleuth import make
+from sleuth.model_names import SMOLLM2
 from sleuth.policy import sampling
 from sleuth.policy.base import Request, Sampling
 from sleuth.policy.chat import end_token_id, prompt_tokens
 from sleuth.policy.decoder import Decoder, after_drop
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
-from sleuth.policy.models import SMOLLM2, Loaded, load_model
+from sleuth.policy.models import Loaded, load_model
 from sleuth.policy.native import functions
 from sleuth.policy.prompts import ask
 

@@ -32,12 +32,13 @@ from sleuth.evaluation.statistics import Interval, share_interval
 from sleuth.evaluation.summary import answering, compare, summarise
 from sleuth.evaluation.translation import ClueTold, Fault, told
 from sleuth.files import atomic_write
+from sleuth.model_names import SMOLLM2
 from sleuth.pipeline.read import Stage, read_pipeline
 from sleuth.policy.base import Policy, Sampling
 from sleuth.policy.chunks import ChunkedPolicy
 from sleuth.policy.engine import TorchPolicy
 from sleuth.policy.machine import fast_dtype
-from sleuth.policy.models import SHIPPED_FOLDER, SMOLLM2, load_model
+from sleuth.policy.models import SHIPPED_FOLDER, load_model
 from sleuth.progress import bar, clock, say
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.retell import retold

@@ -28,9 +28,10 @@ from sleuth.evaluation.evaluate import evaluate
 from sleuth.evaluation.selection import majority
 from sleuth.evaluation.statistics import Interval
 from sleuth.evaluation.summary import summarise
+from sleuth.model_names import SHIPPED
 from sleuth.policy.base import Fault, Request, Rollout, Sampling, StopReason
 from sleuth.policy.baselines import solver
-from sleuth.policy.models import SHIPPED, SHIPPED_FOLDER, load_model
+from sleuth.policy.models import SHIPPED_FOLDER, load_model
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.score import Outcome
 from tests.test_cli import sleuth

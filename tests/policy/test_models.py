@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from sleuth.errors import UserError
+from sleuth.model_names import SMOLLM2
 from sleuth.policy import models
 from sleuth.policy.base import Request, Turn
 from sleuth.policy.chat import end_token_id, prompt_tokens
-from sleuth.policy.models import SMOLLM2, cache_folder, load_model
+from sleuth.policy.models import cache_folder, load_model
 from tests.tiny import CHAT_TEMPLATE, END, tiny_folder, tiny_llama, tiny_tokenizer
 
 REQUEST = Request("puzzle/0", "Answer.", "Who?")

@@ -7,9 +7,10 @@ import torch
 
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.grading.grade import grade
+from sleuth.model_names import SHIPPED
 from sleuth.policy.base import Sampling
 from sleuth.policy.engine import TorchPolicy
-from sleuth.policy.models import SHIPPED, SHIPPED_FOLDER, load_model
+from sleuth.policy.models import SHIPPED_FOLDER, load_model
 from sleuth.policy.prompts import ask
 
 MOST_BYTES = 10_000_000

@@ -11,12 +11,12 @@ import torch
 
 from sleuth.errors import UserError
 from sleuth.evaluation.statistics import Interval
+from sleuth.evaluation.summary import difference_told
 from sleuth.policy.models import load_shape
 from sleuth.runs.directory import RunDirectory
 from sleuth.study import run as studies
 from sleuth.study.read import read_study
 from sleuth.study.run import detectable
-from sleuth.study.table import difference_told
 from sleuth.training.lowrank import trained
 from tests.tiny import tiny_folder
 

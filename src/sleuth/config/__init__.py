@@ -169,7 +169,8 @@ def demo_config() -> RunConfig:
 
 
 def reasoning_demo_config(steps: int) -> RunConfig:
-    """What its second act runs: the stage `grpo` of recipes/nano.toml, of so many steps, from `nano-novice`."""
+    """What its second act runs: the stage `grpo` of recipes/nano.toml, of so many steps, from `nano-novice`,
+    whose completions are shorter."""
     return RunConfig(
         name="demo-reasoning",
         mode="reason",

@@ -34,6 +34,8 @@ SPANS = {
 """What is said of spans (`sleuth.puzzles.score.Span`)."""
 COUNTED_SPANS = frozenset({"sentences_read", "sentences_unread"})
 """Those that are numbers; the others are shares."""
+NUMBERS = {"length_tokens": 1, "length_better": 1, "length_worse": 1, "sentences_unread": 2, "kl": 4}
+"""Figures that are no shares, with their decimals."""
 UNREAD = frozenset({Outcome.UNREADABLE, Outcome.TRUNCATED})
 """Outcomes that mean that nothing could be read."""
 
@@ -165,6 +167,18 @@ def compare(first: Rows, second: Rows) -> EvaluationDifference:
         readable=paired_difference(*both(_readable)),
         length_tokens=paired_mean_difference(*both(_length)),
     )
+
+
+def difference_told(measure: str, found: Interval) -> str:
+    """A difference and its interval, with their signs: of shares in percentage points."""
+    if math.isnan(found.mean):
+        return "–"
+    scale, decimals, unit = (1, NUMBERS[measure], "") if measure in NUMBERS else (100, 1, " points")
+    mean, low, high = (
+        f"{round(scale * value, decimals) + 0.0:+.{decimals}f}"  # no minus before a zero
+        for value in (found.mean, found.low, found.high)
+    )
+    return f"{mean}{unit}" if math.isnan(found.low) else f"{mean}{unit} [{low}, {high}]"
 
 
 def shared_rows(first: Sequence[AnyRow], second: Sequence[AnyRow]) -> tuple[list[AnyRow], list[AnyRow], int]:

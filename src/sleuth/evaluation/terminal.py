@@ -14,8 +14,16 @@ from sleuth.evaluation.difficulty import by_difficulty
 from sleuth.evaluation.evaluate import evaluate_baselines, graded_by
 from sleuth.evaluation.selection import best_at, ks, majority_at, pass_at
 from sleuth.evaluation.statistics import Interval
-from sleuth.evaluation.summary import answering, compare, completed, shared_rows, summarise, turn_label
-from sleuth.progress import tell
+from sleuth.evaluation.summary import (
+    answering,
+    compare,
+    completed,
+    difference_told,
+    shared_rows,
+    summarise,
+    turn_label,
+)
+from sleuth.progress import say, tell
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.temporal_clue.original.grader import grade_original, pages_of_2025
 from sleuth.runs.rows import EvaluationRow, read_parquet
@@ -58,34 +66,42 @@ def show_evaluation(
 
 def show_comparison(first: Path, second: Path) -> None:
     """Prints two stored evaluations beside one another, and what the second does better, puzzle by puzzle. Raises
-    `UserError` for a file that holds none, and where no puzzle is in both."""
-    stored = [completed(read_parquet(EvaluationRow, file)) for file in (first, second)]
-    *both, every = shared_rows(*stored)
+    `UserError` for a file without completions, and where no puzzle is in both or one asks something else in each."""
+    *both, every = shared_rows(_stored(first), _stored(second))
     if not both[0]:
         raise UserError(f"{first} and {second} have no puzzle in common, so there is nothing to compare")
+    pages, asked = ({row.puzzle_id: (row.prompt, row.gold) for row in rows} for rows in both)
+    for puzzle, (_, gold) in pages.items():
+        if gold.keys() != asked[puzzle][1].keys():
+            raise UserError(f"{first} and {second}: puzzle {puzzle} has other questions in each, so it is not the same")
     difference, one, other = compare(*both), *map(summarise, both)
     lines = [
-        (named, *map(_shown, (getattr(one, key), getattr(other, key))), _signed(getattr(difference, key), 100))
+        (named, *map(_shown, (getattr(one, key), getattr(other, key))), difference_told(key, getattr(difference, key)))
         for key, named in (("strict", "puzzles solved"), ("share", "answers right"), ("readable", "readable"))
     ]
     tokens = (f"{found.length_tokens.mean:.1f}" for found in (one, other))
-    lines.append(("tokens", *tokens, _signed(difference.length_tokens, 1)))
+    lines.append(("tokens", *tokens, difference_told("length_tokens", difference.length_tokens)))
     count = difference.strict.n
     left_out = f" that both asked, of {every}" * (count < every)
-    headings = ("", "first", "second", "difference, points")
+    headings = ("", "first", "second", "second less first")
     Console().print(table(headings, lines, f"{counted(count, 'puzzle')}{left_out}"))
-    first_alone, second_alone = _solved(both[0]) - _solved(both[1]), _solved(both[1]) - _solved(both[0])
-    tell(f"solved by the first alone: {len(first_alone)}; by the second alone: {len(second_alone)}")
+    if changed := sum(page != asked[puzzle][0] for puzzle, (page, _) in pages.items()):
+        tell(f"{counted(changed, 'puzzle')} on another page in each: in other words, or with other names")
+    if all(len(rows) == count for rows in both):
+        solved = [{row.puzzle_id for row in rows if row.correct} for rows in both]
+        alone = (len(solved[0] - solved[1]), len(solved[1] - solved[0]))
+        tell(f"solved by the first alone: {alone[0]}; by the second alone: {alone[1]}")
 
 
-def _solved(rows: Sequence[EvaluationRow]) -> set[str]:
-    """The puzzles that are solved in every completion."""
-    return {row.puzzle_id for row in rows} - {row.puzzle_id for row in rows if not row.correct}
-
-
-def _signed(interval: Interval, scale: int) -> str:
-    mean, low, high = (scale * end for end in (interval.mean, interval.low, interval.high))
-    return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+def _stored(file: Path) -> list[EvaluationRow]:
+    """The completions of an evaluation. Raises `UserError` where there are none."""
+    every = read_parquet(EvaluationRow, file)
+    rows = completed(every)
+    if not rows:
+        raise UserError(f"{file} holds no completions, so there is nothing to compare")
+    if faults := len(every) - len(rows):
+        say(f"{file}: left out {counted(faults, 'request')} without a completion (faults of an interface)")
+    return rows
 
 
 def _shown(interval: Interval | None) -> str:

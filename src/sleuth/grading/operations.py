@@ -3,13 +3,14 @@
 | sentence | it says |
 | --- | --- |
 | `Hall, Attic: differ.`, `Hall, Hall: same.` | two names name two things, or one |
-| `Faye: Hall, Attic: differ.` | the same, of the values of what is named before |
+| `Faye: Hall, Attic: differ.` | the same, and the first is the value of what stands before it |
 | `Not Hall, Cellar: Attic.` | of all things of this sort, without these only that one is left |
 | `Faye, 9 PM: Hall, Attic.` | what a variable may still be; with one value it is the plain fact |
 | `Nothing yet.` | nothing new follows from the clue before, the rules and what was derived |
 | `Open.` | the clue before, of those that are no plain facts, does not follow from the rules and what was derived |
 
-The first three are true or false whatever the clues say. They are statements of kinds that no family has.
+Comparisons are true or false whatever the clues say, but for the value of what stands before them. They are statements
+of kinds that no family has.
 """
 
 from __future__ import annotations
@@ -57,10 +58,13 @@ class Operations:
             return None
         if kind := _WORDS.get(tail):
             subject, said, values = head.rpartition(": ")
-            if said and subject not in self._labels:
-                return None
             refs = self._of_one_sort(values)
-            return Statement(kind, tuple(refs)) if refs is not None and len(refs) == 2 else None
+            if refs is None or len(refs) != 2:
+                return None
+            if not said:
+                return Statement(kind, tuple(refs))
+            owned = [label for label in self._labels.get(subject, []) if refs[0] in label.values]
+            return Statement(kind, (*refs, owned[0].facts[owned[0].values.index(refs[0])])) if owned else None
         if head.startswith(_NOT):
             refs = self._of_one_sort(f"{head.removeprefix(_NOT)}, {tail}")
             return None if refs is None or ", " in tail else Statement(REST, tuple(refs))
@@ -84,11 +88,16 @@ class Operations:
         return None
 
     def true(self, statement: Statement) -> bool:
-        """Whether a comparison is so."""
+        """Whether a comparison is so, whosever the values are (`owned`)."""
         refs = [arg for arg in statement.args if isinstance(arg, Ref)]
         if statement.kind == REST:
             return len(set(refs)) == len(refs) and set(refs) == set(self._sorts[refs[0].sort])
         return (refs[0] == refs[1]) == (statement.kind == SAME)
+
+
+def owned(statement: Statement) -> Statement | None:
+    """What a comparison takes for known: that something has the first value."""
+    return next((arg for arg in statement.args if isinstance(arg, Statement)), None)
 
 
 def meaning(theory: Theory, statement: Statement) -> Formula:

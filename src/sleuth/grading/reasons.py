@@ -98,7 +98,10 @@ class _Explainer(Judge):
             return (wrong if one.verdict is Verdict.FALSE else right), (), ()
         if statement.kind in COMPARISONS:
             # A true one may still be found derived, by the sentence that comes after it.
-            return ("The comparison is wrong." if one.verdict is Verdict.FALSE else ""), (), ()
+            if one.verdict is not Verdict.FALSE:
+                return "", (), ()
+            stands = self._operations.true(statement)
+            return ("It compares a value that is another's." if stands else "The comparison is wrong."), (), ()
         match one.verdict:
             case Verdict.REPEATED:
                 return self._repeated(statement)

@@ -17,7 +17,7 @@ from functools import cached_property, lru_cache
 
 from sleuth.errors import UserError
 from sleuth.grading.novelty import Facts, Novelty, facts_of
-from sleuth.grading.operations import COMPARISONS, NOTHING, REMARKS, Operations, meaning
+from sleuth.grading.operations import COMPARISONS, NOTHING, REMARKS, Operations, meaning, owned
 from sleuth.grading.reading import Reading, read_page
 from sleuth.grading.sentences import Claim, SentenceFinder
 from sleuth.logic.cnf import WorldSolver
@@ -229,8 +229,10 @@ class Judge:
             wrong = self._novelty.follows() if statement.kind == NOTHING else self._novelty.used_up()
             return Judgement(start, end, Verdict.FALSE if wrong else Verdict.EMPTY)
         if statement.kind in COMPARISONS:
-            return Judgement(start, end, Verdict.EMPTY if self._operations.true(statement) else Verdict.FALSE)
-        if not holds(meaning(self._theory, statement), self._world):
+            known = owned(statement)
+            right = self._operations.true(statement) and (known is None or self._so(known))
+            return Judgement(start, end, Verdict.EMPTY if right else Verdict.FALSE)
+        if not self._so(statement):
             return Judgement(start, end, Verdict.FALSE)
         key = self._key(statement)
         if key in self._clue_keys:
@@ -246,6 +248,9 @@ class Judge:
         if before is verdict:
             return Judgement(start, end, Verdict.REPEATED)
         return Judgement(start, end, verdict, clues)
+
+    def _so(self, statement: Statement) -> bool:
+        return holds(meaning(self._theory, statement), self._world)
 
     def _reason(self, statement: Statement, derived: list[int], most: int) -> tuple[Verdict, tuple[int, ...]]:
         """Whether a true statement that is not known yet is derived, and from which clues."""

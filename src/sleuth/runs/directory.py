@@ -161,9 +161,9 @@ class RunDirectory:
 
     @property
     def base_model(self) -> str:
-        """The model that the run begins with: a name, or its folder where the run made it."""
+        """The model that the run begins with: a name, or the whole path of the folder in which the run made it."""
         model = self.config.model
-        return str(self.path / INITIAL) if model.kind == "nano" else model.name
+        return str((self.path / INITIAL).resolve()) if model.kind == "nano" else model.name
 
     @property
     def finished(self) -> bool:

@@ -10,10 +10,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 from sleuth.config import RunConfig
+from sleuth.model_names import local_folder
 from sleuth.puzzles.registry import get_task
 from sleuth.recipes import keys
 
@@ -54,8 +54,8 @@ def _with_versions(config: RunConfig, versions: Mapping[str, str]) -> RunConfig:
 
 def located(config: RunConfig) -> RunConfig:
     """With the whole path of a local model, since a run may be resumed from another folder."""
-    folder = Path(config.model.name).expanduser()
-    if config.model.kind != "pretrained" or not folder.is_dir():
+    folder = local_folder(config.model.name) if config.model.kind == "pretrained" else None
+    if folder is None:
         return config
     return config.model_copy(update={"model": config.model.model_copy(update={"name": str(folder.resolve())})})
 

