@@ -283,8 +283,13 @@ def test_importing_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_a_run_begins_with_a_named_model_or_with_one_that_it_made(tmp_path: Path) -> None:
+def test_a_run_begins_with_a_named_model_or_with_one_that_it_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder has a whole path, wherever the run was opened from: an adapter names it as its base."""
     named = RunDirectory.create(tmp_path / "named", RunConfig.model_validate({"model": {"name": "some/model"}}))
     made = RunDirectory.create(tmp_path / "made", RunConfig.model_validate({"model": {"kind": "nano"}}))
     assert named.base_model == "some/model"
-    assert made.base_model == str(tmp_path / "made" / "initial")
+    monkeypatch.chdir(tmp_path)
+    whole = str((tmp_path / "made" / "initial").resolve())
+    assert made.base_model == RunDirectory.open(Path("made")).base_model == whole

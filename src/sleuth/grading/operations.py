@@ -63,8 +63,8 @@ class Operations:
                 return None
             if not said:
                 return Statement(kind, tuple(refs))
-            owned = [label for label in self._labels.get(subject, []) if refs[0] in label.values]
-            return Statement(kind, (*refs, owned[0].facts[owned[0].values.index(refs[0])])) if owned else None
+            fact = self._candidates(subject, values.split(", ")[:1])
+            return Statement(kind, (*refs, fact)) if fact is not None else None
         if head.startswith(_NOT):
             refs = self._of_one_sort(f"{head.removeprefix(_NOT)}, {tail}")
             return None if refs is None or ", " in tail else Statement(REST, tuple(refs))
