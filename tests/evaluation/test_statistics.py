@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sleuth.evaluation.statistics import (
     Interval,
+    differences_over_seeds,
     mean_interval,
     paired_difference,
     paired_mean_difference,
@@ -108,6 +109,32 @@ def test_t_interval_by_hand() -> None:
     assert (paired.mean, paired.high - paired.mean) == (3.0, pytest.approx(half))
     single = mean_interval({"a": [5.0]})
     assert single.mean == 5.0 and math.isnan(single.low) and math.isnan(single.high)
+
+
+def test_differences_over_seeds_of_two_arms_are_the_paired_ones() -> None:
+    values = np.array([[10.0, 10, 10, 10], [11, 12, 13, 16]])
+    assert differences_over_seeds(values) == [Interval(3.0, *(pytest.approx(3 + s * 3.437435) for s in (-1, 1)), 4)]
+
+
+def test_differences_over_seeds_by_hand() -> None:
+    """Means of the arms 1, 4, 4; of the seeds 2 and 4; of all 3. What arm and seed leave: 0 and 0, -1 and 1, 1 and -1:
+    a sum of squares of 4 with 2 degrees of freedom, so a difference has a standard error of sqrt(2 / 2 * 4 / 2). For
+    two of them t(2) at 97.5 %: 6.205347."""
+    values = np.array([[0.0, 2], [2, 6], [4, 4]])
+    half = pytest.approx(6.205347 * math.sqrt(2))
+    found = differences_over_seeds(values)
+    assert [one.mean for one in found] == [3.0, 3.0] and [one.mean - one.low for one in found] == [half, half]
+    assert [one.high - one.mean for one in found] == [half, half]
+
+
+def test_an_arm_without_a_value_tells_nothing_of_chance() -> None:
+    values = np.array([[0.0, 2], [2, math.nan], [4, 4]])
+    none, some = differences_over_seeds(values)
+    assert math.isnan(none.mean) and math.isnan(none.low)
+    # Arms 1 and 3 leave -1/2, 1/2, 1/2, -1/2; one degree of freedom, and t(1) at 97.5 %: 25.451700.
+    assert some == Interval(3.0, pytest.approx(3 - 25.4517), pytest.approx(3 + 25.4517), 2)
+    (only,) = differences_over_seeds(np.array([[math.nan, 1], [1, 2]]))
+    assert math.isnan(only.mean) and math.isnan(only.high)
 
 
 @pytest.mark.parametrize(("degrees", "quantile"), [(1, 12.7062), (2, 4.3027), (3, 3.1824), (24, 2.0639), (199, 1.9720)])

@@ -143,6 +143,24 @@ def test_a_study_whose_arms_go_on_from_one_another(tmp_path: Path, monkeypatch: 
     assert row.split(" | ")[2:4] == [row.split(" | ")[1]] * 2  # nothing is solved, at once or later
 
 
+def test_a_table_of_the_seeds_that_are_finished(tmp_path: Path) -> None:
+    """First of one seed of two, which was trained alone; then of both."""
+    tiny_folder(tmp_path / "model", words=True)
+    (tmp_path / "recipe.toml").write_text(RECIPE.replace("MODEL", str(tmp_path / "model")))
+    text = LINES.replace("seeds = [0]", "seeds = [0, 1]").partition("[arms.later]")[0] + "[arms.again]\n"
+    (tmp_path / "tiny.toml").write_text(text)
+    study = read_study(tmp_path / "tiny.toml")
+    table = studies.run(study, tmp_path / "runs", tmp_path / "results", [1])
+    assert table is not None
+    told = table.read_text()
+    assert "One seed per arm of 2 planned (the others are not finished) (a probe, not a finding)" in told
+    assert "would be detected with 2 seeds and 80 % power" in told and "puzzle by puzzle" in told
+    assert studies.run(study, tmp_path / "runs", tmp_path / "results") == table
+    told = table.read_text()
+    assert "2 seeds per arm. All" in told and "would be detected with 80 % power" in told
+    assert "with 95 % intervals (Student's t over 2 seeds):" in told
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -117,7 +117,7 @@ def study(
         Study (.toml); see recipes/studies/.
     seed
         Only make the runs of this seed, so that several processes can share a study; can be given more than once. The
-        last run writes the table.
+        table has the seeds of which every arm is finished.
     out
         Folder of its runs; by default runs/NAME. Finished runs are not made again.
     results

@@ -19,6 +19,7 @@ What can't be bounded (a length in tokens) gets Student's t interval.
 [1] E. B. Wilson, JASA 22 (1927) 209–212. [2] T. Tango, Statistics in Medicine 17 (1998) 891–908.
 [3] E. L. Korn, B. I. Graubard, Survey Methodology 24 (1998) 193–201; N. Dean, M. Pagano, Journal of Survey Statistics
 and Methodology 3 (2015) 484–503. [4] A. Agresti, B. A. Coull, The American Statistician 52 (1998) 119–126.
+[5] G. W. Snedecor, W. G. Cochran, Statistical Methods, 8th edition (1989), chapter 14.
 """
 
 from __future__ import annotations
@@ -110,12 +111,12 @@ def paired_p_value(a_by_puzzle: ValuesByPuzzle, b_by_puzzle: ValuesByPuzzle) -> 
     return math.erfc(abs(tango_statistic(0.0, gained, lost, n_effective)) / math.sqrt(2))
 
 
-def mean_interval(values_by_puzzle: ValuesByPuzzle, confidence: float = CONFIDENCE) -> Interval:
+def mean_interval(values_by_puzzle: ValuesByPuzzle) -> Interval:
     """Mean of unbounded values with Student's t interval; both ends are NaN for a single puzzle.
 
     Raises `ValueError` without puzzles and for a puzzle without values.
     """
-    return _t_interval(puzzle_means(values_by_puzzle), confidence)
+    return _t_interval(puzzle_means(values_by_puzzle))
 
 
 def paired_mean_difference(a_by_puzzle: ValuesByPuzzle, b_by_puzzle: ValuesByPuzzle) -> Interval:
@@ -170,13 +171,35 @@ def _design_effect(values: NDArray[np.float64], ends: tuple[float, float]) -> fl
     return (float((padded**2).mean()) - square_of_mean) / (float(np.abs(padded).mean()) - square_of_mean)
 
 
-def _t_interval(values: NDArray[np.float64], confidence: float = CONFIDENCE) -> Interval:
+def _t_interval(values: NDArray[np.float64]) -> Interval:
     n = len(values)
     mean = float(values.mean())
     if n == 1:
         return Interval(mean, math.nan, math.nan, 1)
-    half = t_quantile(n - 1, confidence) * float(values.std(ddof=1)) / math.sqrt(n)
+    half = t_quantile(n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
     return Interval(mean, mean - half, mean + half, n)
+
+
+def differences_over_seeds(values: NDArray[np.float64]) -> list[Interval]:
+    """How much each arm of a study but the first lies above the first, over the same seeds; `values` has shape
+    [arms, seeds], at least two of each. The intervals hold for all differences together.
+
+    A value is the sum of what its arm adds, what its seed adds and chance, whose variance is the same in all arms (a
+    randomised block design [5]). So every arm helps to estimate the variance, with (arms - 1)(seeds - 1) degrees of
+    freedom where a single difference has seeds - 1. Of two arms this is the paired t interval. Bonferroni's correction
+    makes the intervals hold together. An arm with a NaN gets NaN and is left out of the estimate.
+    """
+    arms, seeds = values.shape
+    measured = np.array([not np.isnan(row).any() for row in values])
+    differences = (values - values[0]).mean(axis=1)
+    half, known = math.nan, values[measured]
+    if measured[0] and len(known) > 1:
+        chance = known - known.mean(axis=1, keepdims=True) - known.mean(axis=0) + known.mean()
+        degrees = (len(known) - 1) * (seeds - 1)
+        spread = math.sqrt(2 / seeds * float((chance**2).sum()) / degrees)
+        half = t_quantile(degrees, 1 - (1 - CONFIDENCE) / (arms - 1)) * spread
+    ends = ((mean, half if one else math.nan) for mean, one in zip(map(float, differences), measured, strict=True))
+    return [Interval(mean, mean - width, mean + width, seeds) for mean, width in ends][1:]
 
 
 def t_quantile(degrees: int, confidence: float = CONFIDENCE) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
 
@@ -39,7 +40,7 @@ def detectable(puzzles: int, seeds: int, comparisons: int = 1, share: float = 0.
 
 def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -> Path | None:
     """Makes the runs that are missing under `folder`/ARM-SEED, of the seeds `only` if there are any, and writes the
-    table and the plots once all are there; the table's path.
+    table and the plots of the seeds that have a finished run of every arm; the table's path, if there are any.
 
     Raises `UserError` for a seed that the study has not, folders that can't be made, a model that can't be loaded or a
     full disk. Ctrl-C leaves a study that goes on.
@@ -71,14 +72,17 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
                 begun = _made(warm_start(config), folder / f"{warm_name(shared[0])}-{seed}"), "last"
             say(f"{study.name}: arm {arm}, seed {seed}")
             _made(config, path, begun)
-    paths = {arm: [folder / f"{arm}-{seed}" for seed in study.seeds] for arm in study.arms}
-    every = [path for of_arm in paths.values() for path in of_arm]
-    done = sum((path / "config.json").exists() and RunDirectory.open(path).finished for path in every)
-    if done < len(every):
-        say(f"{study.name}: {done} of {counted(len(every), 'run')} are finished; the last one writes the table")
+    complete = tuple(seed for seed in study.seeds if all(_finished(folder / f"{arm}-{seed}") for arm in study.arms))
+    if len(complete) < len(study.seeds):
+        say(f"{study.name}: {len(complete)} of {counted(len(study.seeds), 'seed')} have a finished run of every arm")
+    if not complete:
         return None
-    runs = {arm: [RunDirectory.open(path) for path in of_arm] for arm, of_arm in paths.items()}
-    return write_table(study, runs, results, least)
+    runs = {arm: [RunDirectory.open(folder / f"{arm}-{seed}") for seed in complete] for arm in study.arms}
+    return write_table(replace(study, seeds=complete), runs, results, least, len(study.seeds))
+
+
+def _finished(path: Path) -> bool:
+    return (path / "config.json").exists() and RunDirectory.open(path).finished
 
 
 def _versions(study: Study, folder: Path) -> dict[str, str]:

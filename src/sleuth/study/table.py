@@ -1,8 +1,8 @@
 """The table and the plots of a study.
 
 Two sources of chance are told apart: which puzzles are asked (the intervals of a run) and which seed it was. Arms are
-compared seed by seed, and the interval of a difference is Student's t over the seeds: with three of them it is wide,
-and says so. With one seed there is nothing to say of seeds: intervals are over puzzles, and the table calls itself a
+compared seed by seed, and the interval of a difference is Student's t over the seeds, with all arms telling how large
+chance is. With one seed there is nothing to say of seeds: intervals are over puzzles, and the table calls itself a
 probe. Where several arms are compared with the first, the intervals of one measure's differences hold for all of them
 together (Bonferroni's correction).
 """
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import vl_convert
 
-from sleuth.evaluation.statistics import CONFIDENCE, Interval, mean_interval
+from sleuth.evaluation.statistics import Interval, differences_over_seeds
 from sleuth.evaluation.summary import NUMBERS, EvaluationSummary, compare, difference_told, summarise
 from sleuth.files import atomic_write, writing
 from sleuth.report.charts import layer, quantity
@@ -45,14 +46,15 @@ class _Seen:
     """Of its steps up to there: `OF_STEPS`, `OF_LAST`."""
 
 
-def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
-    """Writes the table and the plots; the table's path. `least` is the difference that could be found."""
+def write_table(study: Study, runs: Runs, results: Path, least: float, planned: int) -> Path:
+    """Writes the table and the plots; the table's path. `least` is the difference that could be found with as many
+    seeds as `planned`."""
     with writing(results):
         results.mkdir(parents=True, exist_ok=True)
     first = next(iter(study.arms))
     of_first = runs[first]
     head = _row("", [*(MEASURES[measure] for measure in study.measures), "minutes of training"])
-    lines = [*_heading(study, of_first[0], least), "", head, _rule(head)]
+    lines = [*_heading(study, of_first[0], least, planned), "", head, _rule(head)]
     guessing = [_seen(one, "guessing") for one in of_first]
     lines.append(_row("guessing", [*_cells(study, guessing, ("strict", "share")), "–"]))
     if not of_first[0].config.sft.examples:
@@ -68,17 +70,14 @@ def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
     others = [arm for arm in study.arms if arm != first]
     if others and len(study.seeds) > 1:
         head = _row("", [MEASURES[measure] for measure in study.measures])
-        each = 1 - (1 - CONFIDENCE) / len(others)
-        chance = f"with 95 % intervals (Student's t over {len(study.seeds)} seeds{_together(len(others), each)})"
+        chance = f"with 95 % intervals (Student's t over {len(study.seeds)} seeds{_together(len(others))})"
         lines += ["", f"Differences from {first}, seed by seed, {chance}:", "", head, _rule(head)]
-        for arm in others:
-            cells = []
-            for measure in study.measures:
-                pairs = zip(last[first], last[arm], strict=True)
-                differences = [_value(b, measure) - _value(a, measure) for a, b in pairs]
-                by_seed = {str(i): [d] for i, d in enumerate(differences)}
-                cells.append(difference_told(measure, mean_interval(by_seed, each)))
-            lines.append(_row(arm, cells))
+        found = {}
+        for measure in study.measures:
+            values = np.array([[_value(one, measure) for one in seen] for seen in last.values()])
+            found[measure] = differences_over_seeds(values)
+        for i, arm in enumerate(others):
+            lines.append(_row(arm, [difference_told(measure, found[measure][i]) for measure in study.measures]))
     elif others:
         head = _row("", [MEASURES[measure] for measure in COMPARED])
         lines += ["", f"Differences from {first}, puzzle by puzzle, with 95 % intervals:", "", head, _rule(head)]
@@ -97,9 +96,10 @@ def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
     return path
 
 
-def _heading(study: Study, run: RunDirectory, least: float) -> list[str]:
+def _heading(study: Study, run: RunDirectory, least: float, planned: int) -> list[str]:
     config, machine = run.config, run.environment
     model = config.model
+    seeds = f"{planned} seeds and " if planned > len(study.seeds) else ""
     named = (
         f"a nano model (a Llama trained from scratch: {model.layers} layers, hidden size {model.hidden})"
         if model.kind == "nano"
@@ -111,11 +111,11 @@ def _heading(study: Study, run: RunDirectory, least: float) -> list[str]:
         "",
         f"Model: {named}. Mode {config.mode}, {asked}. Unless an arm changes it, training uses {config.sft.examples} "
         f"supervised examples and {config.grpo.steps} steps of GRPO (Group Relative Policy Optimization) with "
-        f"{config.grpo.puzzles_per_step} x {config.grpo.samples} completions. {_seeds(study)}. All runs answer the "
-        f"same {config.eval.count} puzzles, which training never sees, with greedy decoding. We stated before the runs "
-        f"that a difference of {least:.1%} of puzzles would be detected with 80 % power, {power_told(study)}. "
-        f"{_cell(study)} {machine.processor}, threads per run: {model.threads}; minutes are wall-clock time "
-        "and include whatever else the machine did.",
+        f"{config.grpo.puzzles_per_step} x {config.grpo.samples} completions. {_seeds(study, planned)}. All runs "
+        f"answer the same {config.eval.count} puzzles, which training never sees, with greedy decoding. We stated "
+        f"before the runs that a difference of {least:.1%} of puzzles would be detected with {seeds}80 % power, "
+        f"{power_told(study)}. {_cell(study)} {machine.processor}, threads per run: {model.threads}; minutes are "
+        "wall-clock time and include whatever else the machine did.",
         "",
         f"Made by `sleuth study {study.path.name}`. Keys set for all arms: {_told(study.common) or 'none'}.",
     ]
@@ -128,14 +128,17 @@ def power_told(study: Study) -> str:
     return f"{several}counting only chance in the puzzles"
 
 
-def _together(comparisons: int, each: float) -> str:
+def _together(comparisons: int) -> str:
     """Of intervals that hold for several comparisons at once."""
-    return f"; {100 * each:.4g} % each, so that all {comparisons} of a column hold together" if comparisons > 1 else ""
+    if comparisons == 1:
+        return ""
+    return f", chance of one size in all arms; all {comparisons} intervals of a column hold together"
 
 
-def _seeds(study: Study) -> str:
+def _seeds(study: Study, planned: int) -> str:
     count = len(study.seeds)
-    return f"{count} seeds per arm" if count > 1 else "One seed per arm (a probe, not a finding)"
+    of = f" of {planned} planned (the others are not finished)" if planned > count else ""
+    return f"{count} seeds per arm{of}" if count > 1 else f"One seed per arm{of} (a probe, not a finding)"
 
 
 def _cell(study: Study) -> str:
