@@ -248,7 +248,7 @@ def grade(
     original
         Grade as the grader of 2025 did, to compare with its figures. It never accepts a time.
     strict_format
-        Read lines of letter, full stop, answer and little else, as before December 2026, to compare with older figures.
+        Read lines of letter, full stop, answer and little else, as before 2026-11-29, to compare with older figures.
     """
     from sleuth.datasets.completions import grade_file
 

@@ -1,6 +1,6 @@
 """Reading the answer block of a completion, and nothing but such a block: `sleuth grade --strict-format`.
 
-This is how all completions were read before December 2026, kept so that figures from then can be compared. The block is
+This is how all completions were read before 2026-11-29, kept so that figures from then can be compared. The block is
 the last run of lines `LETTER. value`; tolerated are case, articles, bold, `A)`, "11:45pm", and a trailing full stop.
 Thinking is not taken off. Everything else uses `sleuth.grading.answers`.
 """
