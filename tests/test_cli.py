@@ -425,6 +425,7 @@ def test_a_fork_goes_on_from_the_best_step_and_knows_its_parent(tmp_path: Path, 
     for arguments, said in (
         (["--step", "77"], "step 77 is not kept; there are"),
         (["--step", "first"], "last, best, or one of"),
+        (["--step", "²"], "last, best, or one of"),
         (["--sft.examples", "4"], "bound to it"),
         (["--grpo.setps", "4"], "did you mean 'grpo.steps'"),
         (["--optimizer.learning_rate", "1e-6"], "two keys: sft.learning_rate"),
@@ -472,14 +473,18 @@ def test_a_study_makes_its_runs_once_and_writes_a_table(tmp_path: Path, monkeypa
     file.write_text("\n".join(lines))
     made = ["--out", tmp_path / "runs", "--results", tmp_path / "results"]
     done = sleuth("study", file, "--seed", "1", *made)
-    assert done.returncode == 0 and "2 of 4 runs are finished" in done.stderr and not (tmp_path / "results").exists()
+    assert done.returncode == 0 and "1 of 2 seeds have a finished run of every arm" in done.stderr
+    table = (tmp_path / "results" / "tiny.md").read_text()
+    assert "One seed per arm, of 2 planned (a probe, not a finding)" in table and "puzzle by puzzle" in table
+    assert "would be detected with 2 seeds and 80 % power" in table
     refused = sleuth("study", file, "--seed", "2", *made)
     assert refused.returncode == 2 and "--seed 2" in refused.stderr and len(refused.stderr.splitlines()) == 1
     done = sleuth("study", file, *made)
     assert done.returncode == 0, done.stderr
     assert "would be detected with 80 % power" in done.stderr
     table = (tmp_path / "results" / "tiny.md").read_text()
-    assert "| none (grpo.kl 0.0) |" in table and "Differences from none" in table
+    assert "| none (grpo.kl 0.0) |" in table and "2 seeds per arm. All" in table
+    assert "Differences from none, seed by seed, with 95 % intervals (Student's t over 2 seeds):" in table
     assert (tmp_path / "results" / "tiny-strict.svg").read_text().startswith("<svg")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("metrics.jsonl")}
     assert len(before) == 2 * 3  # two seeds: a warm start and two arms
@@ -536,6 +541,8 @@ def test_distill_keeps_what_is_right(puzzles: Path, model: Path, tmp_path: Path)
     assert sleuth("make", "zebra", "--split", "test", "--count", "2", "--out", held_out).returncode == 0
     refused = sleuth("distill", *asked, "--file", held_out)
     assert refused.returncode == 2 and "which models are measured on" in refused.stderr
+    refused = sleuth("distill", *asked, "--keep", "-1")
+    assert refused.returncode == 2 and "--keep -1: keep 1 or more" in refused.stderr
 
 
 def test_eval_and_ask(puzzles: Path, model: Path, tmp_path: Path) -> None:

@@ -233,6 +233,11 @@ def test_configuration_survives_json(model: dict[str, Any]) -> None:
         (["--sampling.until", "answers"], "sampling.until answers is for modes answer and reason"),
         (["--mode", "answer", "--reward.answers", "0"], "no weight above 0 that mode answer can earn"),
         (["--checkpoint.best", "strict", "--eval.every", "0"], "set eval.every and grpo.steps above 0"),
+        (["--checkpoint.best", "nonsense"], "checkpoint.best 'nonsense' is measured by no evaluation; take one of"),
+        (["--checkpoint.best", "-"], "checkpoint.best '-' is measured by no evaluation"),
+        (["--puzzles.leave", "0.9"], "puzzles.leave is of a curriculum by success; set puzzles.enter above 0"),
+        (["--sampling.temperature", "1e-50"], "sampling.temperature: Input should be greater than or equal to 0.001"),
+        (["--seed", str(2**63)], "seed: Input should be less than or equal to 9223372036854775807"),
         (["--sft.examples", "0", "--grpo.steps", "0"], "there is nothing to train"),
         (["--grpo.loss", "reinforce", "--grpo.updates_per_batch", "2"], "set grpo.updates_per_batch to 1"),
         (["--grpo.updates_per_batch", "17"], "above grpo.puzzles_per_step"),
@@ -252,3 +257,8 @@ def test_keys_that_do_not_go_together_are_refused(tokens: list[str], said: str) 
     with pytest.raises(UserError, match=re.escape(said)) as refused:
         load_recipe(TRANSLATE, parse_overrides(tokens))
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 300
+
+
+def test_a_source_s_number_is_no_truth_value() -> None:
+    with pytest.raises(UserError, match=r"puzzles\.mixture\.weight: true is neither a number nor a text"):
+        parse_config({"puzzles": {"mixture": [{"family": "zebra"}, {"weight": True}]}}, "x")

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from sleuth.bench.models import behind_interface
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
+from sleuth.integrations.trl.export import model_path
 from sleuth.model_names import SHIPPED, local_folder
 from sleuth.policy.models import folder_of
 from sleuth.runs.settings import differences
@@ -46,3 +48,12 @@ def test_odd_names_are_no_folders_and_are_refused_in_one_line(name: str, monkeyp
     with pytest.raises(UserError) as refused:
         folder_of(name)
     assert "\n" not in str(refused.value)
+
+
+def test_names_mean_the_same_to_trl_and_to_the_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nano-detective").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert model_path("nano-detective") == str(folder_of("nano-detective"))
+    assert not behind_interface("x" * 300) and model_path("./nano-detective") == str(tmp_path / "nano-detective")
+    with pytest.raises(UserError):
+        model_path("x" * 300)

@@ -136,6 +136,8 @@ def distill_model(
     """Keeps a model's right completions, for `sft.file`."""
     _need_extra()
     check_samples(samples)
+    if keep < 1:
+        raise UserError(f"--keep {keep}: keep 1 or more of a puzzle's completions")
     if mode == "python":
         raise UserError("mode python is for evaluation only; distill in mode program, reason or answer")
     check_constrain(mode, sampling.constrain)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 import errno
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -57,17 +58,50 @@ def atomic_open(path: Path) -> Iterator[IO[bytes]]:
     """
     # A fixed name: what a killed process left is written over by the next, not piled up.
     temporary = _temporary(path)
-    with writing(path):
+    with writing(path), _locked(temporary, fcntl.LOCK_EX) as file:
         try:
-            with temporary.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+            file.truncate()
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keeps other processes, which call this as well, from a file meanwhile; however this one ends, that ends with it.
+    Raises `UserError` where another one has it."""
+    lock = path.with_name(f".{path.name}.lock")
+    with ExitStack() as stack:
+        try:
+            with writing(path):
+                stack.enter_context(_locked(lock, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise UserError(f"{path}: another process is at work on it; wait for that, or stop it") from None
+        stack.callback(lock.unlink, missing_ok=True)
+        yield
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[IO[bytes]]:
+    """A file, made if it is not there, that no other process has locked meanwhile; `how` as `fcntl.flock` takes it."""
+    while True:
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
+            fcntl.flock(file, how)
+            if _is_at(file, path):  # who had it locked may have renamed or removed it
+                yield file
+                return
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _temporary(path: Path) -> Path:
@@ -185,11 +219,13 @@ def check_folder(path: Path) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Appends one line; it is on the disk when this returns. A torn line that a crash left at the end is cut first.
+    Processes that append to one file wait for one another.
 
     Raises `UserError` on a full disk, and then leaves the file as it was.
     """
     assert "\n" not in line
     with writing(path), path.open("ab", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         size = _whole_size(path)
         try:
             os.truncate(file.fileno(), size)

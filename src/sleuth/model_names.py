@@ -9,6 +9,7 @@ SHIPPED = ("nano-detective", "nano-novice")
 """Models that come with Sleuth, the better and one with more to learn: safetensors in bfloat16, each with a README.md
 that says how it was trained."""
 NAMES = (SMOLLM2, *SHIPPED)
+SHIPPED_FOLDER = Path(__file__).parent / "models"
 
 
 def local_folder(name: str) -> Path | None:

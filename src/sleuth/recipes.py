@@ -257,6 +257,13 @@ def _values(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{name}", value
 
 
+def _values_of_tables(value: object) -> Iterator[tuple[str, Any]]:
+    """Keys and values of the tables in a list."""
+    for one in value if isinstance(value, list) else ():
+        if isinstance(one, Mapping):
+            yield from one.items()
+
+
 def parse_config(data: Mapping[str, Any], source: str) -> RunConfig:
     """Plain data as a configuration; `source` names it in errors (`UserError`)."""
     data = current_names(data, source, told=False)
@@ -264,6 +271,9 @@ def parse_config(data: Mapping[str, Any], source: str) -> RunConfig:
     for dotted, value in _values(data):
         if isinstance(value, bool) and types.get(dotted, "bool") != "bool":
             raise UserError(f"{source}: {dotted}: {str(value).lower()} is neither a number nor a text; set a value")
+        for key, one in _values_of_tables(value):
+            if isinstance(one, bool):  # no key of a source is true or false
+                raise UserError(f"{source}: {dotted}.{key}: {str(one).lower()} is neither a number nor a text")
     try:
         return RunConfig.model_validate(data)
     except ValidationError as error:

@@ -185,6 +185,18 @@ def test_budgets_stop_cleanly(suite: Suite, tmp_path: Path, monkeypatch: pytest.
     assert not stopped
 
 
+def test_a_budget_counts_faults_that_were_asked_again(suite: Suite, tmp_path: Path) -> None:
+    """Each of 14 requests has 10 tokens of prompt, and each completion 5."""
+    asked(suite, Scripted(suite, lambda number, sample: Fault.EMPTY), tmp_path / "a.jsonl")
+    journal, _ = asked(suite, Scripted(suite), tmp_path / "a.jsonl")
+    assert journal.tokens == (280, 70) and len(journal.rows) == 14
+    _, stopped = asked(suite, Scripted(suite), tmp_path / "a.jsonl", budget=Budget(tokens=350))
+    assert not stopped, "nothing is left to ask"
+    again, _ = asked(suite, Scripted(suite, lambda number, sample: Fault.EMPTY), tmp_path / "b.jsonl")
+    _, stopped = asked(suite, Scripted(suite), tmp_path / "b.jsonl", budget=Budget(tokens=140))
+    assert again.tokens == (140, 0) and "--max-tokens 140 is used up (140 tokens)" in stopped
+
+
 def test_faults_are_no_wrong_answers(suite: Suite) -> None:
     base = Suite("x", "", tuple(Item(item.puzzle) for item in suite.base))
     puzzles = [item.puzzle for item in base.items]

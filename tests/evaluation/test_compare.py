@@ -81,6 +81,10 @@ def test_the_same_puzzle_on_another_page_is_told_and_with_other_questions_refuse
     assert "1 puzzle on another page in each" in sleuth("compare", first, second).stdout
     refused = sleuth("compare", first, third)
     assert refused.returncode == 2 and "puzzle 2 has other questions in each" in refused.stderr
+    for file, gold in ((first, "x"), (third, "y")):
+        atomic_write(file, to_parquet(EvaluationRow, [told[0], dataclasses.replace(told[1], gold={"Z": gold})]))
+    refused = sleuth("compare", first, third)
+    assert refused.returncode == 2 and "puzzle 2 has the same page and other answers in each" in refused.stderr
 
 
 def test_what_cannot_be_compared(tmp_path: Path) -> None:

@@ -131,7 +131,8 @@ def test_an_export_takes_no_folder_of_others(tmp_path: Path) -> None:
     (tmp_path / "site" / "index.html").write_text("my page")
     (tmp_path / "other" / "cases").mkdir(parents=True)
     (tmp_path / "other" / "cases" / "catalog.js").write_text("my script")
-    others = (("mine", "something else"), ("site", "something else"), ("other", "something else"), ("file", "a file"))
+    (tmp_path / "deep" / "cases" / "zebra").mkdir(parents=True)
+    others = (*((name, "something else") for name in ("mine", "site", "other", "deep")), ("file", "a file"))
     for folder, problem in others:
         with pytest.raises(UserError, match=problem):
             export_game(tmp_path / folder, "zebra", "1", 1, 1, None)

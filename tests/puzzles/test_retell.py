@@ -64,6 +64,9 @@ def test_what_is_not_named_stays() -> None:
     assert retold(puzzle).clues == puzzle.clues
     assert retold(puzzle, names=1).answers != puzzle.answers
     assert retold(puzzle, names=1).prompt != retold(puzzle, names=2).prompt
+    pool = make_puzzle("temporal-clue", "1", "train", 0, 0, "terse", names="pool").puzzle
+    assert pool.meta["names"] == "pool" == retold(pool, "plain").meta["names"]
+    assert "names" not in retold(pool, names=1).meta
 
 
 def test_mixed_is_another_style_for_every_puzzle() -> None:

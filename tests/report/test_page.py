@@ -280,8 +280,10 @@ def test_recipe_reads_back(tmp_path: Path) -> None:
     config = RunConfig.model_validate(
         {"name": 'a "b" \\ é ’', "seed": 3, "grpo": {"kl": 0.01}, "optimizer": {"activation_checkpointing": True}}
     )
+    template = config.model.model_copy(update={"template_kwargs": {"think": False, "a key": "🕵 \x7f\n"}})
+    worded = config.model_copy(update={"name": "🕵", "model": template})
     mixed = config.model_copy(update={"puzzles": PuzzlesConfig(mixture=(SourceConfig(ends=0.5), SourceConfig()))})
-    for one in (config, mixed):
+    for one in (config, worded, mixed):
         (tmp_path / "again.toml").write_text(recipe(one), encoding="utf-8")
         assert load_recipe(tmp_path / "again.toml") == one
 

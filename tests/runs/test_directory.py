@@ -67,6 +67,7 @@ def test_open_reads_what_create_wrote(run: RunDirectory) -> None:
     assert again == run
     assert again.config.seed == 7
     assert {file.name for file in run.path.iterdir()} == {
+        ".lock",
         "config.json",
         "environment.json",
         "rollouts",
@@ -293,3 +294,28 @@ def test_a_run_begins_with_a_named_model_or_with_one_that_it_made(
     monkeypatch.chdir(tmp_path)
     whole = str((tmp_path / "made" / "initial").resolve())
     assert made.base_model == RunDirectory.open(Path("made")).base_model == whole
+
+
+def test_an_evaluation_that_was_cut_short_is_none(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed after the first of its two files, whichever that is."""
+
+    def once(path: Path, data: bytes) -> None:
+        path.write_bytes(data)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sleuth.runs.directory.atomic_write", once)
+    with pytest.raises(KeyboardInterrupt):
+        run.write_evaluation("before", [EVALUATION], {"strict": 0})
+    assert run.evaluation_names() == []
+
+
+def test_a_run_that_is_being_made_is_in_nobody_elses_hands(run: RunDirectory, tmp_path: Path) -> None:
+    def meanwhile(made: RunDirectory) -> None:
+        asked = "from pathlib import Path; from sleuth.config import RunConfig; from sleuth.runs import directory\n"
+        asked += "directory.PATIENCE_S = 0.1; directory.RunDirectory.create(Path('new'), RunConfig())"
+        done = subprocess.run([sys.executable, "-c", asked], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert "another process is training this run" in done.stderr
+        (made.path / "initial").mkdir()
+
+    RunDirectory.create(tmp_path / "new", run.config, meanwhile)
+    assert RunDirectory.open(tmp_path / "new").config == run.config and (tmp_path / "new" / "initial").is_dir()

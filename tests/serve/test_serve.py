@@ -193,6 +193,7 @@ def test_what_is_asked_at_once_is_answered_as_if_alone(server: Server, policy: T
         ({"response_format": {"type": "json_object"}}, "response_format is not supported"),
         ({"best_of": 3}, "best_of: is not supported"),
         ({"temperature": -1}, "temperature"),
+        ({"temperature": 1e-50}, "temperature 1e-50: take 0.001 or more, or 0 (greedy)"),
         ({"n": 0}, "n: "),
         ({"stop": [""]}, "stop string"),
         ({"temperature": "nan"}, "temperature"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sleuth.config import RunConfig
 from sleuth.errors import UserError
 from sleuth.evaluation.statistics import Interval
 from sleuth.evaluation.summary import difference_told
@@ -143,22 +144,10 @@ def test_a_study_whose_arms_go_on_from_one_another(tmp_path: Path, monkeypatch: 
     assert row.split(" | ")[2:4] == [row.split(" | ")[1]] * 2  # nothing is solved, at once or later
 
 
-def test_a_table_of_the_seeds_that_are_finished(tmp_path: Path) -> None:
-    """First of one seed of two, which was trained alone; then of both."""
-    tiny_folder(tmp_path / "model", words=True)
-    (tmp_path / "recipe.toml").write_text(RECIPE.replace("MODEL", str(tmp_path / "model")))
-    text = LINES.replace("seeds = [0]", "seeds = [0, 1]").partition("[arms.later]")[0] + "[arms.again]\n"
-    (tmp_path / "tiny.toml").write_text(text)
-    study = read_study(tmp_path / "tiny.toml")
-    table = studies.run(study, tmp_path / "runs", tmp_path / "results", [1])
-    assert table is not None
-    told = table.read_text()
-    assert "One seed per arm of 2 planned (the others are not finished) (a probe, not a finding)" in told
-    assert "would be detected with 2 seeds and 80 % power" in told and "puzzle by puzzle" in told
-    assert studies.run(study, tmp_path / "runs", tmp_path / "results") == table
-    told = table.read_text()
-    assert "2 seeds per arm. All" in told and "would be detected with 80 % power" in told
-    assert "with 95 % intervals (Student's t over 2 seeds):" in told
+def test_a_shared_warm_start_is_a_run_that_can_be_opened(tmp_path: Path) -> None:
+    whole = RunConfig.model_validate({"checkpoint": {"best": "strict"}, "engine": {"kind": "trl"}})
+    RunDirectory.create(tmp_path / "warm", studies.warm_start(whole))
+    assert RunDirectory.open(tmp_path / "warm").config == studies.warm_start(whole)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +164,8 @@ def test_a_table_of_the_seeds_that_are_finished(tmp_path: Path) -> None:
         ('step = "1"', "step = 3", "step '3': of arm plain there will be best, last, 1, 2"),
         ('step = "1"', 'step = "latest"', "step 'latest': of arm plain there will be best, last, 1, 2"),
         ('"grpo.retries" = 1', 'step = "1"', "arm again: from None names no arm above it"),
+        ('"grpo.retries" = 1', '"eval.count" = 3', "arm again: eval.count is 3, and 2 in the first arm"),
+        ('"grpo.retries" = 1', '"puzzles.level" = "2"', "arm again: its puzzles are not of the sources of the first"),
         ("seeds = [0]", "seeds = [0, 1, 0]", "seeds has 0 2 times"),
         ("seeds = [0]", "seeds = [true]", "seeds.0: Input should be a valid integer"),
         ("[arms.plain]", "[arms.plain]\nseed = 5", "arm plain: the study itself sets seed of every run; leave it out"),

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sleuth.config import ModelConfig
 from sleuth.errors import UserError
-from sleuth.training.scale import ENGINES, GPUS, SHAPES, Engine, Gpu, Shape, Work, shape_of, step
+from sleuth.training.scale import ENGINES, GPUS, SHAPES, Engine, Gpu, Shape, Work, nano_shape, shape_of, step
 from tests.commands import sleuth
 
 GPU = Gpu(flops=1e15, bandwidth=1e12, memory=100e9, link=400e9)
@@ -93,6 +94,15 @@ def test_a_shape_is_read_from_a_folder(tmp_path: Path) -> None:
         shape_of(str(tmp_path))
     with pytest.raises(UserError, match=r"did you mean 'Qwen/Qwen2\.5-14B-Instruct'"):
         shape_of("Qwen/Qwen2.5-14B-Instrct")
+
+
+def test_a_nano_model_is_of_the_size_that_its_recipe_gives_and_a_shipped_one_of_its_own() -> None:
+    """4 layers of 4 matrices of 192 x 192 and 3 of 192 x 576, and 1,000 tokens."""
+    made = nano_shape(ModelConfig(kind="nano", hidden=192, layers=4, vocabulary=1000))
+    assert made == Shape(4 * (4 * 192**2 + 3 * 192 * 576) + 1000 * 192, 2 * 4 * 192 * 2)
+    assert shape_of("nano-detective") == nano_shape(ModelConfig(kind="nano", hidden=192, layers=4, vocabulary=1059))
+    done = sleuth("estimate", RECIPE.parent / "demo.toml", "--gpus", 1)
+    assert done.returncode == 0 and "a nano model on 1 × H100" in done.stdout, done.stderr
 
 
 def test_the_command(tmp_path: Path) -> None:

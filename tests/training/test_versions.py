@@ -9,6 +9,7 @@ import pytest
 
 import sleuth
 from sleuth.config import RunConfig
+from sleuth.errors import UserError
 from sleuth.pipeline import run as pipelines
 from sleuth.pipeline.read import read_pipeline
 from sleuth.puzzles import registry
@@ -17,7 +18,8 @@ from sleuth.runs.settings import change, pinned
 from sleuth.study import run as studies
 from sleuth.study.read import read_study
 from sleuth.training.preflight import start
-from sleuth.training.run import train_to_end
+from sleuth.training.run import train, train_to_end
+from sleuth.training.step_log import StepLog
 from tests.contract.sums import Sums
 from tests.tiny import tiny_folder
 
@@ -110,3 +112,55 @@ def test_a_name_agrees_with_its_versions_only() -> None:
     found = pinned(config("sums", "zebra", "sums@1"), {"sums": "sums@3"})
     assert [source.family for source in found.puzzles.sources] == ["sums@3", "zebra@1", "sums@1"]
     assert pinned(RunConfig()).puzzles.family == "temporal-clue@1"
+
+
+def test_a_run_that_fixed_the_time_is_the_one_whose_recipe_names_none() -> None:
+    recipe = RunConfig()
+    run, other = (
+        recipe.model_copy(update={"model": recipe.model.model_copy(update={"template_time": time})})
+        for time in ("2026-11-30T10:00:00", "2026-12-01")
+    )
+    assert change(run, recipe) == "" and change(run, other).startswith("model.template_time 2026-11-30T10:00:00, where")
+
+
+def test_a_time_that_is_none_is_refused(tmp_path: Path) -> None:
+    tiny_folder(tmp_path / "model")
+    config = RunConfig.model_validate({"model": {"name": str(tmp_path / "model"), "template_time": "noon"}})
+    with pytest.raises(UserError, match="template time 'noon': give it as"):
+        start(config, tmp_path / "run")
+
+
+def test_completions_of_a_file_may_not_change_within_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_folder(tmp_path / "model", words=True)
+    shown = tmp_path / "shown.jsonl"
+    shown.write_text('{"system": "", "user": "Who?", "completion": "Ada"}\n', encoding="utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    run = start(
+        RunConfig.model_validate(
+            {
+                "model": {"name": "model", "dtype": "float32", "device": "cpu", "threads": 1},
+                "sft": {"examples": 4, "batch_size": 1, "file": "shown.jsonl"},
+                "grpo": {"steps": 0},
+                "eval": {"count": 1},
+                "sampling": {"max_new_tokens": 2},
+            }
+        ),
+        tmp_path / "run",
+    )
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setattr(StepLog, "metrics", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(run)
+    monkeypatch.undo()
+    content = shown.read_bytes()
+    shown.write_bytes(content.replace(b"Ada", b"Bob"))
+    with pytest.raises(UserError, match=r"shown\.jsonl has changed since the run .* began with it"):
+        train(RunDirectory.open(tmp_path / "run"))
+    shown.write_bytes(content)
+    train(RunDirectory.open(tmp_path / "run"))
+    assert RunDirectory.open(tmp_path / "run").finished
+
+
+def stop(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -92,6 +92,13 @@ def test_differences_are_paired_by_puzzle(tmp_path: Path) -> None:
     assert row["name"].endswith("(4 puzzles that both asked, of 6)") and row["cells"][0][0] == "+75.0"
 
 
+def test_a_single_puzzle_has_a_difference_of_lengths_and_no_interval(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        evaluated(tmp_path / name, 1, 1)
+    [row], _ = _paired(read_runs([tmp_path / "one", tmp_path / "other"]))
+    assert row["cells"][-1] == ("+0.0", "")
+
+
 def test_of_many_runs_each_is_compared_with_the_first(tmp_path: Path) -> None:
     for number in range(7):  # 21 pairs
         evaluated(tmp_path / f"run-{number}", number % 5)

@@ -143,7 +143,8 @@ def test_axes(tmp_path: Path) -> None:
 def test_seeds_are_a_band(tmp_path: Path) -> None:
     runs = []
     for seed, values in ((0, {1: 0.0, 2: 0.5, 3: 1.0}), (1, {1: 0.5, 3: 0.5}), (2, {2: 1.0, 4: 1.0})):
-        run = RunDirectory.create(tmp_path / f"long-name-{seed}", REASON.model_copy(update={"seed": seed}))
+        seeded = {"seed": seed, "puzzles": REASON.puzzles.model_copy(update={"seed": seed})}  # as a study sets both
+        run = RunDirectory.create(tmp_path / f"long-name-{seed}", REASON.model_copy(update=seeded))
         for step, value in values.items():
             run.log_metrics("grpo", step, {"strict": value})
         runs.append(opened(run.path))
@@ -314,6 +315,25 @@ def test_counts_follow_the_files(tmp_path: Path) -> None:
         file.write_bytes((other / "rollouts" / file.name).read_bytes())
         index._stamped = (-AGAIN_S, *index._stamped[1:])  # as some seconds later
         assert counts() == [6, 6, 0, 6, 25, 25]
+
+
+def test_damage_is_said_of_the_run_that_has_it(tmp_path: Path) -> None:
+    names = ("whole", "link", "long", "half", "late")
+    for name in names:
+        RunDirectory.create(tmp_path / name, REASON)
+    (tmp_path / "link" / "config.json").unlink()
+    (tmp_path / "link" / "config.json").symlink_to("nowhere")
+    told = json.dumps({"strict": {"mean": 0.5, "low": 0, "high": 1, "n": 2}}).replace("0.5", "9" * 400)
+    (tmp_path / "long" / "evaluations" / "after-grpo.json").write_text(told)
+    (tmp_path / "half" / "parent.json").write_text('{"parent": "\\ud800", "folder": "\\ud800", "step": 1}')
+    alarm = {"phase": "grpo", "step": 10**12, "name": "x", "figures": "", "remedy": ""}
+    (tmp_path / "late" / "alarms.json").write_text(json.dumps({"alarms": [alarm]}))
+    runs = {name: opened(tmp_path / name) for name in names}
+    states = {name: (run.summary()["state"], run.summary()["fault"] != "") for name, run in runs.items()}
+    assert states.pop("link") == ("unreadable", True)
+    assert set(states.values()) == {("stopped", False)}
+    assert json.dumps(comparing.tree(runs), ensure_ascii=False).encode()
+    assert runs["late"].alarms() == [] and runs["long"].summary()["solved"] is None
 
 
 def test_a_hostile_folder_is_read_around(tmp_path: Path) -> None:

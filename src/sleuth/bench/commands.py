@@ -29,7 +29,7 @@ from sleuth.bench.suites import CANARY, Suite, load_suite
 from sleuth.bench.tables import as_markdown, show
 from sleuth.config import SuiteSize
 from sleuth.errors import UserError, counted
-from sleuth.files import atomic_write, check_folder, check_output, writing
+from sleuth.files import alone, atomic_write, check_folder, check_output, writing
 from sleuth.policy.prompts import check_constrain, check_mode
 from sleuth.progress import bar, say, tell
 from sleuth.shards import Shard
@@ -180,19 +180,20 @@ def _bench(
         settings = settings.model_copy(update=plain)
     path = out / f"{file_name(model, settings)}.json"
     price = price_of(prices, model)
-    journal = open_journal(path, suite, model, settings)
-    if behind_interface(model):
-        from sleuth.bench.inspect.run import run_interface
+    with alone(path):
+        journal = open_journal(path, suite, model, settings)
+        if behind_interface(model):
+            from sleuth.bench.inspect.run import run_interface
 
-        facts = ModelFacts(name=model, kind="interface")
-        ask = functools.partial(run_interface, model, interface=interface, logs=out / "logs")
-    else:
-        asked = contestant(model, [item.puzzle for item in suite.items], settings.seed, device)
-        facts, ask = asked.facts, functools.partial(run, asked.policy)
-    done = sum(row.fault is None for row in journal.rows.values())
-    with bar(f"asking {model}", len(suite.items) * settings.samples, done) as advance:
-        stopped = ask(suite, settings, journal, budget, price, advance)
-    return store_result(path, suite, facts, settings, price, journal, stopped)
+            facts = ModelFacts(name=model, kind="interface")
+            ask = functools.partial(run_interface, model, interface=interface, logs=out / "logs")
+        else:
+            asked = contestant(model, [item.puzzle for item in suite.items], settings.seed, device)
+            facts, ask = asked.facts, functools.partial(run, asked.policy)
+        done = sum(row.fault is None for row in journal.rows.values())
+        with bar(f"asking {model}", len(suite.items) * settings.samples, done) as advance:
+            stopped = ask(suite, settings, journal, budget, price, advance)
+        return store_result(path, suite, facts, settings, price, journal, stopped)
 
 
 def open_journal(result: Path, suite: Suite, model: str, settings: Settings) -> Journal:

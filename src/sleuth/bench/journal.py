@@ -23,11 +23,15 @@ Key = tuple[str, int]
 class Journal:
     """Rows by (puzzle id, sample); of several the newest."""
 
+    tokens: tuple[int, int]
+    """Of all prompts and completions so far, those of faults that were asked again included."""
+
     def __init__(self, path: Path, header: dict[str, Any], asked: Container[Key]) -> None:
         """Opens or begins it. `asked`: the keys of all rows that there can be. Raises `UserError` for one that was
         begun with another header, or is damaged."""
         self.path = path
         self.rows: dict[Key, Row] = {}
+        self.tokens = (0, 0)
         lines = read_lines(path)
         if not lines:
             append_line(path, json.dumps(header, ensure_ascii=False))
@@ -52,13 +56,17 @@ class Journal:
                     f"{path}, line {number}: {shortened(row.puzzle_id)}, sample {row.sample}, was not asked; delete "
                     "the line"
                 )
-            self.rows[row.key] = row
+            self._count(row)
 
     def add(self, rows: Sequence[Row]) -> None:
         """Appends rows; each is on the disk when this returns. Raises `UserError` on a full disk."""
         for row in rows:
             append_line(self.path, row.model_dump_json())
-            self.rows[row.key] = row
+            self._count(row)
+
+    def _count(self, row: Row) -> None:
+        self.rows[row.key] = row
+        self.tokens = self.tokens[0] + row.prompt_tokens, self.tokens[1] + row.new_tokens
 
     def answered(self, puzzle_id: str, samples: int) -> bool:
         """Whether all samples of a puzzle have a completion."""

@@ -17,6 +17,7 @@ from sleuth.bench.run import WithinContext
 from sleuth.bench.stored import MOST
 from sleuth.errors import UserError
 from sleuth.files import read_text
+from sleuth.model_names import local_folder
 from sleuth.policy.base import Policy
 from sleuth.policy.baselines import guessing, solver
 from sleuth.puzzles.puzzle import Puzzle
@@ -79,7 +80,7 @@ class Interface:
 def behind_interface(name: str) -> bool:
     """Whether a name is one of Inspect's (`openai/gpt-5`), and not the folder of a model."""
     provider, slash, model = name.partition("/")
-    return bool(slash and model) and provider in PROVIDERS and not Path(name).is_dir()
+    return bool(slash and model) and provider in PROVIDERS and local_folder(name) is None
 
 
 def check_interface(settings: Settings) -> None:

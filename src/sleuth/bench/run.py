@@ -41,9 +41,9 @@ class Budget:
         if self.usd is not None and not (0 < self.usd < math.inf):
             raise UserError(f"--max-cost {self.usd:g}: give a number of dollars above 0, or leave it out")
 
-    def used_up(self, rows: Sequence[Row], price: Price | None) -> str:
-        """Which bound is reached, for people; empty while none is. Raises `UserError` for dollars without a price."""
-        prompt, new = sum(row.prompt_tokens for row in rows), sum(row.new_tokens for row in rows)
+    def used_up(self, prompt: int, new: int, price: Price | None) -> str:
+        """Which bound so many tokens of prompts and completions reach, for people; empty while none is. Raises
+        `UserError` for dollars without a price."""
         if self.tokens is not None and prompt + new >= self.tokens:
             return f"--max-tokens {self.tokens} is used up ({counted(prompt + new, 'token')})"
         if self.usd is not None:
@@ -71,7 +71,7 @@ def run(
     asked = ((item, ask(item.puzzle, settings.mode)) for item in suite.items)
     left = (pair for pair in asked if not journal.answered(pair[0].puzzle.id, settings.samples))
     for batch in _batches(left, max(1, BATCH // settings.samples)):
-        if stopped := budget.used_up(list(journal.rows.values()), price):
+        if stopped := budget.used_up(*journal.tokens, price):
             return stopped
         started_s = time.monotonic()
         groups = policy.rollout([request for _, request in batch], settings.samples, sampling, progress)

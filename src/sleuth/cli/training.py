@@ -107,7 +107,7 @@ def average(*model: str, out: Path) -> None:
 
 @app.command
 def study(
-    file: Path, /, *, seed: list[int] | None = None, out: Path | None = None, results: Path | None = None
+    file: Path, /, *, seed: list[Whole] | None = None, out: Path | None = None, results: Path | None = None
 ) -> None:
     """Run a controlled comparison: every arm with every seed, in sequence, and a table with intervals.
 

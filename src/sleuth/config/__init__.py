@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from sleuth.config.sections import *  # noqa: F403
 from sleuth.config.sections import (
+    MOST_SEED,
     NANO_SIZES,
     CheckpointConfig,
     EngineConfig,
@@ -29,6 +30,12 @@ from sleuth.config.sections import (
 )
 from sleuth.errors import shortened
 from sleuth.files import NO_FILE_NAME, is_file_name
+from sleuth.runs.metrics import metric_name
+
+EVALUATED = ("reward", "strict", "readable", "length_tokens", "fluency", "kl")
+"""What evaluations during training measure,"""
+EVALUATED_PARTS = ("spans/", "legibility/", "outcome/", "turns/")
+"""and what else begins with."""
 
 
 class RunConfig(Section):
@@ -38,7 +45,7 @@ class RunConfig(Section):
     """Name of the run; its folder is made of it. A recipe without one is called as its file."""
     mode: TrainedMode = "program"
     """How the model is asked: `answer`, `reason` or `program`."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=MOST_SEED)
     """Seed of all random choices of the run except the puzzles."""
     model: ModelConfig = ModelConfig()
     puzzles: PuzzlesConfig = PuzzlesConfig()
@@ -122,6 +129,8 @@ class RunConfig(Section):
             raise ValueError("puzzles.fixed is the same puzzles to the end; leave out puzzles.enter, begins and ends")
         if puzzles.choice != "first" and not puzzles.fixed:
             raise ValueError(f"puzzles.choice {puzzles.choice} chooses the fixed puzzles; set puzzles.fixed above 0")
+        if puzzles.leave < 1 and not puzzles.enter:
+            raise ValueError("puzzles.leave is of a curriculum by success; set puzzles.enter above 0, or leave it out")
         if puzzles.enter > 0 and len(puzzles.mixture) < 2:
             raise ValueError("puzzles.enter leads from source to source; list two or more in [[puzzles.mixture]]")
         if any(source.begins >= source.ends for source in puzzles.mixture):
@@ -144,6 +153,12 @@ class RunConfig(Section):
             raise ValueError("optimizer.kind muon is for whole matrices, not for weights.lora_rank; take adamw")
         if self.checkpoint.best and (not self.eval.every or not grpo.steps):
             raise ValueError("checkpoint.best compares evaluations during GRPO; set eval.every and grpo.steps above 0")
+        best = metric_name(self.checkpoint.best).removeprefix("-")
+        if self.checkpoint.best and best not in EVALUATED and not best.startswith(EVALUATED_PARTS):
+            raise ValueError(
+                f"checkpoint.best {shortened(self.checkpoint.best)!r} is measured by no evaluation; take one of "
+                f"{', '.join(EVALUATED)}, or a name that begins with {', '.join(EVALUATED_PARTS)}"
+            )
         if self.sft.examples == 0 and grpo.steps == 0:
             raise ValueError("sft.examples and grpo.steps are both 0; there is nothing to train")
         if self.sft.file and self.sft.examples == 0:

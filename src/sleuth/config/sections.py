@@ -17,6 +17,8 @@ KlEstimator = Literal["k1", "k2", "k3"]
 KlPlace = Literal["loss", "reward"]
 Truncated = Literal["keep", "mask"]
 LearnFrom = Literal["all", "right"]
+MOST_SEED = 2**63 - 1
+"""What a column of a file holds."""
 Choice = Literal["first", "random", "easiest", "edge", "different"]
 Schedule = Literal["linear", "cosine", "constant"]
 Names = Literal["themed", "pool", "coined"]
@@ -83,6 +85,8 @@ class ModelConfig(Section):
         return self.heads or max(1, self.hidden // 32)
 
 
+NANO_WIDTH = 3
+"""Of a nano model: the size between the matrices of a layer's perceptron over the hidden size."""
 NANO_SIZES = ("hidden", "layers", "heads", "vocabulary", "copying")
 """Keys of a model that is trained from scratch; a pretrained one has its own."""
 
@@ -114,7 +118,7 @@ class PuzzlesConfig(Section):
     """Puzzle family."""
     level: str = "1"
     """Level of the family."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=MOST_SEED)
     """Seed of the puzzles. Training draws from split `train`, evaluation from `val` or `test`."""
     style: str = "terse"
     """Sentence style of the puzzles. `mixed`: one per puzzle. `varied`: another layout on every page and several
@@ -128,7 +132,7 @@ class PuzzlesConfig(Section):
     mixture: tuple[SourceConfig, ...] = ()
     """Several sources instead of `family`, `level` and `style`: one table `[[puzzles.mixture]]` per source, with these
     three keys and `names` (`themed`: those of the style's own pages; `pool`: from lists; `coined`: made up), `weight`,
-    `begins` and `ends`. Evaluation asks equally many puzzles of each."""
+    `begins` and `ends`. Evaluation asks a puzzle of each in turn."""
     enter: float = Field(0.0, ge=0, le=1)
     """Curriculum by success: GRPO starts with the first source of the mixture. The next source comes into use when the
     running mean of puzzles solved, of the last source in use, reaches this. 0: all are used from the start."""
@@ -281,7 +285,7 @@ class SamplingConfig(Section):
 
     max_new_tokens: int = Field(96, ge=1)
     """Longest completion, in tokens."""
-    temperature: float = Field(1.0, gt=0)
+    temperature: float = Field(1.0, ge=0.001)
     """Temperature in training. Evaluation is greedy."""
     until: Until = "end"
     """What ends a completion. `end`: only the model's end token. `answers`: also a block of finished lines that answers
@@ -351,7 +355,7 @@ class EvalConfig(Section):
     """Steps between evaluations during GRPO; 0: none."""
     every_count: int = Field(48, ge=1)
     """Puzzles of an evaluation during training (split `val`)."""
-    seed: int = Field(4, ge=0)
+    seed: int = Field(4, ge=0, le=MOST_SEED)
     """Seed of the suites."""
     reference: bool = True
     """At every evaluation, measure the divergence from the model before GRPO and how likely that model finds the

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sleuth.config import Names
+from sleuth.config import MOST_SEED, Names
 from sleuth.errors import UserError, shortened
 from sleuth.puzzles.explain import rated
 from sleuth.puzzles.puzzle import Puzzle
@@ -56,6 +56,8 @@ class PuzzleSpec:
         check_split(self.split)
         check_style(task, self.style)
         check_names(task, self.names)
+        if not 0 <= self.seed <= MOST_SEED:
+            raise UserError(f"--seed {shortened(str(self.seed))}: give a number from 0 to {MOST_SEED}")
         if self.difficulty and task.family is None:
             raise UserError(f"{self.family}: difficulty comes from the explanation of a puzzle, and this one has none")
         check_count(self.count)

@@ -32,9 +32,10 @@ SPANS = {
     "sentences_unread": "Sentences that cannot be read, in a completion",
 }
 """What is said of spans (`sleuth.puzzles.score.Span`)."""
-COUNTED_SPANS = frozenset({"sentences_read", "sentences_unread"})
+_COUNTED = {"sentences_read": 2, "sentences_unread": 2}
+COUNTED_SPANS = frozenset(_COUNTED)
 """Those that are numbers; the others are shares."""
-NUMBERS = {"length_tokens": 1, "length_better": 1, "length_worse": 1, "sentences_unread": 2, "kl": 4}
+NUMBERS = {"length_tokens": 1, "length_better": 1, "length_worse": 1, "kl": 4, **_COUNTED}
 """Figures that are no shares, with their decimals."""
 UNREAD = frozenset({Outcome.UNREADABLE, Outcome.TRUNCATED})
 """Outcomes that mean that nothing could be read."""

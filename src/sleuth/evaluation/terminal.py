@@ -71,9 +71,12 @@ def show_comparison(first: Path, second: Path) -> None:
     if not both[0]:
         raise UserError(f"{first} and {second} have no puzzle in common, so there is nothing to compare")
     pages, asked = ({row.puzzle_id: (row.prompt, row.gold) for row in rows} for rows in both)
-    for puzzle, (_, gold) in pages.items():
-        if gold.keys() != asked[puzzle][1].keys():
+    for puzzle, (page, gold) in pages.items():
+        other_page, other_gold = asked[puzzle]
+        if gold.keys() != other_gold.keys():
             raise UserError(f"{first} and {second}: puzzle {puzzle} has other questions in each, so it is not the same")
+        if page == other_page and gold != other_gold:
+            raise UserError(f"{first} and {second}: puzzle {puzzle} has the same page and other answers in each")
     difference, one, other = compare(*both), *map(summarise, both)
     lines = [
         (named, *map(_shown, (getattr(one, key), getattr(other, key))), difference_told(key, getattr(difference, key)))

@@ -85,6 +85,8 @@ def _is_game(folder: Path) -> bool:
     if not cases.is_dir() or ((folder / "index.html").exists() and not (cases / "catalog.js").exists()):
         return False
     for path in cases.iterdir():
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             if file.read(len(SCRIPT)) != SCRIPT:
                 return False

@@ -12,7 +12,7 @@ from sleuth.bench.result import ModelFacts, Result, Settings
 from sleuth.bench.run import row_of
 from sleuth.bench.suites import Suite
 from sleuth.errors import UserError, shortened
-from sleuth.files import NO_FILE_NAME, check_folder, is_file_name, writing
+from sleuth.files import NO_FILE_NAME, alone, check_folder, is_file_name, writing
 from sleuth.play.terminal import ask_questions, show
 from sleuth.policy.base import Rollout, StopReason
 from sleuth.puzzles.registry import get_family
@@ -51,9 +51,10 @@ def play_suite(
         out.mkdir(parents=True, exist_ok=True)
     facts = ModelFacts(name=name, kind="person")
     path = out / f"{name}-person.json"
-    journal = open_journal(path, suite, facts.name, SETTINGS)
-    stopped = _ask(suite, journal, read, write)
-    return store_result(path, suite, facts, SETTINGS, None, journal, stopped) if journal.rows else None
+    with alone(path):
+        journal = open_journal(path, suite, facts.name, SETTINGS)
+        stopped = _ask(suite, journal, read, write)
+        return store_result(path, suite, facts, SETTINGS, None, journal, stopped) if journal.rows else None
 
 
 def _ask(suite: Suite, journal: Journal, read: Callable[[str], str], write: Callable[[str], None]) -> str:

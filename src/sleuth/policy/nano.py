@@ -20,7 +20,7 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from sleuth.config import RunConfig
+from sleuth.config import NANO_WIDTH, RunConfig
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError
 from sleuth.policy.copying import set_copying
@@ -35,8 +35,6 @@ REPEATED = 2
 """A phrase is a token if it is seen so often."""
 CONTEXT = 8192
 """Longest sequence, in tokens."""
-WIDTH = 3
-"""Width of the feed-forward layer over the hidden size."""
 SPREAD = 0.06
 """Standard deviation of the matrices at the start; transformers' 0.02 is usual for models many times as wide."""
 ROPE_BASE = 100_000.0
@@ -62,7 +60,7 @@ def make(config: RunConfig) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     shape = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=sizes.hidden,
-        intermediate_size=WIDTH * sizes.hidden,
+        intermediate_size=NANO_WIDTH * sizes.hidden,
         num_hidden_layers=sizes.layers,
         num_attention_heads=sizes.head_count,
         num_key_value_heads=sizes.head_count,

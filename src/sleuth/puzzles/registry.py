@@ -166,7 +166,7 @@ def _id_of(name: str) -> str:
     if not ids:
         known = [*family_names(), *(f"{prefix}TASK" for prefix in LIBRARIES)]
         raise UserError(f"unknown family {name!r}; {nearest(plain, known)}{_unusable(plain)}")
-    if version and name not in ids:
+    if "@" in name and name not in ids:
         have = " and ".join(repr(id) for id in sorted(ids, key=_version))
         raise UserError(f"{name!r}: this Sleuth has {have}{_unusable(plain)}")
     return name if version else MEANT.get(name, max(ids, key=_version))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sleuth.config import Names
 from sleuth.errors import UserError
 from sleuth.puzzles.explain import DIFFICULTY
 from sleuth.puzzles.family import Family, PageText
@@ -32,13 +33,15 @@ def retold(puzzle: Puzzle, style: str | None = None, names: int | None = None) -
     style = rng.choice(family.mixed) if style == MIXED else style
     right = right_choices(family, puzzle, page)
     case = page.case
+    named: Names = puzzle.meta.get("names", "themed")
     if names is not None:
+        named = "themed"
         try:
-            case = family.dressed(family.rename_case(case, rng), style, "themed", rng)
+            case = family.dressed(family.rename_case(case, rng), style, named, rng)
         except ValueError:
             raise UserError(f"{puzzle.id}: there are not enough names for a case of its size") from None
     place = {"id": puzzle.id, "level": puzzle.level, "split": puzzle.split}
-    twin = write_puzzle(family, case, page.clues, page.questions, right, style, place, puzzle.seed, puzzle.index)
+    twin = write_puzzle(family, case, page.clues, page.questions, right, style, place, puzzle.seed, puzzle.index, named)
     # Neither names nor words make a difference to the steps.
     kept = {key: value for key, value in puzzle.meta.items() if key == DIFFICULTY}
     return twin.model_copy(update={"meta": {**twin.meta, **kept}})

@@ -114,7 +114,14 @@ def recipe(config: RunConfig) -> str:
 
 
 def _entries(data: dict[str, Any]) -> list[str]:
-    return [f"{key} = {json.dumps(value)}" for key, value in data.items()]
+    return [f"{key} = {_toml(value)}" for key, value in data.items()]
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + "}"
+    # JSON spells control characters as TOML does, but for DEL, and characters beyond the first plane otherwise.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _is_tables(value: object) -> bool:

@@ -7,6 +7,7 @@
     rollouts/<phase>_<step>.parquet every completion of a training step
     evaluations/<name>.parquet      every completion of an evaluation; <name>.json is its summary
     chosen.json                     which fixed puzzles were chosen by what the model solves (`puzzles.choice`)
+    examples.sha256                 hash of the completions that are shown (`sft.file`)
     initial/                        a nano model as it was before training
     reference/                      the model as it was before GRPO
     checkpoints/                    what a run resumes from
@@ -63,6 +64,10 @@ INITIAL = "initial"
 CHOSEN = "chosen.json"
 """Which puzzles of the pool were chosen as the fixed ones, and the share of completions that solved each of the
 pool."""
+ALARMS = "alarms.json"
+"""What went wrong, if anything did."""
+EXAMPLES = "examples.sha256"
+"""Hash of the completions of `sft.file`."""
 REFERENCE = "reference"
 """Folder of the model as it was before GRPO."""
 MODEL = "model"
@@ -105,19 +110,22 @@ class RunDirectory:
         run = cls(path, config, current_environment())
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
-            for left in path.iterdir():
-                if left.is_dir():
-                    shutil.rmtree(left)
-                elif left.name != UNFINISHED:
-                    left.unlink()
-            (path / UNFINISHED).touch()
-            for folder in (run.rollouts, run.evaluations, run.checkpoints):
-                folder.mkdir()
-            fill(run)
-        atomic_write(path / "environment.json", _json(run.environment.model_dump()))
-        # Last, since it is what makes the folder a run.
-        atomic_write(path / "config.json", _json(config.model_dump()))
-        (path / UNFINISHED).unlink()
+        with run.held():
+            cls.check_new(path)  # another process may just have made one
+            with writing(path):
+                (path / UNFINISHED).touch()
+                for left in path.iterdir():
+                    if left.is_dir():
+                        shutil.rmtree(left)
+                    elif left.name not in (UNFINISHED, LOCK):
+                        left.unlink()
+                for folder in (run.rollouts, run.evaluations, run.checkpoints):
+                    folder.mkdir()
+                fill(run)
+            atomic_write(path / "environment.json", _json(run.environment.model_dump()))
+            # Last, since it is what makes the folder a run.
+            atomic_write(path / "config.json", _json(config.model_dump()))
+            (path / UNFINISHED).unlink()
         return run
 
     @staticmethod
@@ -127,7 +135,7 @@ class RunDirectory:
             raise UserError(f"{path}: there is a run already; resume it or choose another folder")
         if path.exists() and not path.is_dir():
             raise UserError(f"{path} is a file; choose a folder that is new or empty")
-        if path.exists() and any(path.iterdir()) and not (path / UNFINISHED).exists():
+        if path.exists() and any(one.name != LOCK for one in path.iterdir()) and not (path / UNFINISHED).exists():
             raise UserError(f"{path}: the folder holds something else; choose one that is new or empty")
         check_folder(path)
 
@@ -245,12 +253,25 @@ class RunDirectory:
         The names that the report knows: `before`, `after-sft`, `after-grpo`, `guessing`, `solver`.
         """
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name), name
-        atomic_write(self.evaluations / f"{name}.parquet", to_parquet(EvaluationRow, rows))
         atomic_write(self.evaluations / f"{name}.json", _json(summary))
+        # Last, since it is what makes an evaluation.
+        atomic_write(self.evaluations / f"{name}.parquet", to_parquet(EvaluationRow, rows))
+
+    def check_examples(self, digest: str) -> None:
+        """Keeps the hash of the completions of `sft.file` when they are first read. Raises `UserError` where they are
+        not those that the run began with."""
+        file = self.path / EXAMPLES
+        if not file.exists():
+            atomic_write(file, f"{digest}\n".encode())
+        elif file.read_text(encoding="utf-8").strip() != digest:
+            raise UserError(
+                f"{self.config.sft.file} has changed since the run {self.path} began with it; bring it back, or train "
+                "a new run"
+            )
 
     def write_alarms(self, alarms: Iterable[Mapping[str, Any]]) -> None:
         """Stores all alarms so far; written again, they replace what was there."""
-        atomic_write(self.path / "alarms.json", _json({"alarms": list(alarms)}))
+        atomic_write(self.path / ALARMS, _json({"alarms": list(alarms)}))
 
     def read_evaluation(self, name: str) -> list[EvaluationRow]:
         """The completions of an evaluation. Raises `UserError` if there is none of that name."""

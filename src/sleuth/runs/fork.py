@@ -16,7 +16,7 @@ from sleuth.config import NANO_SIZES, RunConfig, SftConfig
 from sleuth.errors import UserError
 from sleuth.files import atomic_write
 from sleuth.recipes import parse_config, with_overrides
-from sleuth.runs.directory import CHOSEN, INITIAL, PARENT, REFERENCE, RunDirectory, step_of
+from sleuth.runs.directory import CHOSEN, EXAMPLES, INITIAL, PARENT, REFERENCE, RunDirectory, step_of
 from sleuth.runs.settings import aligned
 
 COPIED = (REFERENCE, INITIAL)
@@ -89,7 +89,7 @@ def branch(
     names = set(parent.evaluation_names()) & set(same if _same_suite(parent.config, config) else ())
 
     def fill(run: RunDirectory) -> None:
-        for name in ("metrics.jsonl", "timings.jsonl"):
+        for name in ("metrics.jsonl", "timings.jsonl", EXAMPLES):
             if (parent.path / name).exists():
                 shutil.copyfile(parent.path / name, path / name)
         if (parent.path / CHOSEN).exists() and parent.config.puzzles == config.puzzles:
@@ -135,7 +135,7 @@ def _checkpoint(run: RunDirectory, step: str) -> Path:
             best = run.config.checkpoint.best
             why = f"has no evaluation with {best!r}" if best else "names no best checkpoint"
             raise UserError(f"{run.path} {why}; train with --checkpoint.best strict")
-    elif step.isdigit():
+    elif step.isascii() and step.isdigit():
         wanted = int(step)
     else:
         raise UserError(f"--step {step}: last, best, or one of {', '.join(map(str, numbers))}")

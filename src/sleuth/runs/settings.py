@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 from sleuth.config import RunConfig
@@ -52,18 +53,29 @@ def _with_versions(config: RunConfig, versions: Mapping[str, str]) -> RunConfig:
     return config.model_copy(update={"puzzles": puzzles.model_copy(update={"family": family, "mixture": mixture})})
 
 
+def at_time_of(config: RunConfig, other: RunConfig) -> RunConfig:
+    """With the time that the other renders its chat template with."""
+    return config.model_copy(
+        update={"model": config.model.model_copy(update={"template_time": other.model.template_time})}
+    )
+
+
 def located(config: RunConfig) -> RunConfig:
-    """With the whole path of a local model, since a run may be resumed from another folder."""
+    """With the whole paths of a local model and of a file of completions, since a run may be resumed from another
+    folder."""
     folder = local_folder(config.model.name) if config.model.kind == "pretrained" else None
-    if folder is None:
-        return config
-    return config.model_copy(update={"model": config.model.model_copy(update={"name": str(folder.resolve())})})
+    name = config.model.name if folder is None else str(folder.resolve())
+    file = config.sft.file and str(Path(config.sft.file).expanduser().resolve())
+    changed = {"model": config.model.model_copy(update={"name": name})}
+    return config.model_copy(update={**changed, "sft": config.sft.model_copy(update={"file": file})})
 
 
 def differences(one: RunConfig, other: RunConfig) -> dict[str, Any]:
     """The keys that set two runs apart, with the other's values as plain data. A family without a version agrees with
-    each of its versions, and a local model with its whole path."""
+    each of its versions, a local model with its whole path, and no time for the chat template with any."""
     one, other = map(located, aligned(one, other))
+    if not other.model.template_time:
+        other = at_time_of(other, one)
     return {name: _plain(name, other) for name in _names() if attrgetter(name)(one) != attrgetter(name)(other)}
 
 

@@ -112,7 +112,9 @@ def _made(config: RunConfig, path: Path, origin: tuple[RunDirectory, str] | None
 def warm_start(config: RunConfig) -> RunConfig:
     """The warm start of a run, as a run of its own: what comes after it makes no difference to it."""
     plain = {"name": "warm", "grpo": GrpoConfig(steps=0), "reward": RewardConfig(), "engine": EngineConfig()}
-    return config.model_copy(update={**plain, "eval": config.eval.model_copy(update={"every": 0})})
+    evaluation = config.eval.model_copy(update={"every": 0})
+    checkpoint = config.checkpoint.model_copy(update={"best": ""})  # there will be no evaluations to compare
+    return config.model_copy(update={**plain, "eval": evaluation, "checkpoint": checkpoint})
 
 
 def _sharing(configs: Mapping[str, RunConfig], arm: str, origins: Collection[str]) -> list[str]:

@@ -137,7 +137,7 @@ def _together(comparisons: int) -> str:
 
 def _seeds(study: Study, planned: int) -> str:
     count = len(study.seeds)
-    of = f" of {planned} planned (the others are not finished)" if planned > count else ""
+    of = f", of {planned} planned" if planned > count else ""
     return f"{count} seeds per arm{of}" if count > 1 else f"One seed per arm{of} (a probe, not a finding)"
 
 

@@ -6,6 +6,9 @@ over.
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from sleuth.errors import UserError
@@ -36,3 +39,9 @@ def read_examples(path: Path) -> list[tuple[Request, str]]:
     if not found:
         raise UserError(f"{path}: no completion in it")
     return found
+
+
+def digest(pairs: Sequence[tuple[Request, str]]) -> str:
+    """A hash (SHA-256) of what is asked and shown."""
+    shown = [(request.system, request.user, completion) for request, completion in pairs]
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()

@@ -23,7 +23,9 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from sleuth.config import NANO_WIDTH, ModelConfig
 from sleuth.errors import UserError, nearest
+from sleuth.model_names import SHIPPED, SHIPPED_FOLDER, local_folder
 
 BYTES = 2
 """Of a number: bfloat16."""
@@ -175,8 +177,9 @@ def shape_of(model: str) -> Shape:
     """A model's shape, by its name or from the `config.json` of its folder. Raises `UserError` for another name."""
     if model in SHAPES:
         return SHAPES[model]
-    path = Path(model) / "config.json"
-    if not path.is_file():
+    folder = SHIPPED_FOLDER / model if model in SHIPPED else local_folder(model)
+    path = (folder or Path(model)) / "config.json"
+    if folder is None or not path.is_file():
         known = nearest(model, list(SHAPES))
         raise UserError(
             f"the size of {model!r} is not known; name a folder with its config.json, or a model that is: {known}"
@@ -192,6 +195,12 @@ def shape_of(model: str) -> Shape:
         return _shape(float(layers * layer + embeddings), layers, width)
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{path}: no configuration of a model that Sleuth can train") from None
+
+
+def nano_shape(sizes: ModelConfig) -> Shape:
+    """The shape of a nano model with as many tokens as it may have at most."""
+    layer = (4 + 3 * NANO_WIDTH) * sizes.hidden**2
+    return _shape(float(sizes.layers * layer + sizes.vocabulary * sizes.hidden), sizes.layers, sizes.hidden)
 
 
 def gpu_of(name: str) -> Gpu:

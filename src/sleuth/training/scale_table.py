@@ -7,7 +7,7 @@ from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError, counted
 from sleuth.policy.prompts import ask
 from sleuth.progress import tell
-from sleuth.training.scale import ENGINES, NODE, Step, Work, gpu_of, shape_of, step
+from sleuth.training.scale import ENGINES, NODE, Step, Work, gpu_of, nano_shape, shape_of, step
 from sleuth.visible import table
 
 CHARACTERS = 4
@@ -40,8 +40,11 @@ def show_estimate(
     from rich.console import Console
 
     work, steps = work_of(config, prompt_tokens, completion_tokens), config.grpo.steps
-    found = step(shape_of(config.model.name), work, gpu_of(gpu), gpus, ENGINES[engine])
-    title = f"{config.model.name} on {gpus} × {gpu.upper()}, engine {engine}: an estimate on paper"
+    nano = config.model.kind == "nano"
+    shape = nano_shape(config.model) if nano else shape_of(config.model.name)
+    found = step(shape, work, gpu_of(gpu), gpus, ENGINES[engine])
+    named = "a nano model" if nano else config.model.name
+    title = f"{named} on {gpus} × {gpu.upper()}, engine {engine}: an estimate on paper"
     rows = [(name, f"{seconds:.1f}", f"{seconds / found.total_s:.0%}") for name, seconds in found.parts]
     rows.append(("a step", f"{found.total_s:.1f}", ""))
     hours = found.total_s * steps / 3600

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
+from sleuth.runs.directory import ALARMS
 from sleuth.runs.metrics import Line, Phase
 from sleuth.training import checkpoints
 from sleuth.training.alarms import Alarm, AlarmWatch
@@ -27,6 +28,7 @@ class StepLog:
             phase: [alarm for line in session.run.read_metrics(phase) for alarm in watch.see(line)]
             for phase, watch in self._watches.items()
         }
+        self._store()  # those of steps that a resumed run makes again are gone, and a fork has its parent's
 
     def metrics(self, phase: Phase, step: int, metrics: Mapping[str, float]) -> None:
         """Into the run's folder and wherever it is mirrored."""
@@ -46,9 +48,12 @@ class StepLog:
         for alarm in raised:
             tell(f"alarm in step {step}: {alarm}")
         if raised:
-            session.run.write_alarms(
-                {"phase": name, **asdict(alarm)} for name in PHASES for alarm in self._alarms[name]
-            )
+            self._store()
+
+    def _store(self) -> None:
+        alarms = [{"phase": phase, **asdict(alarm)} for phase in PHASES for alarm in self._alarms[phase]]
+        if alarms or (self._session.run.path / ALARMS).exists():
+            self._session.run.write_alarms(alarms)
 
 
 def _as_read(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from sleuth.policy.prompts import ask
 from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.training.corrupted_examples import SHARE, second_turn
-from sleuth.training.examples import read_examples
+from sleuth.training.examples import digest, read_examples
 from sleuth.training.memory import give_back
 from sleuth.training.packing import Group
 from sleuth.training.screen import progress
@@ -52,6 +52,7 @@ def examples(session: Session, start: int) -> Generator[Group, None, None]:
     config, tokenizer = session.config, session.tokenizer
     if config.sft.file:
         pairs = read_examples(Path(config.sft.file))
+        session.run.check_examples(digest(pairs))
         yield from (encode(tokenizer, *pairs[number % len(pairs)]) for number in range(start, config.sft.examples))
         return
     with closing(session.curriculum.examples(start)) as found:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sleuth.config import RunConfig
 from sleuth.errors import UserError, counted
 from sleuth.report.axes import AXES, Spending, sums, thinned
 from sleuth.runs.metrics import seconds_of
@@ -127,9 +128,16 @@ def _groups(runs: Sequence[Run]) -> list[list[Run]]:
     groups: dict[str, list[Run]] = {}
     for run in runs:
         config = run.config
-        key = run.name if config is None else digest(config.model_copy(update={"seed": 0}))
+        key = run.name if config is None else digest(_without_seed(config))
         groups.setdefault(key, []).append(run)
     return list(groups.values())
+
+
+def _without_seed(config: RunConfig) -> RunConfig:
+    """A study sets both seeds to the same number."""
+    seed = 0 if config.puzzles.seed == config.seed else config.puzzles.seed
+    puzzles = config.puzzles.model_copy(update={"seed": seed})
+    return config.model_copy(update={"seed": 0, "puzzles": puzzles})
 
 
 def _common(group: Sequence[Run]) -> str:

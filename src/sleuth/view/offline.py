@@ -8,6 +8,7 @@ page forbids every script. What is left out is said on the page.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -209,8 +210,8 @@ def _paired(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], str]:
 
 def _difference(figure: dict[str, float], key: str) -> tuple[str, str]:
     scale = 1 if key == "length_tokens" else 100
-    mean, low, high = (text.signed(scale * figure[end]) for end in ("mean", "low", "high"))
-    return mean, f"{low} … {high}"
+    mean, low, high = (scale * figure[end] for end in ("mean", "low", "high"))
+    return text.signed(mean), "" if math.isnan(low) else f"{text.signed(low)} … {text.signed(high)}"
 
 
 def _stages(run: Run) -> list[str]:

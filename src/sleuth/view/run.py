@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import math
 import threading
 from pathlib import Path
@@ -11,14 +10,16 @@ from typing import Any
 
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
+from sleuth.files import parse_json
 from sleuth.report.facts import POLICIES
-from sleuth.runs.directory import LOCK, PARENT, RunDirectory
-from sleuth.runs.metrics import seconds_of
+from sleuth.runs.directory import ALARMS, LOCK, PARENT, RunDirectory
+from sleuth.runs.metrics import MOST_STEPS, seconds_of
 from sleuth.view.finding import inside
 from sleuth.view.log import Log
 
 LARGEST_JSON_BYTES = 5_000_000
 WRITTEN = ("metrics.jsonl", "timings.jsonl", "config.json")
+FIGURE = ("mean", "low", "high", "n")
 STAGES = ("after-grpo", "after-sft", "before")
 """Evaluations of the model that is trained, the last one first."""
 
@@ -32,7 +33,7 @@ class Run:
         self._kept: dict[Path, tuple[tuple[int, int], Any]] = {}
         self._lock = threading.Lock()
         self._directory: RunDirectory | None = None
-        self._opened: tuple[int, int] = (0, 0)
+        self._opened: tuple[int, int] | None = None
         self.whole = False
         """Whether the logs were read to their end."""
         self.fault = ""
@@ -89,7 +90,7 @@ class Run:
                 return kept[1]
             if stamp[1] > LARGEST_JSON_BYTES:
                 return None
-            content = json.loads(inside(self.path, path).read_bytes())
+            content = parse_json(inside(self.path, path).read_bytes())
         except (OSError, ValueError, RecursionError, UserError):
             return None
         self._kept[path] = (stamp, content)
@@ -107,9 +108,9 @@ class Run:
 
     def alarms(self) -> list[dict[str, Any]]:
         """What went wrong, in the order in which it was noticed."""
-        content = self.json("alarms.json")
+        content = self.json(ALARMS)
         alarms = content.get("alarms") if isinstance(content, dict) else None
-        return [alarm for alarm in alarms if isinstance(alarm, dict)] if isinstance(alarms, list) else []
+        return [alarm for alarm in alarms if _is_alarm(alarm)] if isinstance(alarms, list) else []
 
     def parent(self) -> dict[str, Any] | None:
         """What is said of the run that this one was forked from."""
@@ -175,8 +176,15 @@ def figure(evaluation: dict[str, Any], name: str) -> dict[str, float] | None:
     value = evaluation.get(name)
     if not isinstance(value, dict):
         return None
-    kept = {key: float(value[key]) for key in ("mean", "low", "high", "n") if isinstance(value.get(key), int | float)}
+    try:
+        kept = {key: float(value[key]) for key in FIGURE if isinstance(value.get(key), int | float)}
+    except OverflowError:  # of a whole number that no float holds
+        return None
     return kept if "mean" in kept else None
+
+
+def _is_alarm(told: object) -> bool:
+    return isinstance(told, dict) and (type(step := told.get("step")) is not int or 0 <= step <= MOST_STEPS)
 
 
 def _number(value: float | None) -> float | None:

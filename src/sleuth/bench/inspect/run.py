@@ -135,7 +135,7 @@ class _Asking:
     def used_up(self) -> bool:
         """Whether the budget is, which is then the reason to stop."""
         if not self.stopped:
-            self.stopped = self._budget.used_up(list(self._journal.rows.values()), self._price)
+            self.stopped = self._budget.used_up(*self._journal.tokens, self._price)
         return bool(self.stopped)
 
     async def start_task(self, task: EvalSpec, samples: list[Sample], epochs: int) -> str:

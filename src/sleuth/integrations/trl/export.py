@@ -12,6 +12,7 @@ from sleuth.files import atomic_write, check_folder, writing
 from sleuth.integrations.trl import scripts
 from sleuth.integrations.trl.arguments import DATA, SETTINGS, as_yaml, on_cpu, trl_arguments
 from sleuth.integrations.trl.data import write_data
+from sleuth.model_names import local_folder
 from sleuth.puzzles.registry import get_task
 from sleuth.training.curriculum import spec_of
 
@@ -59,7 +60,7 @@ def write_settings(folder: Path, config: RunConfig, model: str, **others: object
 
 def model_path(name: str) -> str:
     """A model as TRL finds it from any folder: an absolute path or a Hugging Face id."""
-    if (local := Path(name).expanduser()).is_dir():
+    if (local := local_folder(name)) is not None:
         return str(local.resolve())
     if "/" in name and not name.startswith((".", "/", "~")):
         return name
