@@ -125,7 +125,7 @@ def power_told(study: Study) -> str:
     """What the power that is stated counts, and what it does not."""
     others = len(study.arms) - 1
     several = f"for {others} comparisons together, " if others > 1 else ""
-    return f"{several}counting only chance in the puzzles"
+    return f"{several}counting only chance in the puzzles, as if every seed had others"
 
 
 def _together(comparisons: int) -> str:
