@@ -106,7 +106,7 @@ export async function contents(): Promise<Contents> {
 /** The case of a key. */
 export async function caseOf(key: string): Promise<Case> {
   if (!globalThis.sleuthCatalog) return fetched<Case>(`api/case?key=${encodeURIComponent(key)}`);
-  if (!/^[a-z0-9-]+(\/[a-z0-9-]+)+$/.test(key)) throw new Error("this is no case");
+  if (!/^[a-z0-9@-]+(\/[a-z0-9-]+)+$/.test(key)) throw new Error("this is no case");
   await loaded(`cases/${key.replaceAll("/", "-")}.js`);
   const found = globalThis.sleuthCase;
   if (!found || found.key !== key) throw new Error("this case cannot be read");

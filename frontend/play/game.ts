@@ -9,7 +9,7 @@ import { Hints } from "./hints";
 import { BLANK, CROSS, type Mark, Marks, TICK } from "./marks";
 import { type Cell, Notebook } from "./notebook";
 import { Prover } from "./prover";
-import { keep, recall } from "./store";
+import { keep, placeOf, recall } from "./store";
 import { watching } from "./watch";
 
 type Pen = "cycle" | "cross" | "tick";
@@ -37,6 +37,8 @@ export class Game {
   private readonly pens = h("fieldset", { class: "pens" });
   private readonly accusation: Accusation;
   private readonly board: HTMLImageElement;
+  /** Where it is kept. */
+  private readonly place: string;
   private readonly past: Mark[][][] = [];
   private readonly timer: number;
   private seconds: number;
@@ -48,11 +50,12 @@ export class Game {
   private fading = 0;
 
   constructor(
-    private readonly key: string,
+    key: string,
     private readonly played: Case,
     private readonly link: string,
   ) {
-    const kept = recall(key);
+    this.place = placeOf(key, played);
+    const kept = recall(this.place);
     this.marks = new Marks(played.logic.sizes, played.tables, kept?.marks);
     this.seconds = kept?.seconds ?? 0;
     this.proof = kept?.proof ?? false;
@@ -184,7 +187,7 @@ export class Game {
 
   private save(): void {
     const { seconds, proof, free, solved } = this;
-    keep(this.key, { marks: this.marks.all(), used: this.clues.used(), seconds, hints: this.hints.count, proof, free, solved });
+    keep(this.place, { marks: this.marks.all(), used: this.clues.used(), seconds, hints: this.hints.count, proof, free, solved });
   }
 
   private say(...parts: (Node | string)[]): void {
@@ -265,6 +268,7 @@ export class Game {
     this.proof = proof;
     this.free = this.free || !proof || this.past.length > 0;
     if (proof && this.past.length === 0 && this.marks.facts().length === 0) this.free = false;
+    if (proof) this.past.length = 0; // marks without proof must not come back by undoing
     this.choosePen("cycle");
     if (this.proof) this.hints.prepare(); // says what is accepted where three clues are not enough
     this.say(proof ? "A mark now counts only if it follows from your marks, the rules and at most three clues." : "");

@@ -28,7 +28,8 @@ export class Prover {
     return so ? atom : -atom;
   }
 
-  /** Why a fact follows from known facts, rules and few clues, none of which can go; null where it does not. */
+  /** Why a fact follows from known facts, rules and few clues; null where it does not. None of these can go, unless there
+   * are so many facts that finding out takes too long. */
   why(fact: Fact, known: readonly Fact[]): Reason | null {
     this.asked = 0;
     const fixed = [...this.logic.rules, -this.literal(fact)];
@@ -36,6 +37,7 @@ export class Prover {
     try {
       const clues = this.search(fixed, facts, [], new Set(), []);
       if (clues === null) return null;
+      this.asked = 0; // it follows; what can go is another search
       const needed = this.smallest(clues, (rest) => this.refuted([...fixed, ...facts, ...this.selectors(rest)]));
       const cited = this.smallest(known, (rest) =>
         this.refuted([...fixed, ...rest.map((one) => this.literal(one)), ...this.selectors(needed)]),
@@ -69,9 +71,17 @@ export class Prover {
   /** Without those that can go. */
   private smallest<T>(all: readonly T[], enough: (rest: T[]) => boolean): T[] {
     let kept = [...all];
-    for (const one of [...all].reverse()) {
-      const rest = kept.filter((other) => other !== one);
-      if (enough(rest)) kept = rest;
+    // Many at once first, since most can go.
+    for (let size = Math.ceil(kept.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+      for (let end = kept.length; end > 0; end -= size) {
+        const rest = [...kept.slice(0, Math.max(0, end - size)), ...kept.slice(end)];
+        try {
+          if (enough(rest)) kept = rest;
+        } catch (error) {
+          if (error instanceof TooHard) return kept;
+          throw error;
+        }
+      }
     }
     return kept;
   }

@@ -112,7 +112,7 @@ function readable(svg: SVGSVGElement, told: ChartData, reading: HTMLElement): vo
     cursor.setAttribute("x1", String(pixel));
     cursor.setAttribute("x2", String(pixel));
     cursor.setAttribute("visibility", "visible");
-    fill(reading, h("b", {}, place.toPrecision(4).replace(/\.?0+$/, "")), values.map(({ one, point }) => [h("span", {}, swatch(one), written(point![1], told.percent))]).flat());
+    fill(reading, h("b", {}, String(Number(place.toPrecision(4)))), values.map(({ one, point }) => [h("span", {}, swatch(one), written(point![1], told.percent))]).flat());
   };
   const hide = (): void => {
     cursor.setAttribute("visibility", "hidden");

@@ -19,6 +19,7 @@ from sleuth.logic.formulas import Not, World
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_family
+from sleuth.puzzles.retell import retold
 from sleuth.puzzles.temporal_clue.original.dataset import import_original
 from tests.puzzles.test_import import ORIGINALS, SMALL
 
@@ -264,3 +265,12 @@ def test_bad_originals(tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "o.json").write_text(content)
     with pytest.raises(UserError, match=said):
         import_original(tmp_path / "o.json")
+
+
+def test_a_remark_on_alone_where_the_page_does_not_say_what_it_means() -> None:
+    puzzle = make_puzzle("temporal-clue", "3", "train", 9, 1, "terse").puzzle
+    finding = audit(puzzle)
+    assert finding.problems == () and finding.remarks == (
+        Remark("with “alone” said of suspects only", ("A", "C", "E", "F")),
+    )
+    assert audit(retold(puzzle, "plain")).remarks == (), "in full a page says what it means"

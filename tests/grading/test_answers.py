@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sleuth.grading import Outcome, grade
 from sleuth.grading.answers import answers_all, answers_grammar, read_answers
+from sleuth.grading.choices import read_text
 from sleuth.grading.strict_format import last_block, normal
 from sleuth.puzzles.puzzle import Puzzle, Question
 
@@ -65,6 +66,16 @@ def test_the_grammar_by_hand() -> None:
         ("A. Mr. Ash or Dr. Rowan\nB. Costume Room\nC. 11:45 PM", 2 / 3, Outcome.PARTLY),
         ("A. Mr. Ash, Dr. Rowan\nB. Hall\nC. 12 AM", 0.0, Outcome.WRONG),
         ("B. Costume Room", 1 / 3, Outcome.PARTLY),
+        # Reasons for the answers, letter by letter, are no block; what takes an answer back is.
+        (
+            f"{GOLD}\n\nExplanation:\nA. Mr. Ash was in the Hall.\nB. Costume Room is where he went.",
+            1.0,
+            Outcome.CORRECT,
+        ),
+        (f"{GOLD}\n\nThat is so.\n\nA. Mr. Ash was in the Hall by clue 2.", 1.0, Outcome.CORRECT),
+        (f"{GOLD}\n\nExplanation:\nA. Mr. Ash was not there.", 0.0, Outcome.WRONG),
+        (f"{GOLD}\n\nNo, wait.\nA. Dr. Rowan was in the Hall.", 0.0, Outcome.WRONG),
+        (f"{GOLD}\n\nNo, wait.\nA. Somebody else.", 0.0, Outcome.WRONG),
         # Letters that were not asked add and take nothing.
         (GOLD + "\nD. Hall", 1.0, Outcome.CORRECT),
         ("D. Hall", 0.0, Outcome.UNREADABLE),
@@ -184,3 +195,27 @@ def test_all_is_answered_once_the_last_line_is_finished() -> None:
     assert not answers_all(f"{GOLD.strip()}\nBut no.\n{lines[0]}\n", QUESTIONS)  # another block has begun
     assert not answers_all("", QUESTIONS)
     assert not answers_all("A. Who?\nB. Where?\nC. When?\n", QUESTIONS)  # the questions again
+
+
+BOAT = Question(letter="A", text="On which boat is Henry?", kind="boat", choices=("1", "2", "3", "4"))
+
+
+@pytest.mark.parametrize(
+    ("value", "choice"),
+    [
+        *((same, "2") for same in ("2", "the second boat", "boat 2", "-> 2", "=> 2", "→ 2", "2 from the left")),
+        *((same, "2") for same in ("2, from clue 3", "2 (by clues 1 and 3)", "2 (counted from the left)")),
+        *((none, None) for none in ("second from right", "2 from the end", "2 as counted from the right")),
+        *((none, None) for none in ("third from the back", ">2", ">= 2", "2 of the other end")),
+    ],
+)
+def test_a_place_that_is_counted_from_the_other_side_is_none(value: str, choice: str | None) -> None:
+    assert read_text(BOAT, value) == choice
+
+
+@pytest.mark.parametrize("value", ["09:00", "9:00", "9:00 AM", "09.00 am"])
+def test_an_hour_with_a_nought_ahead_is_the_hour(value: str) -> None:
+    hours = Question(letter="A", text="When?", kind="time", choices=("8 AM", "9 AM", "10 AM"))
+    assert read_text(hours, value) == "9 AM"
+    late = Question(letter="A", text="When?", kind="time", choices=("11 PM", "12 AM", "1 AM"))
+    assert read_text(late, "0:00") == read_text(late, "00:00") == "12 AM"

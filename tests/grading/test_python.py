@@ -48,6 +48,9 @@ def test_the_program_is_the_last_block() -> None:
     assert program_of("```python\nprint('```')\nx\n```") == "print('```')\nx"
     assert program_of("print(3)") == "print(3)"
     assert program_of("~~~\nprint(4)") == "print(4)", "not closed"
+    assert program_of("```python\na\n```\nOutput:\n```\nA. Ada\n```") == "a", "what it printed"
+    assert program_of("```\nold\n```\n```\nnew\n```") == "new"
+    assert program_of("1. So:\n   ```python\n   if a:\n       b\n   ```") == "if a:\n    b", "within a list"
     assert program_of("```python\na\n```\n```text\nA. b\n```") == "a", "what it would print is no program"
 
 

@@ -88,6 +88,13 @@ def figures(puzzle: Puzzle, text: str) -> Soundness:
         ("The murderer was in the same room as Rex.", [("The murderer was in the same room as Rex", "empty")]),
         ("Now suppose that Ada committed the murder.\nThen Ada was in the Attic. That cannot be.", []),
         ("Let us assume that Rex was in the Hut. Ada was in the Attic.", []),
+        ("**Case 1:**\n- Rex was in the Hut.\n- Ada was in the Attic.", []),
+        ("Case 1. Rex was in the Hut.", []),
+        ("By contradiction: Rex was in the Hut.", []),
+        (
+            "If Rex was in the Hut:\n- Ada was in the Attic.\nSo Rex was in the Attic.",
+            [("Rex was in the Attic", "repeated")],
+        ),
         (
             "Suppose nothing.\n\nAda was in the Attic. Ada committed the murder.",
             [("Ada was in the Attic", "false"), ("Ada committed the murder", "false")],

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("starlette")
 
-from sleuth.play.catalog import Catalog, case_of, number_of_today, offers
+from sleuth.play.catalog import Catalog, Offer, case_of, number_of_today, offers
 from sleuth.play.dossier import dossier, steps_of
 from sleuth.play.export import export
 from sleuth.play.site import play_site
@@ -292,6 +292,27 @@ def test_files_play_without_a_server(chromium: Any, tmp_path: Path) -> None:
         assert page.locator(".clues button").all_inner_texts() == dossier(case_of("temporal-clue", "1", first))["clues"]
     with opened(chromium, (tmp_path / "game" / "index.html").as_uri() + "#../../etc/1") as page:
         assert "cannot be opened" in page.get_by_role("alert").inner_text()
+
+
+def test_every_case_of_files_can_be_opened(chromium: Any, tmp_path: Path) -> None:
+    first = number_of_today()
+    export(tmp_path / "game", [Offer("zebra@2", {"1": ""})], first, 1, workers=1)
+    with opened(chromium, (tmp_path / "game" / "index.html").as_uri() + f"#zebra@2/1/{first}") as page:
+        ready(page)
+        assert "version 2" in page.locator(".which").inner_text()
+
+
+def test_marks_without_proof_do_not_come_back_in_proof_mode(chromium: Any, url: str) -> None:
+    data = dossier(case_of("zebra", "1", 739949))
+    world = data["world"]
+    wrong = next(value for value in range(data["logic"]["sizes"][0]) if value != world[0])
+    with opened(chromium, f"{url}/#zebra/1/739949") as page:
+        ready(page)
+        for _ in range(3):  # crossed out, ticked, blank again
+            cell(page, data, [0, wrong, 1]).click()
+        assert page.get_by_role("button", name="Undo").is_enabled()
+        page.get_by_label("Proof mode").check()
+        assert page.get_by_role("button", name="Undo").is_disabled()
 
 
 def test_what_files_hold(tmp_path: Path) -> None:

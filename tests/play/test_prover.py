@@ -134,3 +134,19 @@ def test_clues_are_spent_when_they_say_nothing_more(bundle: Path) -> None:
     everything = [[variable, value, 1] for variable, value in enumerate(world)]
     none, all_ = ask(bundle, prover={"logic": logic, "asked": [{"known": []}, {"known": everything}]})
     assert none == [False] * len(logic["clues"]) and all_ == [True] * len(logic["clues"])
+
+
+def test_what_follows_on_a_large_board_is_accepted(bundle: Path) -> None:
+    """With hundreds of marks, finding out which of them are needed takes more questions than may be asked."""
+    puzzle = case_of("temporal-clue", "4", 1)
+    found, steps = dossier(puzzle), steps_of(puzzle)
+    chain = [fact for step in steps for fact in step["facts"]]
+    known, left = chain[: len(chain) * 4 // 5], chain[len(chain) * 4 // 5 :]
+    reference = Reference(found["logic"])
+    reasons = ask(
+        bundle, prover={"logic": found["logic"], "asked": [{"fact": one, "known": known} for one in left[:12]]}
+    )
+    follow = [reference.provable(one, known) for one in left[:12]]
+    assert any(follow) and [reason is not None for reason in reasons] == follow
+    for fact, reason in zip(left, reasons, strict=False):
+        assert reason is None or reference.follows(fact, reason["known"], reason["clues"])

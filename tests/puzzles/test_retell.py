@@ -15,6 +15,8 @@ from sleuth.puzzles.canonical import digest
 from sleuth.puzzles.explain import rated
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion
+from sleuth.puzzles.herrings import with_herrings
+from sleuth.puzzles.puzzle import IMPORTED
 from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.retell import retold
 from sleuth.puzzles.task import MIXED, Made
@@ -136,3 +138,12 @@ def test_an_original_puzzle_is_told_in_every_style(number: int, tmp_path: Path) 
             )
     assert retold(puzzle).clues == puzzle.clues, "words and all"
     assert grade(twin, gold_completion(twin, "program"), "program").correct
+
+
+def test_what_was_imported_stays_so() -> None:
+    puzzle = made("temporal-clue", "1").puzzle
+    foreign = puzzle.model_copy(update={"meta": {**puzzle.meta, IMPORTED: "a set"}})
+    assert retold(foreign, names=1).meta[IMPORTED] == "a set" and IMPORTED not in retold(puzzle, names=1).meta
+    told = make_puzzle("temporal-clue", "2", "train", 0, 0).puzzle
+    foreign = told.model_copy(update={"meta": {**told.meta, IMPORTED: "a set"}})
+    assert with_herrings(foreign, 0.2).meta[IMPORTED] == "a set"

@@ -8,7 +8,7 @@ from itertools import combinations
 
 from sleuth.bench.figures import paired, solved_by_puzzle
 from sleuth.bench.result import Result
-from sleuth.bench.suites import TWINS
+from sleuth.bench.suites import PLANS, TWINS
 from sleuth.bench.summary import Figure, Twins
 from sleuth.evaluation.statistics import Interval
 from sleuth.progress import tell
@@ -143,8 +143,9 @@ def differences(results: Sequence[Result]) -> list[tuple[str, ...]]:
     for first, second in combinations(sorted(results, key=_by_solved), 2):
         if first.suite.hash != second.suite.hash:
             continue
+        twins = tuple(f"+{twin}" for twin in TWINS) if first.suite.id in PLANS else ()
         found = paired(
-            *({k: v for k, v in solved_by_puzzle(one.rows).items() if "+" not in k} for one in (first, second))
+            *({k: v for k, v in solved_by_puzzle(one.rows).items() if not k.endswith(twins)} for one in (first, second))
         )
         if found is not None:
             interval = found.solved

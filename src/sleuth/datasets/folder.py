@@ -142,13 +142,12 @@ def parts(folder: Path) -> list[Part]:
             metadata = pq.read_metadata(path)
             about: dict[str, Any] = json.loads((metadata.metadata or {})[ABOUT.encode()])
             spec = PuzzleSpec(**about.pop("spec"))
+            data_bytes = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+            place = path.relative_to(folder).as_posix()
+            size = path.stat().st_size
+            found.append(Part(place, spec, metadata.num_rows, **about, file_bytes=size, data_bytes=data_bytes))
         except (pa.ArrowInvalid, OSError, KeyError, ValueError, TypeError):
-            raise UserError(f"{path}: not written by sleuth make; name another folder") from None
-        data_bytes = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
-        place = path.relative_to(folder).as_posix()
-        found.append(
-            Part(place, spec, metadata.num_rows, **about, file_bytes=path.stat().st_size, data_bytes=data_bytes)
-        )
+            raise UserError(f"{path}: not written by sleuth make, or by a newer one; name another folder") from None
     return found
 
 

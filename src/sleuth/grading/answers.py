@@ -1,10 +1,11 @@
 """Reading the answer block of a completion.
 
 The block is the *last* run of answer lines: a letter, what sets it off, and a value. Earlier blocks count for nothing,
-so guesses can't be listed; text after it adds nothing. A letter that is missing, comes twice with different values or
-names no single choice is wrong; the other letters keep their credit. What models and people put around letters and
-values is passed over (`sleuth.grading.normalise`, `sleuth.grading.choices`): lists, headings, bold, tags, tables, JSON,
-all answers on one line, the question again, reasons between the answers.
+so guesses can't be listed; text after it adds nothing, and a block that only gives reasons for the answers of the one
+before ("A. Mr. Fern was alone") is such text. A letter that is missing, comes twice (unless the whole block does, with
+the same values) or names no single choice is wrong; the other letters keep their credit. What models and people put
+around letters and values is passed over (`sleuth.grading.normalise`, `sleuth.grading.choices`): lists, headings, bold,
+tags, tables, JSON, all answers on one line, the question again, reasons between the answers.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
 from itertools import islice
 
-from sleuth.grading.choices import is_choice, read_value, vocabulary
+from sleuth.grading.choices import is_choice, is_reason, read_value, vocabulary
 from sleuth.grading.normalise import ANSWER_MARK, canonical, clean
 from sleuth.puzzles.formal import one_of
 from sleuth.puzzles.puzzle import Question
@@ -136,6 +137,7 @@ class _Blocks:
             found = self._answers(line)
             if isinstance(found, list):
                 if soft and not answered.isdisjoint(letter for letter, _ in found):
+                    last = self._later(last, block)
                     block, answered, restated = [], set[str](), True
                 if answered and restated and found and found[0][1] and found[0][0] == self._order[0]:
                     block, answered = [], set[str]()  # each question with its fact, then the answers
@@ -149,9 +151,20 @@ class _Blocks:
             elif found is _Kind.SOFT or (found is _Kind.HARD and block and line.startswith(("  ", "\t"))):
                 soft = True
             elif found is _Kind.HARD and block:
-                last, block, answered, soft = block if answered else last, [], set(), False
+                last, block, answered, soft = self._later(last, block), [], set(), False
                 restated = True
-        return [(letter, value) for letter, value in (block if answered else last) if value]
+        return [(letter, value) for letter, value in self._later(last, block) if value]
+
+    def _later(self, last: list[tuple[str, str]], block: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Of two blocks the one that counts: the later one if it has a value, unless it gives reasons for the other's
+        answers."""
+        answers = [(letter, value) for letter, value in block if value]
+        given = dict(last)
+        explains = bool(answers) and all(
+            is_reason(self._questions[letter], given[letter], value) if given.get(letter) else False
+            for letter, value in answers
+        )
+        return last if explains or not answers else block
 
     def _names(self, letter: str, line: str) -> bool:
         return read_value(self._questions[letter], _stripped(_MARKS.sub("", line))) is not None

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sleuth.grading.normalise import canonical
+from sleuth.grading.normalise import canonical, clean
 from sleuth.puzzles.puzzle import Question
 
 LONGEST_VALUE = 1_000
@@ -46,6 +46,10 @@ _STRUCK = re.compile(r"~~|!=|\[\s?\]|^[^\w~]*!")
 """An answer that is struck out, negated or left unticked."""
 _MORE = re.compile(r"[\s,'\")\]]*(?:and\b|&|\+|/|\\|or\b)")
 _SET_OFF = re.compile(r"['\")\]]*\s*(?:[(\[|;:.=]|-+>?\s|,\s*(?:it|he|she|they|that|when|with|at|in|on)\b)")
+_COUNTED_BACK = re.compile(
+    r"\b(?:from|to|of)(?: the)? (?:right|end|back|rear|bottom|last|other)\b|\bcounted\b(?!.* left\b)|(?<![-=])>=?\W*$"
+)
+"""What makes another number of a number: "2 from the right", ">2"."""
 _PASSED_SIGNS = re.compile(r"[\s.,:;()\[\]{}\"'#=>|→-]*")
 _CITED = re.compile(r"\b(?:clue|step|rule|statement|hint|line)s? #?\d+(?:(?:, and|,| and|-) ?\d+)*")
 _WORD = re.compile(r"\w+(?::\w+)*(?:'\w+)?")
@@ -126,13 +130,33 @@ def read_value(question: Question, value: str) -> str | None:
     return found if found is not None else _mentioned(known, text)
 
 
+def read_text(question: Question, text: str) -> str | None:
+    """The one choice that a text names, as `read_value` reads it."""
+    return read_value(question, clean(text))
+
+
+def is_reason(question: Question, answer: str, value: str) -> bool:
+    """Whether a value that names no choice speaks of the one that `answer` names, and takes nothing of it back: "Mr.
+    Fern was alone" for "Mr. Fern"."""
+    choice = read_value(question, answer)
+    if choice is None or len(value) > LONGEST_VALUE or _STRUCK.search(value) or read_value(question, value) is not None:
+        return False
+    known = vocabulary(question.letter, question.text, question.kind, question.choices)
+    text = canonical(value, known.numbers)
+    first = known.mention.match(text)
+    rest = text[first.end() :] if first else ""
+    return (
+        first is not None and known.exact.get(first[0]) == choice and not (_HEDGE.search(rest) or _DENIAL.search(rest))
+    )
+
+
 def _mentioned(known: Vocabulary, text: str) -> str | None:
     first = known.mention.search(text)
     choice = first and known.exact.get(first[0])
     if first is None or choice is None:
         return None
     head, tail = text[: first.start()], text[first.end() :]
-    if not _is_passed_over(known, head):
+    if not _is_passed_over(known, head) or (known.numbers and any(map(_COUNTED_BACK.search, (head, tail)))):
         return None
     if _is_passed_over(known, tail):
         return choice

@@ -10,6 +10,7 @@ from typing import Any
 from sleuth.config import Mode, Telling
 from sleuth.errors import UserError
 from sleuth.grading.answers import answers_all, answers_grammar, read_answers
+from sleuth.grading.choices import read_text
 from sleuth.grading.program import run_program, solve_statements
 from sleuth.grading.reading import read_puzzle
 from sleuth.grading.spans import line_spans, sentence_spans
@@ -105,8 +106,10 @@ class Deduction(Task):
                 return failed(puzzle, Outcome.TRUNCATED if cut else execution.outcome, execution.detail, spans)
             return _scored(puzzle, dict(execution.answers), spans)
         spans = sentence_spans(puzzle, completion) if mode == "reason" else ()
-        read = read_grid if is_grid(puzzle) else read_strictly if strict_format else read_answers
-        answers = read(completion, puzzle.questions)
+        if is_grid(puzzle):
+            answers = read_grid(completion, puzzle.questions, read_text)
+        else:
+            answers = (read_strictly if strict_format else read_answers)(completion, puzzle.questions)
         if answers is None:
             outcome = Outcome.TRUNCATED if truncated else Outcome.UNREADABLE
             return failed(puzzle, outcome, "no answer grid" if is_grid(puzzle) else "no answer block", spans)

@@ -92,7 +92,7 @@ _MARKS = str.maketrans(dict.fromkeys('*_`"', ""))
 _TITLE = re.compile(r"\b(mrs?|ms|mx|dr|prof|rev|st|lt|col|capt?|sgt|gen|fr|sr|jr|hon|maj|mme|mlle)\.\s?(?=[\w,]|$)")
 _INITIAL = re.compile(r"\b([a-z])\.(?=\s)")
 _TWELVE_HOURS = re.compile(r"(?<![\d:.])(\d{1,2})(?:[:.](\d\d))?(?:[:.]00)?\s?([ap])\.?\s?m\b\.?")
-_DAY_HOURS = re.compile(r"(?<![\d:.])(\d\d)[:.](\d\d)(?:[:.]00)?(?![\d:]|[ap]m)(?: ?(?:h|hrs|hours)\b)?")
+_DAY_HOURS = re.compile(r"(?<![\d:.])(\d\d|0)[:.](\d\d)(?:[:.]00)?(?![\d:]|[ap]m)(?: ?(?:h|hrs|hours)\b)?")
 _NAMED_HOURS = re.compile(r"\b(?:12 )?(midnight|noon)\b")
 _NUMBERS = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
@@ -133,8 +133,11 @@ def canonical(value: str, numbers: bool = False) -> str:
 
 
 def _of_twelve(found: re.Match[str]) -> str:
-    """A time of twenty-four hours that is none of twelve; others stay, since they could be both."""
+    """A time of twenty-four hours that is none of twelve; others stay without a half of the day, since they could be in
+    both."""
     hour = int(found[1])
-    if 1 <= hour <= 12 or hour > 24:
+    if hour > 24:
         return found[0]
+    if 1 <= hour <= 12:
+        return f"{hour}:{found[2]}"
     return f"{hour - 12 if 12 < hour < 24 else 12}:{found[2]}{'pm' if 12 < hour < 24 else 'am'}"

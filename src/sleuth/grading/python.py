@@ -1,6 +1,7 @@
 """Mode `python`: the completion is a Python program, which may call OR-Tools; what it prints is the answer.
 
-For evaluation only. The last block of Python in the completion is the program; without any, all of it is. It runs in
+For evaluation only. The last block of Python in the completion is the program, or the last that names no language where
+none is of Python; without any, all of it is. It runs in
 `sleuth.grading.sandbox`, never in our process, and what it prints is graded as in mode `answer`. A program that fails
 is `unreadable`, one that meets a limit `undecided`, with the reason as detail.
 """
@@ -8,6 +9,7 @@ is `unreadable`, one that meets a limit `undecided`, with the reason as detail.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable
 
 from sleuth.grading.sandbox import Ran, run_program
@@ -19,13 +21,15 @@ from sleuth.puzzles.score import Outcome, Score, failed
 _FENCE = re.compile(
     r"^[ \t]*(`{3,}+|~{3,}+)[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
 )
-_LANGUAGES = frozenset({"", "python", "python3", "py"})
+_LANGUAGES = frozenset({"python", "python3", "py"})
 
 
 def program_of(completion: str) -> str:
     """The program in a completion; empty where there is none."""
-    blocks = [code for _, language, code in _FENCE.findall(completion) if language.lower() in _LANGUAGES]
-    return str(blocks[-1] if blocks else completion).strip()
+    found = [(language.lower() in _LANGUAGES, language, code) for _, language, code in _FENCE.findall(completion)]
+    blocks = [code for named, _, code in found if named] or [code for _, language, code in found if not language]
+    # A block within a list is indented as a whole.
+    return textwrap.dedent(blocks[-1]).strip() if blocks else completion.strip()
 
 
 def grade_python(

@@ -38,7 +38,11 @@ _BECAUSE = re.compile(r"(?P<then>.+?),? (?:because|since) (?P<first>.+)")
 _AND = re.compile(r", and |, so |, but |; | and |, ")
 _IF = re.compile(r"if and only if|\b(?:if|either|unless|provided|both)\b", re.IGNORECASE)
 _BEFORE_COLON = re.compile(r"by |(?:what is left|answer|conclusion|result|deduction)\b", re.IGNORECASE)
-_SUPPOSE = re.compile(r"(?:(?:let us|let's|if we|we) )?(?:suppose|assume|imagine)\b", re.IGNORECASE)
+_SUPPOSE = re.compile(
+    r"(?:(?:let us|let's|if we|we) )?(?:suppose|assume|imagine)\b|(?:case|option|scenario) (?:\d+|[a-z])\b|"
+    r"by contradiction\b|if\b[^\n]*:\W*$",
+    re.IGNORECASE,
+)
 _REFUTED = re.compile(r"contradict|impossible|not possible|can ?not be|can[’']t be|conflict|absurd", re.IGNORECASE)
 _TURN = re.compile(rf"(?:{_REFUTED.pattern}).{{0,200}}?[,;:] (?=(?:so|therefore|thus|hence)\b)", re.IGNORECASE)
 _CONCLUSION = re.compile(r"\W*(?:so|therefore|thus|hence)\b", re.IGNORECASE)

@@ -131,6 +131,8 @@ class PageText:
     """The style that the page is in, where that one stands apart."""
     whole: bool = False
     """Whether the whole world is asked for, and so also what clues state outright."""
+    undefined: frozenset[str] = frozenset()
+    """Kinds of statements that may be understood otherwise, since the page does not say what they mean."""
 
 
 ClueSampler = Callable[[World], tuple[Statement, Formula]]

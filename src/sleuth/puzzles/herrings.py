@@ -15,7 +15,7 @@ from sleuth.logic.cnf import WorldSolver
 from sleuth.logic.formulas import Not
 from sleuth.puzzles.family import Family, NoClueError, PageText
 from sleuth.puzzles.generate import rng_of, write_puzzle
-from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.puzzle import IMPORTED, Puzzle
 from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.retell import right_choices
 from sleuth.puzzles.statements import Ref, Statement
@@ -55,7 +55,8 @@ def with_herrings(puzzle: Puzzle, share: float = 0.5) -> Puzzle:
     place = {"id": puzzle.id, "level": puzzle.level, "split": puzzle.split}
     style, names = str(puzzle.meta["style"]), puzzle.meta.get("names", "themed")
     made = write_puzzle(family, page.case, clues, page.questions, right, style, place, puzzle.seed, puzzle.index, names)
-    return made.model_copy(update={"meta": {**made.meta, HERRINGS: len(herrings)}})
+    kept = {key: value for key, value in puzzle.meta.items() if key == IMPORTED}
+    return made.model_copy(update={"meta": {**made.meta, **kept, HERRINGS: len(herrings)}})
 
 
 def _herrings(

@@ -1,13 +1,15 @@
 """Short names for what reasoning counts up: entities, and the variables of a case ("Faye, 9 PM: Hall, Attic").
 
 They are made of the names in the case's formal language, so every family has them. An entity's name is the same in all
-sentences; a variable's label is the names of what its facts have in common, or their kind.
+sentences; a variable's label is the names of what its facts have in common, or their kind, or both where two variables
+with values of one sort would have the same.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -46,6 +48,10 @@ class Labels:
             self.sorts.setdefault(ref.sort, []).append(ref)
         self.variables = [self._label(told) for told in _told(family, theory)]
         """By variable's index; None for those that there is nothing to say of, or no short way to say it."""
+        shared = Counter((label.text, label.values[0].sort) for label in self.variables if label)
+        for index, label in enumerate(self.variables):
+            if label is not None and shared[label.text, label.values[0].sort] > 1:
+                self.variables[index] = replace(label, text=f"{label.text}, {_kind(label.facts[0])}")
         self.by_text: dict[str, list[Label]] = {}
         for label in self.variables:
             if label is not None:
@@ -55,13 +61,17 @@ class Labels:
         if told is None or not all(value in self.names for value in told.values):
             return None
         named = [self.names[ref] for ref in told.subjects if ref in self.names]
-        text = ", ".join(named) or told.facts[0].kind.replace("_", " ").capitalize()
+        text = ", ".join(named) or _kind(told.facts[0]).capitalize()
         names = tuple(self.names[value] for value in told.values)
         return Label(text, told.facts, told.values, names, told.subjects)
 
     def listed(self, refs: Sequence[Ref]) -> str:
         """Entities by name, in a list."""
         return ", ".join(self.names[ref] for ref in refs)
+
+
+def _kind(fact: Statement) -> str:
+    return fact.kind.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)

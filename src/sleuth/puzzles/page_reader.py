@@ -293,12 +293,16 @@ def refuse_hidden(texts: Iterable[str], *grammars: Grammar) -> None:
                 raise ReadError(f"this stands outside of the lists of clues and questions: {quote(sentence)}")
 
 
+MOST_TITLES = 4
+"""In a sentence."""
+
+
 def _sentences(text: str) -> Iterator[str]:
     """What may be a sentence in a text: a full stop may also end a title such as `Mr.`"""
     pieces = re.split(r"(?<=[.!?])\s+", text.strip())
     for start, piece in enumerate(pieces):
         yield piece
-        for following in pieces[start + 1 :]:
+        for following in pieces[start + 1 : start + 1 + MOST_TITLES]:
             if not _TITLE.search(piece):
                 break
             piece = f"{piece} {following}"

@@ -14,7 +14,7 @@ from sleuth.errors import UserError
 from sleuth.puzzles.explain import DIFFICULTY
 from sleuth.puzzles.family import Family, PageText
 from sleuth.puzzles.generate import rng_of, write_puzzle
-from sleuth.puzzles.puzzle import Puzzle
+from sleuth.puzzles.puzzle import IMPORTED, Puzzle
 from sleuth.puzzles.registry import get_family
 from sleuth.puzzles.statements import Ref
 from sleuth.puzzles.task import MIXED, check_style
@@ -23,12 +23,15 @@ from sleuth.puzzles.task import MIXED, check_style
 def retold(puzzle: Puzzle, style: str | None = None, names: int | None = None) -> Puzzle:
     """The puzzle in a style (None: in its own), with its own names or, by a seed, others.
 
-    Raises `UserError` for a style that the family does not have, and for a puzzle that can't be read from its text.
+    Raises `UserError` for a style that the family does not have, for a puzzle that can't be read from its text, and for
+    one that asks for its whole world, which has one form only.
     """
     family = get_family(puzzle.family)
     style = str(puzzle.meta.get("style")) if style is None else style
     check_style(family, style)
     page = family.page_of(puzzle)
+    if page.whole:
+        raise UserError(f"{puzzle.id}: a page that asks for the whole grid cannot be told again")
     rng = rng_of(puzzle.id, "retold", names)
     style = rng.choice(family.mixed) if style == MIXED else style
     right = right_choices(family, puzzle, page)
@@ -43,7 +46,7 @@ def retold(puzzle: Puzzle, style: str | None = None, names: int | None = None) -
     place = {"id": puzzle.id, "level": puzzle.level, "split": puzzle.split}
     twin = write_puzzle(family, case, page.clues, page.questions, right, style, place, puzzle.seed, puzzle.index, named)
     # Neither names nor words make a difference to the steps.
-    kept = {key: value for key, value in puzzle.meta.items() if key == DIFFICULTY}
+    kept = {key: value for key, value in puzzle.meta.items() if key in (DIFFICULTY, IMPORTED)}
     return twin.model_copy(update={"meta": {**twin.meta, **kept}})
 
 

@@ -98,7 +98,7 @@ def write_table(study: Study, runs: Runs, results: Path, least: float, planned: 
 
 def _heading(study: Study, run: RunDirectory, least: float, planned: int) -> list[str]:
     config, machine = run.config, run.environment
-    model = config.model
+    model = study.arms[next(iter(study.arms))][study.seeds[0]].model  # as the study names it, not where it was found
     seeds = f"{planned} seeds and " if planned > len(study.seeds) else ""
     named = (
         f"a nano model (a Llama trained from scratch: {model.layers} layers, hidden size {model.hidden})"

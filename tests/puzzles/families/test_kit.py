@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sleuth.config import Telling
 from sleuth.errors import UserError
+from sleuth.grading.reasons import reasons
 from sleuth.kit import (
     Case,
     DeclaredFamily,
@@ -33,6 +36,7 @@ from sleuth.logic.cpsat import CpModel
 from sleuth.logic.formulas import Not, holds, worlds
 from sleuth.puzzles import generate
 from sleuth.puzzles.generate import make_puzzle
+from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.kit.sampler import sample_world
 from sleuth.puzzles.registry import get_family, register, unregister
 from sleuth.puzzles.statements import Ref, Statement
@@ -70,8 +74,19 @@ def _kind(plain: str = "{0} is near {1}", **more: Any) -> Any:
     return relation("near", (person, person), lambda w, a, b: True, plain, **more)
 
 
+def _themes(*people: str) -> tuple[Theme, ...]:
+    return PARTS["themes"][0], Theme("Two", "It was a day like any other day.", {"person": people})
+
+
 says = custom("says", (person, "claim"), lambda m, who, claim: claim, "{0} says that {1}")
 after = custom("after", ("claim", "claim"), lambda m, a, b: a, "{0} after {1}")
+
+
+def test_gaps_without_slots_and_unknown_connectives_are_refused() -> None:
+    with pytest.raises(UserError, match="has a gap 2, where slots are from 0 to 1"):
+        _kind("{0} is near {2}")
+    with pytest.raises(UserError, match="no connective 'xor'"):
+        connectives("fact", "xor")
 
 
 @pytest.mark.parametrize(
@@ -103,6 +118,19 @@ after = custom("after", ("claim", "claim"), lambda m, a, b: a, "{0} after {1}")
         ({"rules_text": "A queue"}, "whole sentences"),
         ({"mirror": {"befor": (1, 0)}}, "did you mean 'before'"),
         ({"name": "My Queue"}, "can't be the name of a family"),
+        ({"kinds": (AT, BEFORE, relation("My Kind", (person,), lambda w, a: True, "{0} is"))}, "name of a kind"),
+        ({"kinds": (AT, _kind(symmetric=(0, 2)))}, "kind near: symmetric: its slots are from 0 to 1"),
+        ({"mirror": {"before": (0, 0)}}, "mirror: of kind before each slot once"),
+        ({"levels": {"1": Level({"person": (4, 3)}, {"before": 1.0})}}, "level 1: person from 4 to 3; give 1 or more"),
+        ({"levels": {"1": Level({"person": 4}, {"before": 1.0}, (3, 1))}}, "level 1: questions from 3 to 1"),
+        (
+            {"themes": _themes("Gus", "Han,a", "Ivo", "Jill")},
+            "theme 'Two': 'Han,a' can't be a name in a case",
+        ),
+        (
+            {"themes": _themes("Gus", "gus", "Ivo", "Jill")},
+            "theme 'Two': the case names 'gus' twice",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_when_it_is_declared(changes: dict[str, Any], message: str) -> None:
@@ -353,3 +381,36 @@ def test_a_page_without_the_rules_is_refused() -> None:
         family.read_page(puzzle.prompt.replace(rules, ""))
     with pytest.raises(UserError, match="8 AM, 9 AM, 10 AM, not 9 AM, 8 AM, 10 AM"):
         family.read_page(puzzle.prompt.replace("8 AM, 9 AM, 10 AM", "9 AM, 8 AM, 10 AM"))
+
+
+def test_reasoning_tells_unknowns_over_the_same_sorts_apart() -> None:
+    room = Sort("room", "Rooms", "the {}")
+    unknowns = tuple(Unknown(when, person, room) for when in ("morning", "evening"))
+
+    def was(one: Unknown) -> Any:
+        words = f"{{0}} was in {{1}} in the {one.name}", f"{{0}} was not in {{1}} in the {one.name}"
+        return fact(one, one.name, words, questions=f"where was {{0}} in the {one.name}")
+
+    moved = relation("moved", (person,), lambda w, a: w.morning[a] != w.evening[a], "{0} changed rooms")
+    names = {"person": ("Ada", "Ben", "Cleo", "Dan"), "room": ("hall", "den", "attic")}
+    family = queue(
+        name="shifts",
+        rules_text="Everybody was in one room in the morning and in one in the evening.",
+        sorts=(person, room),
+        unknowns=unknowns,
+        kinds=(*map(was, unknowns), moved),
+        levels={"1": Level({"person": 2, "room": 3}, {"not_morning": 2.0, "not_evening": 2.0, "moved": 1.0})},
+        themes=tuple(Theme(title, "It was a day like any other day.", names) for title in ("One", "Two")),
+    )
+    register("shifts@1", lambda: family)
+    try:
+        seen = Counter[str]()
+        for index in range(4):
+            puzzle = make_puzzle("shifts", "1", "train", 0, index).puzzle
+            for telling in get_args(Telling):
+                text = gold_completion(puzzle, "reason", telling)
+                seen.update(one.verdict for one in reasons("shifts@1", puzzle.prompt, text))
+                assert telling != "spelled" or ", morning: " in text, text
+        assert not {"false", "unread"} & seen.keys(), seen
+    finally:
+        unregister("shifts@1")

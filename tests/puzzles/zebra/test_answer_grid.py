@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sleuth.grading.choices import read_text
 from sleuth.puzzles.puzzle import Question
-from sleuth.puzzles.zebra.zebralogic.answer_grid import example, read_grid
+from sleuth.puzzles.zebra.zebralogic import answer_grid
+from sleuth.puzzles.zebra.zebralogic.answer_grid import example
 from sleuth.puzzles.zebra.zebralogic.page import cell
 
 VALUES = {
@@ -31,6 +34,10 @@ GRID = {
 RIGHT = {cell(house, label): value for house, row in enumerate(GRID.values()) for label, value in row.items()}
 WHOLE = json.dumps({"reasoning": "So it is.", "solution": GRID})
 WRONG = WHOLE.replace("Eric", "Ada").replace("Bob", "Eric")
+
+
+def read_grid(text: str, questions: Sequence[Question]) -> dict[str, str | None] | None:
+    return answer_grid.read_grid(text, questions, read_text)
 
 
 def with_keys(*keys: str) -> str:
@@ -58,6 +65,10 @@ SAME = {
     "reasoning with quotes": f'{{"reasoning": "they "say" so", "solution": {json.dumps(GRID)}}}',
     "reasoning over lines": WHOLE.replace("So it", "So\nit"),
     "other objects after it": WHOLE + '\n{"confidence": 0.9}',
+    "houses within attributes": json.dumps(
+        {"solution": {label: {house: row[label] for house, row in GRID.items()} for label in VALUES}}
+    ),
+    "with articles": WHOLE.replace("dane", "the dane").replace("pizza", "a pizza"),
 }
 
 
@@ -73,8 +84,16 @@ def test_no_grid(text: str) -> None:
     assert read_grid(text, QUESTIONS) is None
 
 
-@pytest.mark.parametrize("value", ["Bob or Eric", "Bob, Eric", "not Bob", "Bobby", "?", "", "Bob (or Eric)", "Tim"])
+@pytest.mark.parametrize(
+    "value", ["Bob or Eric", "Bob, Eric", "not Bob", "Bobby", "?", "", "Bob (or Eric)", "Tim", "≠ Bob"]
+)
 def test_a_hedge_is_no_value(value: str) -> None:
+    found = read_grid(WHOLE.replace('"Name": "Bob"', f'"Name": "{value}"'), QUESTIONS)
+    assert found == {**RIGHT, "House 1 Name": None}
+
+
+@pytest.mark.parametrize("value", ["~~Bob~~", "!Bob", "Bob?", "Bob ❌", "≠ Bob"])
+def test_a_value_that_is_struck_out_or_doubted_is_none(value: str) -> None:
     found = read_grid(WHOLE.replace('"Name": "Bob"', f'"Name": "{value}"'), QUESTIONS)
     assert found == {**RIGHT, "House 1 Name": None}
 

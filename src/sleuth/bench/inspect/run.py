@@ -227,6 +227,11 @@ def _row(puzzle_id: str, sample: int, output: ModelOutput, faulty: Faulty | None
 
 def _line(said: object) -> str:
     """The first line of what Inspect says, without its markup."""
+    from rich.errors import MarkupError
     from rich.text import Text
 
-    return " ".join(Text.from_markup(str(said)).plain.split())[:300]
+    try:
+        plain = Text.from_markup(str(said)).plain
+    except MarkupError:  # it has brackets of its own
+        plain = str(said)
+    return " ".join(plain.split())[:300]

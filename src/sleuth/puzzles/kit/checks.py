@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sleuth.errors import UserError, nearest
+from sleuth.puzzles.drawing import check_names
 from sleuth.puzzles.kit.declaration import NUMBERS, Level, Sort, Theme, check_distinct
 from sleuth.puzzles.kit.kinds import STYLES, StatementKind, gaps, typed
 from sleuth.puzzles.page_reader import is_prose
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sleuth.puzzles.kit.family import Declaration
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
+_KIND_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def holes(kind: StatementKind) -> tuple[int, ...]:
@@ -59,6 +61,11 @@ def check(name: str, made: Declaration, kinds: Sequence[StatementKind]) -> None:
         raise UserError("a family needs two themes at least, so that a case can be told under other names")
     for theme in setting.themes:
         _check_theme(made, theme)
+        for names in theme.names.values():
+            try:
+                check_names(names)
+            except UserError as error:
+                raise UserError(f"theme {theme.title!r}: {error}") from None
 
 
 def _check_theme(made: Declaration, theme: Theme) -> None:
@@ -153,9 +160,16 @@ def _check_kinds(made: Declaration, sorts: set[str]) -> None:
             for part in parts:
                 if part.type not in forms.get(kind.slots[part.slot], {kind.slots[part.slot]}):
                     raise UserError(f"kind {kind.name}: {template!r} has a form that its sort does not have")
-    for kind_name in made.mirror:
+    for kind in made.kinds.values():
+        if not _KIND_NAME.fullmatch(kind.name):
+            raise UserError(f"{kind.name!r} can't be the name of a kind: take small letters, digits and underscores")
+        if not set(kind.symmetric or ()) <= set(range(len(kind.slots))):
+            raise UserError(f"kind {kind.name}: symmetric: its slots are from 0 to {len(kind.slots) - 1}")
+    for kind_name, order in made.mirror.items():
         if kind_name not in made.kinds:
             raise UserError(f"mirror: no kind {kind_name!r}; {nearest(kind_name, list(made.kinds))}")
+        if sorted(order) != list(range(len(made.kinds[kind_name].slots))):
+            raise UserError(f"mirror: of kind {kind_name} each slot once, in another order")
 
 
 def check_groups(slots: Mapping[str, Sequence[str]], groups: Mapping[str, Sequence[str]]) -> None:
@@ -190,6 +204,9 @@ def _check_levels(made: Declaration) -> None:
                 raise UserError(f"level {level}: no kind {kind!r}; {nearest(kind, list(made.kinds))}")
         if not spec.kinds or min(spec.kinds.values()) <= 0:
             raise UserError(f"level {level}: needs statement kinds with weights above 0")
+        for what, (least, most) in {**{sort: spec.span(sort) for sort in free}, "questions": spec.questions}.items():
+            if not 1 <= least <= most:
+                raise UserError(f"level {level}: {what} from {least} to {most}; give 1 or more, the fewest first")
         for end in (0, 1):
             sizes = _sizes(made, spec, end)
             for sort in made.setting.sorts:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sleuth.errors import UserError
+from sleuth.errors import UserError, nearest
 from sleuth.logic.formulas import And, Count, Formula, Not
 from sleuth.puzzles.connectives import MEANINGS, PLAIN, WITNESS
 from sleuth.puzzles.kit.declaration import Fits, Number, Sort, Unknown
@@ -127,10 +127,12 @@ def gaps(template: str) -> list[int]:
 
 
 def typed(template: str, slots: Sequence[str]) -> str:
-    """A template with the gap types that `sleuth.puzzles.prose` reads."""
+    """A template with the gap types that `sleuth.puzzles.prose` reads. Raises `UserError` for a gap without a slot."""
 
     def gap(found: re.Match[str]) -> str:
         slot, form = int(found[1]), found[2]
+        if slot >= len(slots):
+            raise UserError(f"{template!r} has a gap {slot}, where slots are from 0 to {len(slots) - 1}")
         return f"{{{slot}:{slots[slot]}{f'_{form}' if form else ''}}}"
 
     return _NOUN.sub(r"{-:\1_\2}", _GAP.sub(gap, template))
@@ -264,7 +266,10 @@ def custom(
 
 
 def connectives(group: str, *names: str) -> tuple[StatementKind, ...]:
-    """Kinds that join statements of a group: any of `CONNECTIVES`."""
+    """Kinds that join statements of a group: any of `CONNECTIVES`. Raises `UserError` for another name."""
+    for name in names:
+        if name not in CONNECTIVES:
+            raise UserError(f"no connective {name!r}; {nearest(name, list(CONNECTIVES))}")
     return tuple(_connective(name, group) for name in names)
 
 

@@ -211,10 +211,15 @@ class TemporalClue(Family[Case, TemporalTheory]):
         return original.read(text) if original.recognises(text) else page.read(text)
 
     def loose_readings(self, theory: TemporalTheory, page: PageText) -> Mapping[str, Sequence[Formula]]:
-        """On pages of 2025 "A or B" is exclusive and does not say so."""
-        if page.style != original.STYLE or all(clue.kind != "either" for clue in page.clues):
-            return {}
-        return {"with an inclusive “or”": [theory.inclusive(clue) for clue in page.clues]}
+        """On pages of 2025 "A or B" is exclusive and does not say so; pages with rules in short do not say that a
+        person who is alone is not with the victim either."""
+        kinds = {clue.kind for clue in page.clues}
+        found = {}
+        if page.style == original.STYLE and "either" in kinds:
+            found["with an inclusive “or”"] = [theory.inclusive(clue) for clue in page.clues]
+        if "alone" in page.undefined & kinds:
+            found["with “alone” said of suspects only"] = [theory.without_suspects(clue) for clue in page.clues]
+        return found
 
     def recognises(self, text: str) -> bool:
         return page.recognises(text) or original.recognises(text)

@@ -145,6 +145,10 @@ def _write_varied(case: Case, clues: Sequence[str], questions: Sequence[tuple[st
     return gap.join("\n".join(lines) for lines in parts)
 
 
+ALONE = "Being alone means that no other suspect and no victim is in the room."
+"""What pages with rules in short do not say."""
+
+
 def _rules_in_full(case: Case) -> list[str]:
     moving = (
         f"From each time to the next, every suspect and {case.victim} either stayed or went to the next room "
@@ -154,7 +158,7 @@ def _rules_in_full(case: Case) -> list[str]:
     )
     murder = (
         f"At the murder, the murderer was the only suspect in the room with {case.victim}, and the murder weapon was "
-        f"there. Being alone means that no other suspect and no victim is in the room."
+        f"there. {ALONE}"
     )
     return [moving, murder] if case.timed else [murder]
 
@@ -221,4 +225,5 @@ def read(text: str) -> PageText:
     refuse_hidden((*case.suspects, *case.weapons, *case.rooms, *case.times, *case.motives), grammar)
     clues, clue_texts = read_clues(page.parts[CLUES].lines(), grammar)
     questions, letters = read_questions(page.parts[QUESTIONS].lines(), asking)
-    return PageText(case, clues, clue_texts, questions, letters)
+    undefined = frozenset[str]() if ALONE in text else frozenset({"alone"})
+    return PageText(case, clues, clue_texts, questions, letters, undefined=undefined)

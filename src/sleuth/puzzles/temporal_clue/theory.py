@@ -8,7 +8,7 @@ the victim, and the murder weapon is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sleuth.logic.formulas import FALSE, And, Count, Formula, Is, Not, Or, implies, space
@@ -309,9 +309,19 @@ class TemporalTheory(Theory):
         members = self._members(group, room, time)
         return Count(members, number.index, max(number.index, len(members)))
 
+    def without_suspects(self, statement: Statement) -> Formula:
+        """What a statement means if who is alone may be with the victim."""
+        if statement.kind != "alone":
+            return self.formula(statement)
+        person, room, time = (arg for arg in statement.args if isinstance(arg, Ref))
+        return self._alone(person, room, time, range(self.shape.suspects))
+
     def _mean_alone(self, person: Ref, room: Ref, time: Ref) -> Formula:
+        return self._alone(person, room, time, self.people)
+
+    def _alone(self, person: Ref, room: Ref, time: Ref, people: Iterable[int]) -> Formula:
         def alone(thing: int) -> Formula:
-            others = tuple(Not(self.at[p][time.index][room.index]) for p in self.people if p != thing)
+            others = tuple(Not(self.at[p][time.index][room.index]) for p in people if p != thing)
             return And((self.at[thing][time.index][room.index], *others))
 
         return self._about(person, alone)

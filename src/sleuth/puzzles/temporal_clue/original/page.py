@@ -49,7 +49,7 @@ _HEADINGS = {
 _FORM = "form"
 _LINES = {
     "rooms": re.compile(r"(?:(\d{1,3})[.)]|\((\d{1,3})\)|\[(\d{1,3})\]|#(\d{1,3}))\s+(\S.*)"),
-    "map": re.compile(r"(?:[NS]+\s*)+|W\s.*\sE"),
+    "map": re.compile(r"[NS][NS\s]*|W\s.*\sE"),
     "questions": re.compile(r"(?:[A-Z][.):]|\([A-Z]\)|\[[A-Z]\])\s+\S.*\?"),
     _FORM: re.compile(r"([A-Z])\. ([A-Z]+)"),
 }

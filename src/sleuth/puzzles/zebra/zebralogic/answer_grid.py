@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sleuth.puzzles.puzzle import Puzzle, Question
 from sleuth.puzzles.zebra.zebralogic.descriptions import Attribute, forms, words
-from sleuth.puzzles.zebra.zebralogic.page import cell, cell_of
+from sleuth.puzzles.zebra.zebralogic.page import ORDINALS, cell, cell_of
 
 FORM, GRID = "answer_form", "grid"
 """Key and value in a puzzle's metadata that say that it asks for a grid."""
@@ -28,7 +28,8 @@ _LONGEST_OBJECT = 20_000
 _START = re.compile(r"[\[{](?=\s*[\"\[{])")
 _TRAILING = re.compile(r",(\s*[}\]])")
 _HOUSE = re.compile(r"\W*(?:house|position|number|no)?[\s_#.:-]*(\d)\W*", re.IGNORECASE)
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+_PLAIN = re.compile(r"[\w\s'’.,:-]*")
+Read = Callable[[Question, str], str | None]
 _TWICE = object()
 """Stands for the value of a key that an object has twice, with different values."""
 
@@ -58,9 +59,9 @@ def _houses(answers: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def read_grid(text: str, questions: Sequence[Question]) -> dict[str, str | None] | None:
+def read_grid(text: str, questions: Sequence[Question], read: Read) -> dict[str, str | None] | None:
     """Letter to the value that the completion's last grid gives, None where it gives no single one; None without any
-    grid."""
+    grid. `read` says which choice of a question a text names."""
     houses = 1 + max(cell_of(question.letter)[0] for question in questions)
     given = next((found for value in _objects(text) if (found := _by_house(value, houses))), None)
     if given is None:
@@ -70,18 +71,26 @@ def read_grid(text: str, questions: Sequence[Question]) -> dict[str, str | None]
         label = cell_of(question.letter)[1]
         attributes.setdefault(label, Attribute(label, question.choices, label, 0))
     names = _attribute_keys(given, list(attributes.values()))
-    answers: dict[str, str | None] = {question.letter: None for question in questions}
+    by_letter = {question.letter: question for question in questions}
+    answers: dict[str, str | None] = dict.fromkeys(by_letter)
     for house, cells in given.items():
         told: dict[str, set[str | None]] = {}
         for key, value in cells.items():
             if key in names:
-                read = attributes[names[key]].find(_text(value)) if value is not _TWICE else None
-                told.setdefault(names[key], set()).add(read)
+                asked = by_letter.get(cell(house, names[key]))
+                told.setdefault(names[key], set()).add(_read(attributes[names[key]], asked, value, read))
         for label, values in told.items():
             letter = cell(house, label)
             if letter in answers and len(values) == 1:
                 answers[letter] = values.pop()
     return answers
+
+
+def _read(attribute: Attribute, question: Question | None, value: Any, read: Read) -> str | None:
+    """The choice that a cell gives; none where it is struck out, negated or doubted, which signs say."""
+    said = _text(value) if value is not _TWICE else ""
+    found = None if question is None else read(question, said)
+    return attribute.find(said) if found is None and _PLAIN.fullmatch(said) else found
 
 
 def _text(value: Any) -> str:
@@ -126,7 +135,7 @@ def _by_house(value: Any, houses: int) -> dict[int, dict[str, Any]]:
             house = _house(key)
             if house is not None and house < houses and isinstance(cells, dict):
                 found[house] = {} if house in found else cells
-        if found:
+        if found or (found := _transposed(value, houses)):
             return found
         inner = [
             part for key, part in value.items() if key.strip().casefold() in ("solution", "answer", "houses", "grid")
@@ -137,13 +146,28 @@ def _by_house(value: Any, houses: int) -> dict[int, dict[str, Any]]:
     return {}
 
 
+def _transposed(value: Mapping[str, Any], houses: int) -> dict[int, dict[str, Any]]:
+    """The cells of an object of attributes that each have an object of houses; empty if it is none."""
+    found: dict[int, dict[str, Any]] = {}
+    for label, cells in value.items():
+        if not isinstance(cells, dict) or not cells:
+            return {}
+        for key, cell_value in cells.items():
+            house = _house(key)
+            if house is None or house >= houses or isinstance(cell_value, dict):
+                return {}
+            row = found.setdefault(house, {})
+            row[label] = _TWICE if label in row else cell_value
+    return found
+
+
 def _house(key: str) -> int | None:
     found = _HOUSE.fullmatch(key)
     if found is not None:
         return int(found[1]) - 1 if found[1] != "0" else None
     said = words(key)
     return next(
-        (number for number, word in enumerate(_ORDINALS) if set(said) <= {word, "house", "the"} and word in said), None
+        (number for number, word in enumerate(ORDINALS) if set(said) <= {word, "house", "the"} and word in said), None
     )
 
 

@@ -38,11 +38,11 @@ _KNOWN = re.compile(
 _ATTRIBUTE = re.compile(r"(?P<header>[^`:]+):\s*(?P<values>`[^`]+`(?:\s*,\s*`[^`]+`)*)\.?")
 _CLUES = re.compile(r"#*\s*\**\s*Clues\s*\**\s*:\s*\**", re.IGNORECASE)
 _CELL = re.compile(r"House (\d) (.+)")
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 _COUNTS = (*NUMBERS, "eight", "nine")
 _HOUSE = (
     r"in (?:the )?(?:(?P<ordinal>"
-    + "|".join(_ORDINALS)
+    + "|".join(ORDINALS)
     + r"|\d(?:st|nd|rd|th)) house|house (?:number )?#?(?P<digit>\d))"
 )
 _IS = r"(?:is|lives|sits|stands)"
@@ -88,11 +88,6 @@ def cell_of(letter: str) -> tuple[int, str]:
     if found is None:
         raise ValueError(letter)
     return int(found[1]) - 1, found[2]
-
-
-def attributes_of(text: str) -> list[Attribute]:
-    """The attributes of a page. Raises `ReadError`."""
-    return _read_header(*_split(text)[:2])[1]
 
 
 def read(text: str) -> PageText:
@@ -240,4 +235,4 @@ def _house(found: re.Match[str]) -> int | None:
     if found["digit"]:
         return int(found["digit"]) - 1 if found["digit"] != "0" else None
     word = found["ordinal"].casefold()
-    return _ORDINALS.index(word) if word in _ORDINALS else int(word[0]) - 1
+    return ORDINALS.index(word) if word in ORDINALS else int(word[0]) - 1
