@@ -20,7 +20,7 @@ from sleuth.bench.result import ModelFacts, Result, Row, Settings, read_result
 from sleuth.bench.run import Budget, run
 from sleuth.bench.suites import Cell, Item, Plan, Suite, load_suite, make_items
 from sleuth.bench.summary import Figure
-from sleuth.bench.tables import as_markdown, by_level, endings, label, reasoning, spent, trusted
+from sleuth.bench.tables import as_markdown, by_level, differences, endings, label, reasoning, spent, trusted
 from sleuth.datasets.files import write_puzzles
 from sleuth.datasets.make import PuzzleSpec
 from sleuth.errors import UserError
@@ -443,3 +443,15 @@ def _float32() -> Any:
     import torch
 
     return torch.float32
+
+
+def test_only_twins_of_a_frozen_suite_are_left_out_of_differences(suite: Suite, tmp_path: Path) -> None:
+    """A file may name its puzzles with a plus."""
+    journal, _ = asked(suite, Scripted(suite), tmp_path / "a.jsonl")
+    rows = tuple(journal.rows.values())
+    frozen, file = (suite.facts.model_copy(update={"id": id}) for id in ("sleuth-bench@1", "mine"))
+    first, second = (result_of(suite, rows, name).model_copy(update={"suite": frozen}) for name in "ab")
+    assert [row[2] for row in differences([first, second])] == ["8"], "of 14 things that are asked 8 are no twins"
+    named = [row.model_copy(update={"puzzle_id": f"{place}+names"}) for place, row in enumerate(rows)]
+    files = [one.model_copy(update={"suite": file, "rows": tuple(named)}) for one in (first, second)]
+    assert [row[2] for row in differences(files)] == ["14"]

@@ -413,3 +413,16 @@ def test_impossible_counts_of_tokens_are_a_malformed_reply(counts: dict[str, int
     assert faulty is not None and faulty.fault is Fault.MALFORMED
     row = _row("p", 0, output, faulty, 0.0)
     assert (row.prompt_tokens, row.new_tokens, row.outcome) == (0, 0, Outcome.FAULT)
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("[bold]No key[/bold]\nfor openai", "No key for openai"),
+        ("openai: bad path [/v1/models]", "openai: bad path [/v1/models]"),
+    ],
+)
+def test_what_inspect_says_is_told_in_a_line(said: str, line: str) -> None:
+    from sleuth.bench.inspect.run import _line
+
+    assert _line(said) == line

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from sleuth.datasets.files import read_puzzles
-from sleuth.datasets.folder import CARD, parts, write_dataset
+from sleuth.datasets.folder import ABOUT, CARD, parts, write_dataset
 from sleuth.datasets.make import PuzzleSpec, make_puzzles
 from sleuth.errors import UserError
 from sleuth.puzzles.puzzle import Puzzle
@@ -113,6 +114,17 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data" / "train" / "x.parquet").write_bytes(b"no")
     with pytest.raises(UserError, match=r"x\.parquet: not written by sleuth make"):
         add(tmp_path, TEST)
+
+
+def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
+    add(tmp_path, TEST)
+    [file] = (tmp_path / "data").rglob("*.parquet")
+    table = pq.read_table(file)
+    about = json.loads(pq.read_metadata(file).metadata[ABOUT.encode()])
+    for changed in ({**about, "more": 1}, {"spec": about["spec"]}):
+        pq.write_table(table.replace_schema_metadata({ABOUT: json.dumps(changed)}), file)
+        with pytest.raises(UserError, match="not written by sleuth make, or by a newer one"):
+            parts(tmp_path)
 
 
 def test_a_readme_of_something_else_is_kept_also_beside_a_folder_of_data(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ The original puzzles are not part of this project. Where the environment variabl
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -378,3 +380,19 @@ def test_what_is_no_file_of_puzzles(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(UserError, match=said):
             import_original(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SMALL.replace("  N N  \n", f"  {'N' * 60}x\n"),
+        SMALL.replace("Nobody at", "So the Mr. " * 400 + "Nobody at"),
+    ],
+    ids=["map", "titles"],
+)
+def test_hostile_pages_take_no_time(text: str) -> None:
+    assert text != SMALL
+    start = time.process_time()
+    with contextlib.suppress(UserError):
+        get_family("temporal-clue").read_page(text)
+    assert time.process_time() - start < 5

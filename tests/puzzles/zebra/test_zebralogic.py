@@ -16,6 +16,7 @@ from sleuth.errors import UserError
 from sleuth.grading.grade import grade
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.registry import get_family
+from sleuth.puzzles.retell import retold
 from sleuth.puzzles.solve import solve_text
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.zebra.zebralogic.dataset import import_zebralogic
@@ -50,6 +51,9 @@ def test_a_page_by_hand() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 10**9))
+@example(2001188).via('two readings that differ: "Alice is the person whose favorite color is green"')
+@example(301486).via('two readings that differ: "Alice is the person whose child is named Meredith"')
+@example(250540).via('the same: "The person who is the mother of Samantha is the person\'s child is named Alice"')
 @example(109751).via('a clue with two readings that mean the same: "Alice is the person\'s child is named Alice"')
 def test_random_pages_are_read(seed: int) -> None:
     text, statements = random_page(Random(seed), 8)
@@ -153,6 +157,8 @@ def test_import_audit_and_grade(tmp_path: Path) -> None:
     gold = gold_completion(puzzle, "answer")
     assert json.loads(gold)["solution"]["House 2"] == {"Name": "Eric", "Child": "Alice", "Beverage": "tea"}
     assert grade(puzzle, gold).correct
+    with pytest.raises(UserError, match="one: a page that asks for the whole grid cannot be told again"):
+        retold(puzzle, names=1)
     assert grade(puzzle, gold_completion(puzzle, "reason"), "reason").correct
     assert grade(puzzle, gold_completion(puzzle, "program"), "program").correct
     other = puzzle.model_copy(update={"answers": {**puzzle.answers, "House 1 Name": "Bella"}})

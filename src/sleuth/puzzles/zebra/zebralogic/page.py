@@ -45,6 +45,8 @@ _HOUSE = (
     + "|".join(ORDINALS)
     + r"|\d(?:st|nd|rd|th)) house|house (?:number )?#?(?P<digit>\d))"
 )
+_WHOSE = re.compile(r"\bwhose\b(?!.*\b(?:is|are|was|has|have|named|called)\b)", re.IGNORECASE)
+_NAMED = re.compile(r"\W*(?:named|called)\b", re.IGNORECASE)
 _IS = r"(?:is|lives|sits|stands)"
 _PLACED = re.compile(rf"(?P<a>.+?) {_IS} (?P<no>not )?{_HOUSE}", re.IGNORECASE)
 _DOES_NOT = re.compile(rf"(?P<a>.+?) (?P<no>does not|doesn't) live {_HOUSE}", re.IGNORECASE)
@@ -222,12 +224,15 @@ def _readings(line: str, houses: int, descriptions: Descriptions) -> Iterator[St
 
 
 def _pairs(text: str, between: str, descriptions: Descriptions) -> list[tuple[Ref, Ref]]:
-    """The two people that a text speaks of, parted by a pattern: all pairs that it can mean."""
-    found = []
+    """The two people that a text speaks of, parted by a pattern: all pairs that it can mean. "whose child" and "named
+    Bella" are two ends of "whose child is named Bella", if the text can be parted elsewhere."""
+    found: dict[bool, list[tuple[Ref, Ref]]] = {True: [], False: []}
     for place in re.finditer(rf"(?=({between}))", text, re.IGNORECASE):
-        firsts, seconds = descriptions.read(text[: place.start()]), descriptions.read(text[place.end(1) :])
-        found += [(one, other) for one in firsts for other in seconds if one != other]
-    return found
+        first, second = text[: place.start()], text[place.end(1) :]
+        whole = _WHOSE.search(first) is None and _NAMED.match(second) is None
+        firsts, seconds = descriptions.read(first), descriptions.read(second)
+        found[whole] += [(one, other) for one in firsts for other in seconds if one != other]
+    return found[True] or found[False]
 
 
 def _house(found: re.Match[str]) -> int | None:
