@@ -1,14 +1,14 @@
 """The aims for reasoning in words, and what was reached, from stored evaluations.
 
-    python benchmarks/bars.py [--nano RUN ...] [--grpo RUN ...] [--further RUN ...] [--smollm2 RUN ...]
+    python benchmarks/bars.py [--nano RUN ...] [--grpo RUN ...] [--against RUN RUN] [--smollm2 RUN ...]
         [--zebra RUN ...] [--level-2 RUN ...] [--changed FILE ...] [--quick] [--out docs/results]
 
 RUN is the folder of a run, or of a recipe with stages, whose last stage counts; several are seeds. `--grpo` are runs of
 nano models whose GRPO (Group Relative Policy Optimization) is compared with their warm start; without them, those of
-`--nano` that had GRPO. `--further` are runs that trained on supervised examples for as long as these spent on GRPO, on
-the same suite, in the same order. FILE is an evaluation of the first `--nano` model on other names or styles (`sleuth
-eval --out`). What is not given is not measured, and the table says so. One seed has an interval over puzzles, several
-have Student's t over seeds.
+`--nano` that had GRPO. `--against` (once for each seed) is a run of GRPO and one that trained from the same start on
+supervised examples for as long, on the same suite. FILE is an evaluation of the first `--nano` model on other names or
+styles (`sleuth eval --out`). What is not given is not measured, and the table says so. One seed has an interval over
+puzzles, several have Student's t over seeds.
 """
 
 from __future__ import annotations
@@ -141,12 +141,13 @@ def lines(options: argparse.Namespace) -> Iterator[tuple[str, ...]]:
 
     yield line("nano, level 1, after all training", "90 % solved", nano, solved, at_least(0.9))
     yield line("nano: GRPO against its warm start, paired", "+10 points, above +5", practised, gained, by_ten, "+")
-    against = dict(zip(map(id, practised), given["further"], strict=False))
+    against = [tuple(map(measured, pair)) for pair in options.against]
+    further = {id(practice): examples for practice, examples in against}
 
     def over_further(one: Measured) -> Interval:
-        return compare(against[id(one)].end, one.end).strict
+        return compare(further[id(one)].end, one.end).strict
 
-    pairs = [one for one in practised if id(one) in against]
+    pairs = [practice for practice, _ in against]
     what = "nano: GRPO against as many minutes of further SFT, paired"
     yield line(what, "above 0", pairs, over_further, lambda found: found.low > 0, "+")
     yield line("SmolLM2-135M, level 1", "90 % solved", large, solved, at_least(0.9))
@@ -163,7 +164,7 @@ def lines(options: argparse.Namespace) -> Iterator[tuple[str, ...]]:
         yield f"nano: {file.stem}", "measured", f"{fall}, where it was {percent(solved(nano[0]))}", "yes", "1", "–"
 
 
-KINDS = ("nano", "grpo", "smollm2", "zebra", "level_2", "further")
+KINDS = ("nano", "grpo", "smollm2", "zebra", "level_2")
 
 
 def made_up(folder: Path) -> Path:
@@ -182,6 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in KINDS:
         parser.add_argument(f"--{name.replace('_', '-')}", type=Path, nargs="*", default=[])
+    parser.add_argument("--against", type=Path, nargs=2, action="append", default=[])
     parser.add_argument("--changed", type=Path, nargs="*", default=[])
     parser.add_argument("--quick", action="store_true", help=QUICK)
     parser.add_argument("--out", type=Path, help="folder for bars.md, which is replaced")
