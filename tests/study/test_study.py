@@ -124,6 +124,7 @@ def test_a_study_whose_arms_go_on_from_one_another(tmp_path: Path, monkeypatch: 
     """The model is named from the working directory, and the runs write down where it is: no other model for that."""
     tiny_folder(tmp_path / "model", words=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sleuth.study.table.MOST_CURVES", 3)
     (tmp_path / "recipe.toml").write_text(RECIPE.replace("MODEL", "model"))
     (tmp_path / "tiny.toml").write_text(LINES)
     table = studies.run(read_study(tmp_path / "tiny.toml"), tmp_path / "runs", tmp_path / "results")
@@ -131,6 +132,9 @@ def test_a_study_whose_arms_go_on_from_one_another(tmp_path: Path, monkeypatch: 
     text = table.read_text()
     assert "| later (goes on from plain, step 1, grpo.learning_rate 1e-06) |" in text
     assert "for 3 comparisons together, counting only chance in the puzzles" in text
+    assert "![puzzles solved at the end, with 95 % intervals](tiny-strict.svg)" in text
+    drawn = (tmp_path / "results" / "tiny-strict.svg").read_text()
+    assert drawn.startswith("<svg") and all(f">{arm}</text>" in drawn for arm in ("plain", "later", "right", "again"))
     plain, later, again = (RunDirectory.open(tmp_path / "runs" / f"{arm}-0") for arm in ("plain", "later", "again"))
     told = json.loads((later.path / "parent.json").read_text())
     assert told["step"] == 1 and told["changed"] == {"grpo.learning_rate": 1e-6}

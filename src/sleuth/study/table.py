@@ -33,6 +33,8 @@ OF_STEPS = ("length_better", "length_worse")
 """Measures of the GRPO steps, of which the mean is compared."""
 OF_LAST = ("kl", "fluency")
 """Measures that only evaluations during GRPO make, of which the last is compared."""
+MOST_CURVES = 10
+"""Arms that colours tell apart. Of more only the ends are drawn."""
 Runs = Mapping[str, Sequence[RunDirectory]]
 """Arm to its finished runs, in the order of the seeds."""
 
@@ -85,12 +87,18 @@ def write_table(study: Study, runs: Runs, results: Path, least: float, planned: 
         for arm in others:
             difference = compare(base, runs[arm][0].read_evaluation(_end(runs[arm][0])))
             lines.append(_row(arm, [difference_told(measure, getattr(difference, measure)) for measure in COMPARED]))
-    over = ", mean over seeds" if len(study.seeds) > 1 else ""
+    several = len(study.seeds) > 1
     for measure in ("strict", "length_tokens"):
         if measure in study.measures and any(one.read_metrics("eval") for many in runs.values() for one in many):
+            if len(runs) > MOST_CURVES:
+                ends = "from the lowest seed to the highest" if several else "with 95 % intervals"
+                drawn, shown = _ends(last, measure), f"at the end, {ends}"
+            else:
+                over = ", mean over seeds" if several else ""
+                drawn, shown = _curves(runs, measure), f"over GRPO steps{over}"
             name = f"{study.name}-{measure.replace('_', '-')}.svg"
-            atomic_write(results / name, _curves(runs, measure).encode())
-            lines += ["", f"![{MEASURES[measure]} over GRPO steps{over}]({name})"]
+            atomic_write(results / name, drawn.encode())
+            lines += ["", f"![{MEASURES[measure]} {shown}]({name})"]
     path = results / f"{study.name}.md"
     atomic_write(path, ("\n".join(lines) + "\n").encode())
     return path
@@ -249,6 +257,25 @@ def _interval(measure: str, found: Interval) -> str:
     if math.isnan(found.mean):
         return "–"
     return f"{_number(measure, found.mean)} [{_number(measure, found.low)}, {_number(measure, found.high)}]"
+
+
+def _ends(last: Mapping[str, Sequence[_Seen]], measure: str) -> str:
+    """Of the last evaluations: a dot for the mean of each arm, on a line from the lowest seed to the highest or, of one
+    seed, over its interval; as SVG."""
+    data = []
+    for arm, seen in last.items():
+        values = [_value(one, measure) for one in seen]
+        found = _measured(seen[0].summary, measure) if len(seen) == 1 else None
+        low, high = (found.low, found.high) if found else (min(values), max(values))
+        data.append({"arm": arm, "value": statistics.fmean(values), "low": low, "high": high})
+    shares = {"axis": {"format": ".0%"}} if measure != "length_tokens" else {}
+    rows = {"y": {"field": "arm", "type": "nominal", "sort": list(last), "title": None}}
+    x = quantity("value", title=MEASURES[measure], **shares)
+    ranges = rows | {"x": quantity("low", title=MEASURES[measure], **shares), "x2": {"field": "high"}}
+    layers = [layer(data, {"type": "rule"}, ranges), layer(data, {"type": "point", "filled": True}, rows | {"x": x})]
+    size = {"width": 480, "height": {"step": 18}, "background": "white"}
+    svg: str = vl_convert.vegalite_to_svg({"layer": layers} | size)
+    return svg
 
 
 def _curves(runs: Runs, measure: str) -> str:
