@@ -33,9 +33,9 @@ from sleuth.files import NO_FILE_NAME, is_file_name
 from sleuth.runs.metrics import metric_name
 
 EVALUATED = ("reward", "strict", "readable", "length_tokens", "fluency", "kl")
-"""What evaluations during training measure,"""
+"""Metrics of an evaluation during training, but for those in parts."""
 EVALUATED_PARTS = ("spans/", "legibility/", "outcome/", "turns/")
-"""and what else begins with."""
+"""What the names of the others begin with."""
 
 
 class RunConfig(Section):
