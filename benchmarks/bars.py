@@ -87,7 +87,8 @@ def over_seeds(values: Sequence[Interval]) -> Interval:
 def percent(found: Interval, sign: str = "") -> str:
     """A share; with a sign, a difference of two in points."""
     unit = "points" if sign else "%"
-    return f"{100 * found.mean:{sign}.1f} {unit} [{100 * found.low:{sign}.1f}, {100 * found.high:{sign}.1f}]"
+    low, high = (found.low, found.high) if sign else (max(found.low, 0.0), min(found.high, 1.0))
+    return f"{100 * found.mean:{sign}.1f} {unit} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
 
 
 Figure = Callable[[Measured], Interval]
