@@ -260,5 +260,5 @@ def test_keys_that_do_not_go_together_are_refused(tokens: list[str], said: str) 
 
 
 def test_a_source_s_number_is_no_truth_value() -> None:
-    with pytest.raises(UserError, match=r"puzzles\.mixture\.weight: true is neither a number nor a text"):
+    with pytest.raises(UserError, match=r"puzzles\.mixture\.1\.weight: true is neither a number nor a text"):
         parse_config({"puzzles": {"mixture": [{"family": "zebra"}, {"weight": True}]}}, "x")

@@ -39,7 +39,7 @@ def _need_extra() -> None:
 
 
 def _need_view() -> None:
-    needed = ("duckdb", "filelock", "starlette", "uvicorn", "vl_convert")
+    needed = ("duckdb", "starlette", "uvicorn", "vl_convert")
     if missing := [module for module in needed if importlib.util.find_spec(module) is None]:
         raise UserError(f"the pages need the extra 'view' ({missing[0]} is missing): {installing('view')}")
 

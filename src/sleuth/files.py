@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,7 +58,7 @@ def atomic_open(path: Path) -> Iterator[IO[bytes]]:
     """
     # A fixed name: what a killed process left is written over by the next, not piled up.
     temporary = _temporary(path)
-    with writing(path), _locked(temporary, fcntl.LOCK_EX) as file:
+    with writing(path), _locked(temporary) as file:
         try:
             file.truncate()
             yield file
@@ -72,26 +72,30 @@ def atomic_open(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keeps other processes, which call this as well, from a file meanwhile; however this one ends, that ends with it.
-    Raises `UserError` where another one has it."""
-    lock = path.with_name(f".{path.name}.lock")
-    with ExitStack() as stack:
-        try:
-            with writing(path):
-                stack.enter_context(_locked(lock, fcntl.LOCK_EX | fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise UserError(f"{path}: another process is at work on it; wait for that, or stop it") from None
-        stack.callback(lock.unlink, missing_ok=True)
+def alone(lock: Path, what: str, patience_s: float = 0.0) -> Iterator[None]:
+    """Keeps other processes that call this from the same meanwhile, by the lock on an empty file; however this one
+    ends, that ends with it. `what` another one does is told by the `UserError` that is raised if it has the lock for so
+    long."""
+    from filelock import FileLock, Timeout
+
+    held = FileLock(lock)
+    try:
+        with writing(lock):
+            held.acquire(timeout=patience_s)
+    except Timeout:
+        raise UserError(f"{what}; wait for it, or stop it") from None
+    try:
         yield
+    finally:
+        held.release()
 
 
 @contextmanager
-def _locked(path: Path, how: int) -> Iterator[IO[bytes]]:
-    """A file, made if it is not there, that no other process has locked meanwhile; `how` as `fcntl.flock` takes it."""
+def _locked(path: Path) -> Iterator[IO[bytes]]:
+    """A file, made if it is not there, that no other process has locked meanwhile; waits for one that has."""
     while True:
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
-            fcntl.flock(file, how)
+            fcntl.flock(file, fcntl.LOCK_EX)
             if _is_at(file, path):  # who had it locked may have renamed or removed it
                 yield file
                 return
@@ -219,13 +223,11 @@ def check_folder(path: Path) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Appends one line; it is on the disk when this returns. A torn line that a crash left at the end is cut first.
-    Processes that append to one file wait for one another.
 
     Raises `UserError` on a full disk, and then leaves the file as it was.
     """
     assert "\n" not in line
     with writing(path), path.open("ab", buffering=0) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
         size = _whole_size(path)
         try:
             os.truncate(file.fileno(), size)

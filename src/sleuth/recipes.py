@@ -248,32 +248,9 @@ def _set(data: dict[str, Any], dotted: str, value: Any) -> None:
     data[last] = [part.strip() for part in value.split(",")] if types[dotted] == LIST else value
 
 
-def _values(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values of nested tables."""
-    for name, value in data.items():
-        if isinstance(value, Mapping):
-            yield from _values(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _values_of_tables(value: object) -> Iterator[tuple[str, Any]]:
-    """Keys and values of the tables in a list."""
-    for one in value if isinstance(value, list) else ():
-        if isinstance(one, Mapping):
-            yield from one.items()
-
-
 def parse_config(data: Mapping[str, Any], source: str) -> RunConfig:
     """Plain data as a configuration; `source` names it in errors (`UserError`)."""
     data = current_names(data, source, told=False)
-    types = {name: shown for name, shown, *_ in keys()}
-    for dotted, value in _values(data):
-        if isinstance(value, bool) and types.get(dotted, "bool") != "bool":
-            raise UserError(f"{source}: {dotted}: {str(value).lower()} is neither a number nor a text; set a value")
-        for key, one in _values_of_tables(value):
-            if isinstance(one, bool):  # no key of a source is true or false
-                raise UserError(f"{source}: {dotted}.{key}: {str(one).lower()} is neither a number nor a text")
     try:
         return RunConfig.model_validate(data)
     except ValidationError as error:
@@ -281,6 +258,6 @@ def parse_config(data: Mapping[str, Any], source: str) -> RunConfig:
         dotted = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise UserError(f"{source}: {_unknown(dotted)}") from None
-        if not first["loc"] and first["type"] == "value_error":  # of keys that do not go together
-            raise UserError(f"{source}: {first['ctx']['error']}") from None
+        if first["type"] == "value_error":  # in our own words; without a place, of keys that do not go together
+            raise UserError(": ".join(filter(None, (source, dotted, str(first["ctx"]["error"]))))) from None
         raise UserError(f"{source}: {dotted}: {first['msg']} (got {shortened(repr(first['input']), SHOWN)})") from None

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from sleuth.config import ModelConfig, RunConfig
+from sleuth.runs.directory import ALARMS, RunDirectory
 from sleuth.runs.metrics import Line
 from sleuth.training.alarms import alarms
+from sleuth.training.step_log import StepLog
 
 CALM = {
     "length_tokens": 80.0,
@@ -90,3 +96,13 @@ def test_reward_up_while_accuracy_falls() -> None:
 
 def test_values_that_are_no_numbers_do_no_harm() -> None:
     assert raised(course("entropy", [math.nan] * 12)) == []
+
+
+def test_alarms_of_steps_that_are_made_again_are_gone(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", RunConfig())
+    session: Any = SimpleNamespace(run=run, config=run.config)
+    StepLog(session)
+    assert not (run.path / ALARMS).exists(), "a run without alarms has no file"
+    run.write_alarms([{"phase": "grpo", "step": 9, "name": "of a step that was cut off"}])
+    StepLog(session)
+    assert json.loads((run.path / ALARMS).read_text()) == {"alarms": []}

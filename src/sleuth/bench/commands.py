@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -180,7 +181,7 @@ def _bench(
         settings = settings.model_copy(update=plain)
     path = out / f"{file_name(model, settings)}.json"
     price = price_of(prices, model)
-    with alone(path):
+    with alone_with(path):
         journal = open_journal(path, suite, model, settings)
         if behind_interface(model):
             from sleuth.bench.inspect.run import run_interface
@@ -194,6 +195,11 @@ def _bench(
         with bar(f"asking {model}", len(suite.items) * settings.samples, done) as advance:
             stopped = ask(suite, settings, journal, budget, price, advance)
         return store_result(path, suite, facts, settings, price, journal, stopped)
+
+
+def alone_with(result: Path) -> AbstractContextManager[None]:
+    """Keeps other processes from asking for the same result meanwhile. Raises `UserError` where one does."""
+    return alone(result.with_name(f".{result.name}.lock"), f"{result}: another process is asking for this result")
 
 
 def open_journal(result: Path, suite: Suite, model: str, settings: Settings) -> Journal:

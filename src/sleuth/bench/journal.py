@@ -23,15 +23,13 @@ Key = tuple[str, int]
 class Journal:
     """Rows by (puzzle id, sample); of several the newest."""
 
-    tokens: tuple[int, int]
-    """Of all prompts and completions so far, those of faults that were asked again included."""
-
     def __init__(self, path: Path, header: dict[str, Any], asked: Container[Key]) -> None:
         """Opens or begins it. `asked`: the keys of all rows that there can be. Raises `UserError` for one that was
         begun with another header, or is damaged."""
         self.path = path
         self.rows: dict[Key, Row] = {}
         self.tokens = (0, 0)
+        """Of all prompts and of all completions so far, with those of faults that were asked again."""
         lines = read_lines(path)
         if not lines:
             append_line(path, json.dumps(header, ensure_ascii=False))

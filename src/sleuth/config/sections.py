@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 TrainedMode = Literal["answer", "reason", "program"]
 Mode = Literal[TrainedMode, "python"]
@@ -19,6 +19,8 @@ Truncated = Literal["keep", "mask"]
 LearnFrom = Literal["all", "right"]
 MOST_SEED = 2**63 - 1
 """What a column of a file holds."""
+LOWEST_TEMPERATURE = 0.001
+"""Above 0; by less, logits would be divided to infinity."""
 Choice = Literal["first", "random", "easiest", "edge", "different"]
 Schedule = Literal["linear", "cosine", "constant"]
 Names = Literal["themed", "pool", "coined"]
@@ -38,6 +40,14 @@ class Section(BaseModel):
     """A group of keys; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:
+        """Pydantic would read true as 1."""
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise ValueError(f"{str(value).lower()} is neither a number nor a text; set a value")
+        return value
 
 
 class ModelConfig(Section):
@@ -285,7 +295,7 @@ class SamplingConfig(Section):
 
     max_new_tokens: int = Field(96, ge=1)
     """Longest completion, in tokens."""
-    temperature: float = Field(1.0, ge=0.001)
+    temperature: float = Field(1.0, ge=LOWEST_TEMPERATURE)
     """Temperature in training. Evaluation is greedy."""
     until: Until = "end"
     """What ends a completion. `end`: only the model's end token. `answers`: also a block of finished lines that answers

@@ -198,8 +198,9 @@ def differences_over_seeds(values: NDArray[np.float64]) -> list[Interval]:
         degrees = (len(known) - 1) * (seeds - 1)
         spread = math.sqrt(2 / seeds * float((chance**2).sum()) / degrees)
         half = t_quantile(degrees, 1 - (1 - CONFIDENCE) / (arms - 1)) * spread
-    ends = ((mean, half if one else math.nan) for mean, one in zip(map(float, differences), measured, strict=True))
-    return [Interval(mean, mean - width, mean + width, seeds) for mean, width in ends][1:]
+    halves = np.where(measured, half, math.nan)
+    ends = zip(*(found[1:].tolist() for found in (differences, halves)), strict=True)
+    return [Interval(mean, mean - width, mean + width, seeds) for mean, width in ends]
 
 
 def t_quantile(degrees: int, confidence: float = CONFIDENCE) -> float:

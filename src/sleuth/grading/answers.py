@@ -160,11 +160,10 @@ class _Blocks:
         answers."""
         answers = [(letter, value) for letter, value in block if value]
         given = dict(last)
-        explains = bool(answers) and all(
-            is_reason(self._questions[letter], given[letter], value) if given.get(letter) else False
-            for letter, value in answers
+        adds_nothing = all(
+            letter in given and is_reason(self._questions[letter], given[letter], value) for letter, value in answers
         )
-        return last if explains or not answers else block
+        return last if adds_nothing else block
 
     def _names(self, letter: str, line: str) -> bool:
         return read_value(self._questions[letter], _stripped(_MARKS.sub("", line))) is not None

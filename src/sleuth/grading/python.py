@@ -1,9 +1,9 @@
 """Mode `python`: the completion is a Python program, which may call OR-Tools; what it prints is the answer.
 
 For evaluation only. The last block of Python in the completion is the program, or the last that names no language where
-none is of Python; without any, all of it is. It runs in
-`sleuth.grading.sandbox`, never in our process, and what it prints is graded as in mode `answer`. A program that fails
-is `unreadable`, one that meets a limit `undecided`, with the reason as detail.
+none is of Python; without any, all of it is. It runs in `sleuth.grading.sandbox`, never in our process, and what it
+prints is graded as in mode `answer`. A program that fails is `unreadable`, one that meets a limit `undecided`, with the
+reason as detail.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ _LANGUAGES = frozenset({"python", "python3", "py"})
 
 def program_of(completion: str) -> str:
     """The program in a completion; empty where there is none."""
-    found = [(language.lower() in _LANGUAGES, language, code) for _, language, code in _FENCE.findall(completion)]
-    blocks = [code for named, _, code in found if named] or [code for _, language, code in found if not language]
-    # A block within a list is indented as a whole.
-    return textwrap.dedent(blocks[-1]).strip() if blocks else completion.strip()
+    blocks = [(language.lower(), code) for _, language, code in _FENCE.findall(completion)]
+    for languages in (_LANGUAGES, {""}):
+        if codes := [code for language, code in blocks if language in languages]:
+            return textwrap.dedent(codes[-1]).strip()  # a block within a list is indented as a whole
+    return completion.strip()
 
 
 def grade_python(

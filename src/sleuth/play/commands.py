@@ -89,7 +89,7 @@ def _ask(prompt: str) -> str:
 def _tried(run: Path | None) -> list[tuple[Puzzle, list[dict[str, Any]]]]:
     if run is None:
         return []
-    if missing := [module for module in ("torch", "filelock") if importlib.util.find_spec(module) is None]:
+    if missing := [module for module in ("torch",) if importlib.util.find_spec(module) is None]:
         raise UserError(f"runs need the extra 'train' ({missing[0]} is missing): {installing('train')}")
     from sleuth.play.attempts import attempts_of
 

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sleuth.bench.commands import open_journal, store_result
+from sleuth.bench.commands import alone_with, open_journal, store_result
 from sleuth.bench.journal import Journal
 from sleuth.bench.result import ModelFacts, Result, Settings
 from sleuth.bench.run import row_of
 from sleuth.bench.suites import Suite
 from sleuth.errors import UserError, shortened
-from sleuth.files import NO_FILE_NAME, alone, check_folder, is_file_name, writing
+from sleuth.files import NO_FILE_NAME, check_folder, is_file_name, writing
 from sleuth.play.terminal import ask_questions, show
 from sleuth.policy.base import Rollout, StopReason
 from sleuth.puzzles.registry import get_family
@@ -51,7 +51,7 @@ def play_suite(
         out.mkdir(parents=True, exist_ok=True)
     facts = ModelFacts(name=name, kind="person")
     path = out / f"{name}-person.json"
-    with alone(path):
+    with alone_with(path):
         journal = open_journal(path, suite, facts.name, SETTINGS)
         stopped = _ask(suite, journal, read, write)
         return store_result(path, suite, facts, SETTINGS, None, journal, stopped) if journal.rows else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from sleuth.config import Mode, Until
+from sleuth.config import LOWEST_TEMPERATURE, Mode, Until
 from sleuth.errors import UserError
 
 
@@ -96,10 +96,6 @@ class Request:
 
 
 GIVE_UP_TOKENS = 32
-
-
-LOWEST_TEMPERATURE = 0.001
-"""Above 0; by less, logits would be divided to infinity."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,12 +42,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
 from sleuth.config import RunConfig
 from sleuth.errors import UserError
-from sleuth.files import append_line, atomic_write, check_folder, read_json, read_lines, writing
+from sleuth.files import alone, append_line, atomic_write, check_folder, read_json, read_lines, writing
 from sleuth.recipes import parse_config
 from sleuth.runs.environment import Environment, current_environment
 from sleuth.runs.metrics import Line, Phase, metric_name, parse_line
@@ -188,15 +187,8 @@ class RunDirectory:
 
         Raises `UserError` if another one has it.
         """
-        lock = FileLock(self.path / LOCK)
-        try:
-            lock.acquire(timeout=PATIENCE_S)
-        except Timeout:
-            raise UserError(f"{self.path}: another process is training this run; wait for it, or stop it") from None
-        try:
+        with alone(self.path / LOCK, f"{self.path}: another process is training this run", PATIENCE_S):
             yield
-        finally:
-            lock.release()
 
     def log_metrics(self, phase: Phase, step: int, values: Mapping[str, float]) -> None:
         """Appends a line to metrics.jsonl. What is not finite is stored as null."""

@@ -135,7 +135,7 @@ def _checkpoint(run: RunDirectory, step: str) -> Path:
             best = run.config.checkpoint.best
             why = f"has no evaluation with {best!r}" if best else "names no best checkpoint"
             raise UserError(f"{run.path} {why}; train with --checkpoint.best strict")
-    elif step.isascii() and step.isdigit():
+    elif step.isdecimal():
         wanted = int(step)
     else:
         raise UserError(f"--step {step}: last, best, or one of {', '.join(map(str, numbers))}")

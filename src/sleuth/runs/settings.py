@@ -42,8 +42,14 @@ def versions_of(found: RunConfig, wanted: RunConfig) -> dict[str, str]:
 
 
 def aligned(one: RunConfig, other: RunConfig) -> tuple[RunConfig, RunConfig]:
-    """Both, and where one of them names a family without a version and the other has one, both have it."""
-    return _with_versions(one, versions_of(other, one)), _with_versions(other, versions_of(one, other))
+    """Both; what one of them leaves open, the version of a family or the time of its chat template, is the other's."""
+    return _filled(one, other), _filled(other, one)
+
+
+def _filled(config: RunConfig, by: RunConfig) -> RunConfig:
+    time = config.model.template_time or by.model.template_time
+    timed = config.model_copy(update={"model": config.model.model_copy(update={"template_time": time})})
+    return _with_versions(timed, versions_of(by, config))
 
 
 def _with_versions(config: RunConfig, versions: Mapping[str, str]) -> RunConfig:
@@ -51,13 +57,6 @@ def _with_versions(config: RunConfig, versions: Mapping[str, str]) -> RunConfig:
     mixture = tuple(one.model_copy(update={"family": versions.get(one.family, one.family)}) for one in puzzles.mixture)
     family = puzzles.family if mixture else versions.get(puzzles.family, puzzles.family)
     return config.model_copy(update={"puzzles": puzzles.model_copy(update={"family": family, "mixture": mixture})})
-
-
-def at_time_of(config: RunConfig, other: RunConfig) -> RunConfig:
-    """With the time that the other renders its chat template with."""
-    return config.model_copy(
-        update={"model": config.model.model_copy(update={"template_time": other.model.template_time})}
-    )
 
 
 def located(config: RunConfig) -> RunConfig:
@@ -71,11 +70,9 @@ def located(config: RunConfig) -> RunConfig:
 
 
 def differences(one: RunConfig, other: RunConfig) -> dict[str, Any]:
-    """The keys that set two runs apart, with the other's values as plain data. A family without a version agrees with
-    each of its versions, a local model with its whole path, and no time for the chat template with any."""
+    """The keys that set two runs apart, with the other's values as plain data. What one of them leaves open (`aligned`)
+    agrees with whatever the other has, and a local model with its whole path."""
     one, other = map(located, aligned(one, other))
-    if not other.model.template_time:
-        other = at_time_of(other, one)
     return {name: _plain(name, other) for name in _names() if attrgetter(name)(one) != attrgetter(name)(other)}
 
 

@@ -30,16 +30,17 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from sleuth.config import RunConfig
+from sleuth.datasets.make import Slot
 from sleuth.errors import UserError, nearest, shortened
 from sleuth.recipes import load_recipe, read_toml
 from sleuth.runs.fork import bound
+from sleuth.training.curriculum import suite_slots
 
 MEASURES = {
     "strict": "puzzles solved",
@@ -138,21 +139,18 @@ def read_study(path: Path) -> Study:
                 arms[arm][seed] = load_recipe(path.parent / file.recipe, own | named)
             if arm in origins:
                 _check_going_on(*origins[arm], arms, arms[arm])
-            _check_suite(*(next(iter(of_seed.values())) for of_seed in (next(iter(arms.values())), arms[arm])))
+            if len({tuple(_asked(of_seed[file.seeds[0]])) for of_seed in arms.values()}) > 1:
+                raise UserError(
+                    "is asked other puzzles than the arms above it: eval.count, eval.seed and sources must be one"
+                )
         except UserError as error:
             raise UserError(f"{path}, arm {arm}: {error}") from None
     return Study(path, file.name, file.question, file.seeds, file.measures, arms, changed, file.set, origins)
 
 
-def _check_suite(first: RunConfig, config: RunConfig) -> None:
-    """Raises `UserError` for an arm that is asked other puzzles in the end than the first one: their figures could not
-    be compared."""
-    for key in ("eval.count", "eval.seed"):
-        if (found := attrgetter(key)(config)) != (wanted := attrgetter(key)(first)):
-            raise UserError(f"{key} is {found}, and {wanted} in the first arm; all arms are asked the same puzzles")
-    one, other = ([(s.family, s.level, s.style, s.names) for s in each.puzzles.sources] for each in (first, config))
-    if one != other:
-        raise UserError("its puzzles are not of the sources of the first arm; all arms are asked the same puzzles")
+def _asked(config: RunConfig) -> list[Slot]:
+    """The puzzles of a run's last evaluation."""
+    return suite_slots(config.puzzles, "test", config.eval.seed, config.eval.count)
 
 
 def _check_folders(path: Path, arms: Collection[str]) -> None:

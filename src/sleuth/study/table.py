@@ -122,8 +122,8 @@ def _heading(study: Study, run: RunDirectory, least: float, planned: int) -> lis
         f"{config.grpo.puzzles_per_step} x {config.grpo.samples} completions. {_seeds(study, planned)}. All runs "
         f"answer the same {config.eval.count} puzzles, which training never sees, with greedy decoding. We stated "
         f"before the runs that a difference of {least:.1%} of puzzles would be detected with {seeds}80 % power, "
-        f"{power_told(study)}. {_cell(study)} {machine.processor}, threads per run: {model.threads}; minutes are "
-        "wall-clock time and include whatever else the machine did.",
+        f"{power_told(study)}. {_cell(study)} {machine.processor}, threads per run: {config.model.threads}; minutes "
+        "are wall-clock time and include whatever else the machine did.",
         "",
         f"Made by `sleuth study {study.path.name}`. Keys set for all arms: {_told(study.common) or 'none'}.",
     ]
@@ -140,7 +140,7 @@ def _together(comparisons: int) -> str:
     """Of intervals that hold for several comparisons at once."""
     if comparisons == 1:
         return ""
-    return f", chance of one size in all arms; all {comparisons} intervals of a column hold together"
+    return f", whose scatter is taken to be the same in all arms; all {comparisons} intervals of a column hold together"
 
 
 def _seeds(study: Study, planned: int) -> str:

@@ -24,7 +24,7 @@ from sleuth.puzzles.registry import get_task
 from sleuth.runs.directory import INITIAL, RunDirectory
 from sleuth.runs.fork import branch, origin
 from sleuth.runs.mirrors import check_mirrors
-from sleuth.runs.settings import at_time_of, located, pinned
+from sleuth.runs.settings import aligned, located, pinned
 from sleuth.training import checkpoints
 from sleuth.training.curriculum import spec_of
 from sleuth.training.estimate import Cost, estimate, expected, measured_rate
@@ -63,8 +63,7 @@ def start_from(
     """A new run directory that goes on from a checkpoint of another run (`sleuth.runs.fork`), checked as one that
     begins with nothing. Raises `UserError` as `start` and `origin` do."""
     RunDirectory.check_new(path)
-    if not config.model.template_time:
-        config = at_time_of(config, parent.config)
+    config = aligned(parent.config, config)[1]
     source = origin(parent, step, config)
     config = _checked(config)
     shape = load_shape(parent.base_model, _dtype(config))

@@ -24,9 +24,7 @@ def pieces(run: Path, tokens: list[int]) -> list[str] | None:
 
 
 def _tokenizer_file(run: Path) -> Path | None:
-    checkpoints = [
-        path for path in (run / "checkpoints").glob("step_*") if path.name[5:].isascii() and path.name[5:].isdigit()
-    ]
+    checkpoints = [path for path in (run / "checkpoints").glob("step_*") if path.name[5:].isdecimal()]
     folders = [run / MODEL, *sorted(checkpoints, key=step_of, reverse=True), run / REFERENCE, run / INITIAL]
     files = (folder / "tokenizer.json" for folder in folders)
     return next((file for file in files if file.is_file() and file.stat().st_size < LARGEST_BYTES), None)

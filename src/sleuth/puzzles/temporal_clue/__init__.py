@@ -218,7 +218,7 @@ class TemporalClue(Family[Case, TemporalTheory]):
         if page.style == original.STYLE and "either" in kinds:
             found["with an inclusive “or”"] = [theory.inclusive(clue) for clue in page.clues]
         if "alone" in page.undefined & kinds:
-            found["with “alone” said of suspects only"] = [theory.without_suspects(clue) for clue in page.clues]
+            found["with “alone” said of suspects only"] = [theory.apart_from_suspects(clue) for clue in page.clues]
         return found
 
     def recognises(self, text: str) -> bool:

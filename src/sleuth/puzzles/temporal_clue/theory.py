@@ -309,7 +309,7 @@ class TemporalTheory(Theory):
         members = self._members(group, room, time)
         return Count(members, number.index, max(number.index, len(members)))
 
-    def without_suspects(self, statement: Statement) -> Formula:
+    def apart_from_suspects(self, statement: Statement) -> Formula:
         """What a statement means if who is alone may be with the victim."""
         if statement.kind != "alone":
             return self.formula(statement)
