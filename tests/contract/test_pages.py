@@ -161,6 +161,10 @@ def test_lists_of_clues_have_any_marks(name: str, style: str, mark: str) -> None
     assert number >= len(set(one.page.clue_texts)) and read(name, lines) == one.page
 
 
+QUESTION = re.compile(r"\W*[A-Z][.):]\W+")
+"""The letter of a question."""
+
+
 def garbled(line: str, rng: Random) -> str:
     at = rng.randrange(len(line))
     letter = rng.choice("abxyzABXYZ0159:,;|/()-*.")
@@ -185,7 +189,13 @@ def test_a_garbled_line_shows(key: tuple[str, str, str, int], rng: Random) -> No
     lines[place] = garbled(lines[place], rng)
     found = read(one.name, lines)
     said = Item.of(0, one.lines[place]).text in one.page.clue_texts
-    if not said and (place in one.free or told_in_passing(one.lines[place])):
+    if QUESTION.match(one.lines[place]):
+        asked = found and replace(found, questions=one.page.questions, letters=one.page.letters)
+        assert asked in (one.page, None), "only the question may change, or its letter"
+        sentences = [QUESTION.sub("", line[place]) for line in (one.lines, lines)]
+        if found is not None and content(sentences[0]) != content(sentences[1]):
+            assert found.questions != one.page.questions, sentences
+    elif not said and (place in one.free or told_in_passing(one.lines[place])):
         assert found in (one.page, None)
     elif "`" in one.lines[place] and lines[place].partition(":")[2] == one.lines[place].partition(":")[2]:
         pass  # what a header says of its values is read in passing, too

@@ -108,7 +108,7 @@ def audit(puzzle: Puzzle, minimal: bool = False) -> Finding:
             outright = []
         if minimal and (spare := droppable(theory.cnf, formulas, worlds[0])):
             problems.append(f"clue {spare[0] + 1} can be dropped")
-        return Finding(puzzle.id, tuple(problems), (*outright, *_remarks(family, page, worlds[0])))
+        return Finding(puzzle.id, tuple(problems), (*outright, *_remarks(family, page, puzzle.prompt, worlds[0])))
     except (UserError, TimeoutError) as error:
         return Finding(puzzle.id, (str(error),))
 
@@ -131,9 +131,9 @@ def _outright(family: Family[Any, Any], page: PageText, world: World) -> Iterato
             yield Outright(letter)
 
 
-def _remarks(family: Family[Any, Any], page: PageText, world: World) -> Iterator[Remark]:
+def _remarks(family: Family[Any, Any], page: PageText, text: str, world: World) -> Iterator[Remark]:
     theory = family.theory(page.case)
-    for reading, formulas in family.loose_readings(theory, page).items():
+    for reading, formulas in family.loose_readings(theory, page, text).items():
         premises = [*theory.rules(), *formulas]
         try:
             if len(CpModel(theory.space, premises).worlds(2, SECONDS)) > 1:

@@ -131,8 +131,6 @@ class PageText:
     """The style that the page is in, where that one stands apart."""
     whole: bool = False
     """Whether the whole world is asked for, and so also what clues state outright."""
-    undefined: frozenset[str] = frozenset()
-    """Kinds of statements that may be understood otherwise, since the page does not say what they mean."""
 
 
 ClueSampler = Callable[[World], tuple[Statement, Formula]]
@@ -282,9 +280,10 @@ class Family(ABC, Generic[CaseT, TheoryT]):
     def clue_lines(self, text: str) -> Sequence[int]:
         """Which lines of a puzzle's text, from 0, are a clue each: by the layout, whatever the sentences say."""
 
-    def loose_readings(self, theory: TheoryT, page: PageText) -> Mapping[str, Sequence[Formula]]:
-        """How else a page may be understood by who doesn't know its conventions: a description of the reading to what
-        the clues then mean. A clue as it is meant implies the clue as it is read, so the puzzle's world obeys these."""
+    def loose_readings(self, theory: TheoryT, page: PageText, text: str) -> Mapping[str, Sequence[Formula]]:
+        """How else a page, read from this text, may be understood by who doesn't know its conventions: a description of
+        the reading to what the clues then mean. A clue as it is meant implies the clue as it is read, so the puzzle's
+        world obeys these."""
         return {}
 
     @abstractmethod

@@ -22,6 +22,7 @@ from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.temporal_clue import board, board_svg, clue_sampler, mirror, notebook, page, sampler, wording
 from sleuth.puzzles.temporal_clue.case import Case
 from sleuth.puzzles.temporal_clue.original import page as original
+from sleuth.puzzles.temporal_clue.page import ALONE
 from sleuth.puzzles.temporal_clue.theory import Shape, TemporalTheory
 
 MOST_QUESTIONS = 8
@@ -210,14 +211,15 @@ class TemporalClue(Family[Case, TemporalTheory]):
     def read_page(self, text: str) -> PageText:
         return original.read(text) if original.recognises(text) else page.read(text)
 
-    def loose_readings(self, theory: TemporalTheory, page: PageText) -> Mapping[str, Sequence[Formula]]:
+    def loose_readings(self, theory: TemporalTheory, page: PageText, text: str) -> Mapping[str, Sequence[Formula]]:
         """On pages of 2025 "A or B" is exclusive and does not say so; pages with rules in short do not say that a
         person who is alone is not with the victim either."""
         kinds = {clue.kind for clue in page.clues}
         found = {}
-        if page.style == original.STYLE and "either" in kinds:
-            found["with an inclusive “or”"] = [theory.inclusive(clue) for clue in page.clues]
-        if "alone" in page.undefined & kinds:
+        if page.style == original.STYLE:
+            if "either" in kinds:
+                found["with an inclusive “or”"] = [theory.inclusive(clue) for clue in page.clues]
+        elif "alone" in kinds and ALONE not in text:
             found["with “alone” said of suspects only"] = [theory.apart_from_suspects(clue) for clue in page.clues]
         return found
 

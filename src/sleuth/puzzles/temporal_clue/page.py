@@ -225,5 +225,4 @@ def read(text: str) -> PageText:
     refuse_hidden((*case.suspects, *case.weapons, *case.rooms, *case.times, *case.motives), grammar)
     clues, clue_texts = read_clues(page.parts[CLUES].lines(), grammar)
     questions, letters = read_questions(page.parts[QUESTIONS].lines(), asking)
-    undefined = frozenset[str]() if ALONE in text else frozenset({"alone"})
-    return PageText(case, clues, clue_texts, questions, letters, undefined=undefined)
+    return PageText(case, clues, clue_texts, questions, letters)
