@@ -1,14 +1,17 @@
 """The aims for reasoning in words, and what was reached, from stored evaluations.
 
-    python benchmarks/bars.py [--nano RUN ...] [--grpo RUN ...] [--against RUN RUN] [--smollm2 RUN ...]
-        [--zebra RUN ...] [--level-2 RUN ...] [--changed FILE ...] [--quick] [--out docs/results]
+    python benchmarks/bars.py [--out docs/results]          the table, of what is in benchmarks/results/bars
+    python benchmarks/bars.py --keep ROLE SEED RUN          stores a run's evaluations there first, without texts
+    python benchmarks/bars.py --keep changed NAME FILE      or one on other names or in another style
 
-RUN is the folder of a run, or of a recipe with stages, whose last stage counts; several are seeds. `--grpo` are runs of
-nano models whose GRPO (Group Relative Policy Optimization) is compared with their warm start; without them, those of
-`--nano` that had GRPO. `--against` (once for each seed) is a run of GRPO and one that trained from the same start on
-supervised examples for as long, on the same suite. FILE is an evaluation of the first `--nano` model on other names or
-styles (`sleuth eval --out`). What is not given is not measured, and the table says so. One seed has an interval over
-puzzles, several have Student's t over seeds.
+RUN is the folder of a run, or of a recipe with stages, whose last stage counts, or an evaluation of a model whose run
+is gone (`sleuth eval --out`); runs of one role are seeds. ROLE is `nano`; `grpo`, a nano model whose GRPO (Group
+Relative Policy Optimization) is compared with its warm start; `further`, one that trained from the start of the `grpo`
+of the same seed on supervised examples for as long; `smollm2`; `zebra`; or `level-2`. FILE is an evaluation of the
+first `nano`. What is not stored is not measured, and the table says so. One seed has an interval over puzzles, several
+have Student's t over seeds.
+
+Of a completion the store keeps its grade, its length and the judge's verdicts in order.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common import QUICK, write_page
@@ -30,6 +33,9 @@ from sleuth.files import atomic_write, read_lines
 from sleuth.pipeline.run import RECORDS
 from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
 
+STORE = Path(__file__).parent / "results" / "bars"
+ROLES = ("nano", "grpo", "further", "smollm2", "zebra", "level-2")
+CHANGED = "changed"
 HEAD = ("what", "aim", "measured", "reached", "seeds", "hours")
 SEEDS = 3
 """With so many an aim counts as reached."""
@@ -38,46 +44,69 @@ Rows = list[EvaluationRow]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A run, or a chain of stages."""
+    """What is stored of a run, or of a chain of stages."""
 
-    stages: Sequence[Path]
+    seed: str
+    end: Rows
+    start: Rows
+    """Before GRPO; none without GRPO."""
+    hours: float | None
+    """Of training and sampling, all stages together; None where the run is gone."""
 
-    @property
-    def end(self) -> Rows:
-        return self._rows(("after-grpo", "after-sft"))
 
-    @property
-    def start(self) -> Rows:
-        """Before GRPO."""
-        return self._rows(("after-sft", "before"))
+def keep(run: Path, folder: Path) -> None:
+    """Stores a run's evaluations, or the one that a file holds. Raises `UserError` where there is no run."""
+    if run.is_file():
+        keep_file(run, folder / "end.parquet")
+        return
+    stages = [run]
+    if (run / RECORDS).exists():
+        stages = [run / name for name in json.loads((run / RECORDS).read_text(encoding="utf-8"))]
+    evaluations = stages[-1] / "evaluations"
+    practised = (evaluations / "after-grpo.parquet").exists()
+    keep_file(_first(evaluations, ("after-grpo", "after-sft")), folder / "end.parquet")
+    if practised:
+        keep_file(_first(evaluations, ("after-sft", "before")), folder / "start.parquet")
+    lines = (json.loads(line) for stage in stages for line in read_lines(stage / "timings.jsonl"))
+    spent = (value for line in lines if line["phase"] != "eval" for name, value in line.items() if name.endswith("_s"))
+    atomic_write(folder / "about.json", json.dumps({"hours": round(float(sum(spent)) / 3600, 3)}).encode() + b"\n")
 
-    @property
-    def practised(self) -> bool:
-        """Whether it had GRPO."""
-        return (self.stages[-1] / "evaluations" / "after-grpo.parquet").exists()
 
-    @property
-    def hours(self) -> float:
-        """Of training and sampling, all stages together."""
-        lines = (json.loads(line) for stage in self.stages for line in read_lines(stage / "timings.jsonl"))
-        spent = (
-            value for line in lines if line["phase"] != "eval" for name, value in line.items() if name.endswith("_s")
+def keep_file(evaluation: Path, path: Path) -> None:
+    """Stores an evaluation."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = map(without_texts, read_parquet(EvaluationRow, evaluation))
+    atomic_write(path, to_parquet(EvaluationRow, rows))
+
+
+def without_texts(row: EvaluationRow) -> EvaluationRow:
+    """What figures are made of."""
+    spans = tuple((i, i, verdict) for i, (_, _, verdict) in enumerate(row.spans))
+    nothing = {"system": "", "prompt": "", "completion": "", "detail": ""}
+    return replace(row, **nothing, answers={}, right={}, gold={}, spans=spans, turns=tuple(("", "") for _ in row.turns))
+
+
+def _first(folder: Path, names: Sequence[str]) -> Path:
+    for name in names:
+        if (folder / f"{name}.parquet").exists():
+            return folder / f"{name}.parquet"
+    raise UserError(f"{folder}: there is no evaluation {' or '.join(names)}")
+
+
+def stored(store: Path, role: str) -> list[Measured]:
+    """The seeds of a role, in the order of their names."""
+    found = []
+    for folder in sorted((store / role).glob("*/")):
+        start, about = folder / "start.parquet", folder / "about.json"
+        found.append(
+            Measured(
+                folder.name,
+                read_parquet(EvaluationRow, folder / "end.parquet"),
+                read_parquet(EvaluationRow, start) if start.exists() else [],
+                json.loads(about.read_text(encoding="utf-8"))["hours"] if about.exists() else None,
+            )
         )
-        return float(sum(spent)) / 3600
-
-    def _rows(self, names: Sequence[str]) -> Rows:
-        folder = self.stages[-1] / "evaluations"
-        for name in names:
-            if (folder / f"{name}.parquet").exists():
-                return read_parquet(EvaluationRow, folder / f"{name}.parquet")
-        raise UserError(f"{folder}: there is no evaluation {' or '.join(names)}")
-
-
-def measured(folder: Path) -> Measured:
-    """What is in a folder. Raises `UserError` where there is no run."""
-    if (folder / RECORDS).exists():
-        return Measured([folder / name for name in json.loads((folder / RECORDS).read_text(encoding="utf-8"))])
-    return Measured([folder])
+    return found
 
 
 def over_seeds(values: Sequence[Interval]) -> Interval:
@@ -113,7 +142,7 @@ def nothing_false(one: Measured) -> Interval:
 def _sentences(one: Measured, name: str) -> Interval:
     spans = summarise(one.end, mode="reason").spans
     if name not in spans:
-        raise UserError(f"{one.stages[-1]}: no sentence of its evaluation can be read")
+        raise UserError(f"seed {one.seed}: no sentence of its evaluation can be read")
     return spans[name]
 
 
@@ -125,14 +154,16 @@ def line(
         return what, aim, "not measured", "–", "0", "–"
     found = over_seeds([figure(one) for one in runs])
     said = ("yes" if reached(found) else "no") + ("" if len(runs) >= SEEDS else f"; {len(runs)} of {SEEDS} seeds")
-    return what, aim, percent(found, sign), said, str(len(runs)), f"{sum(one.hours for one in runs):.1f}"
+    hours = [one.hours for one in runs if one.hours is not None]
+    of = f" of {len(hours)} seeds" if len(hours) < len(runs) else ""
+    return what, aim, percent(found, sign), said, str(len(runs)), f"{sum(hours):.1f}{of}" if hours else "–"
 
 
-def lines(options: argparse.Namespace) -> Iterator[tuple[str, ...]]:
+def lines(store: Path) -> Iterator[tuple[str, ...]]:
     """All rows."""
-    given = {name: [measured(folder) for folder in getattr(options, name)] for name in KINDS}
+    given = {role: stored(store, role) for role in ROLES}
     nano, large, final = given["nano"], given["smollm2"], given["smollm2"] or given["nano"]
-    practised = given["grpo"] or [one for one in nano if one.practised]
+    further = {one.seed: one for one in given["further"]}
 
     def at_least(bar: float) -> Callable[[Interval], bool]:
         return lambda found: found.mean >= bar
@@ -140,32 +171,28 @@ def lines(options: argparse.Namespace) -> Iterator[tuple[str, ...]]:
     def by_ten(found: Interval) -> bool:
         return found.mean >= 0.10 and found.low > 0.05
 
-    yield line("nano, level 1, after all training", "90 % solved", nano, solved, at_least(0.9))
-    yield line("nano: GRPO against its warm start, paired", "+10 points, above +5", practised, gained, by_ten, "+")
-    against = [tuple(map(measured, pair)) for pair in options.against]
-    further = {id(practice): examples for practice, examples in against}
-
     def over_further(one: Measured) -> Interval:
-        return compare(further[id(one)].end, one.end).strict
+        return compare(further[one.seed].end, one.end).strict
 
-    pairs = [practice for practice, _ in against]
+    yield line("nano, level 1, after all training", "90 % solved", nano, solved, at_least(0.9))
+    yield line("nano: GRPO against its warm start, paired", "+10 points, above +5", given["grpo"], gained, by_ten, "+")
+    pairs = [one for one in given["grpo"] if one.seed in further]
     what = "nano: GRPO against as many minutes of further SFT, paired"
     yield line(what, "above 0", pairs, over_further, lambda found: found.low > 0, "+")
     yield line("SmolLM2-135M, level 1", "90 % solved", large, solved, at_least(0.9))
-    yield line("SmolLM2-135M: GRPO against its warm start, paired", "+10 points, above +5", large, gained, by_ten, "+")
+    practised = [one for one in large if one.start]
+    what = "SmolLM2-135M: GRPO against its warm start, paired"
+    yield line(what, "+10 points, above +5", practised, gained, by_ten, "+")
     yield line("zebra level 1, either model", "85 % solved", given["zebra"], solved, at_least(0.85))
-    yield line("Temporal Clue level 2, SmolLM2-135M", "40 % solved", given["level_2"], solved, at_least(0.4))
+    yield line("Temporal Clue level 2, SmolLM2-135M", "40 % solved", given["level-2"], solved, at_least(0.4))
     yield line("sentences of the final level-1 model", "99 % true", final, true, at_least(0.99))
     yield line("its completions without a false sentence", "95 %", final, nothing_false, at_least(0.95))
-    if not options.changed or not nano:
+    changed = sorted((store / CHANGED).glob("*.parquet")) if nano else []
+    if not changed:
         yield "nano: other names and styles", "measured", "not measured", "–", "0", "–"
-    for file in options.changed if nano else ():
-        rows = read_parquet(EvaluationRow, file)
-        fall = percent(summarise(rows).strict)
+    for file in changed:
+        fall = percent(summarise(read_parquet(EvaluationRow, file)).strict)
         yield f"nano: {file.stem}", "measured", f"{fall}, where it was {percent(solved(nano[0]))}", "yes", "1", "–"
-
-
-KINDS = ("nano", "grpo", "smollm2", "zebra", "level_2")
 
 
 def made_up(folder: Path) -> Path:
@@ -180,32 +207,42 @@ def made_up(folder: Path) -> Path:
     return folder
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in KINDS:
-        parser.add_argument(f"--{name.replace('_', '-')}", type=Path, nargs="*", default=[])
-    parser.add_argument("--against", type=Path, nargs=2, action="append", default=[])
-    parser.add_argument("--changed", type=Path, nargs="*", default=[])
-    parser.add_argument("--quick", action="store_true", help=QUICK)
-    parser.add_argument("--out", type=Path, help="folder for bars.md, which is replaced")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        if options.quick:
-            options.zebra = [made_up(Path(folder))]
-        rows = [HEAD, ("---",) * len(HEAD), *lines(options)]
-    text = "\n".join(
+def page(store: Path) -> str:
+    """The table with what is said of it."""
+    rows = [HEAD, ("---",) * len(HEAD), *lines(store)]
+    return "\n".join(
         [
             "# Aims for reasoning in words, and what was reached",
             "",
             "Held-out puzzles, greedy decoding, no solver when the model answers; brackets hold 95 % intervals. GRPO "
             "is Group Relative Policy Optimization, SFT supervised fine-tuning. An aim counts as reached with three "
-            "seeds. Hours are those of the runs given, training and sampling, wall-clock, whatever else the machine "
-            "did. Made by `python benchmarks/bars.py` from stored evaluations.",
+            "seeds. Hours are those of the runs stored, training and sampling, wall-clock, whatever else the machine "
+            "did. Made by `python benchmarks/bars.py` from the evaluations in `benchmarks/results/bars`.",
             "",
             *(f"| {' | '.join(row)} |" for row in rows),
             "",
         ]
     )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keep", nargs=3, action="append", default=[], metavar=("ROLE", "SEED", "RUN"))
+    parser.add_argument("--quick", action="store_true", help=QUICK)
+    parser.add_argument("--out", type=Path, help="folder for bars.md, which is replaced")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "store" if options.quick else STORE
+        if options.quick:
+            options.keep = [("zebra", "0", made_up(Path(folder)))]
+        for role, name, run in options.keep:
+            if role == CHANGED:
+                keep_file(Path(run), store / CHANGED / f"{name}.parquet")
+            elif role in ROLES:
+                keep(Path(run), store / role / name)
+            else:
+                parser.error(f"--keep {role}: known are {', '.join((*ROLES, CHANGED))}")
+        text = page(store)
     write_page("bars", text, options.out)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import runpy
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from sleuth.evaluation.summary import summarise
+from sleuth.runs.rows import EvaluationRow, read_parquet
 from sleuth.training import likelihood
 from tests.puzzles.test_import import SMALL
 
@@ -83,6 +86,33 @@ def test_quick(
     arguments += ["--device", "cpu"] if name == "gpu_check.py" else []
     here(name, "--quick", *arguments, "--out", tmp_path / "out")
     assert TABLES[name] in "".join(path.read_text() for path in (tmp_path / "out").glob("*.md"))
+
+
+def test_the_table_of_aims_is_what_is_stored(here: Callable[..., None], tmp_path: Path) -> None:
+    here("bars.py", "--out", tmp_path)
+    published = BENCHMARKS.parent / "docs" / "results" / "bars.md"
+    assert (tmp_path / "bars.md").read_text(encoding="utf-8") == published.read_text(encoding="utf-8")
+
+
+def test_what_is_stored_has_the_figures_and_no_texts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    bars = importlib.import_module("bars")
+    (tmp_path / "run").mkdir()
+    bars.keep(bars.made_up(tmp_path / "run"), tmp_path / "grpo" / "0")
+    [one] = bars.stored(tmp_path, "grpo")
+    for name, rows in (("before", one.start), ("after-grpo", one.end)):
+        whole = read_parquet(EvaluationRow, tmp_path / "run" / "evaluations" / f"{name}.parquet")
+        told, kept = summarise(whole), summarise(rows)
+        assert (kept.strict, kept.share, kept.length_tokens) == (told.strict, told.share, told.length_tokens)
+        assert not any(row.completion or row.prompt or row.gold for row in rows) and any(
+            row.completion for row in whole
+        )
+    assert one.hours == 1.0 and bars.gained(one).mean > 0.5
+    bars.keep(tmp_path / "run" / "evaluations" / "before.parquet", tmp_path / "grpo" / "1")
+    assert [(one.seed, one.hours, bool(one.start)) for one in bars.stored(tmp_path, "grpo")] == [
+        ("0", 1.0, True),
+        ("1", None, False),
+    ]
 
 
 def test_rollout(here: Callable[..., None], tmp_path: Path) -> None:

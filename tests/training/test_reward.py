@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from sleuth.config import RewardConfig
 from sleuth.grading.legibility import legibility
 from sleuth.policy.base import Rollout, StopReason
-from sleuth.puzzles.score import Outcome, Score
+from sleuth.puzzles.score import Outcome, Score, Span
 from sleuth.training.reward import components, earned
 
 
@@ -36,6 +37,27 @@ def test_components_of_a_half_right_completion() -> None:
     unread = Score(Outcome.UNREADABLE, 0.0, False, {}, {})
     assert found(20, unread)["format"] == 0.0
     assert "overlong" not in told and "fluency" not in told
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "worth"),
+    [
+        (["derived", "empty", "lucky", "repeated"], 1.0),
+        (["derived", "false", "derived"], 0.0),
+        (["unread", "derived"], 1.0),
+        (["unread", "unread"], 0.0),
+    ],
+)
+def test_reasoning_without_a_false_sentence(verdicts: list[str], worth: float) -> None:
+    spans = tuple(Span(i, i + 1, verdict) for i, verdict in enumerate(verdicts))
+    told = found(20, replace(HALF, spans=spans))
+    assert told["nothing_false"] == worth
+    assert earned(told, RewardConfig(nothing_false=2.0)) == 0.5 + 2 * worth
+
+
+def test_only_reasoning_has_sentences() -> None:
+    for spans in ((), (Span(0, 5, "right"), Span(6, 9, "wrong"))):
+        assert found(20, replace(HALF, spans=spans))["nothing_false"] == 0.0
 
 
 @pytest.mark.parametrize(("tokens", "punished"), [(80, 0.0), (85, -0.25), (90, -0.5), (100, -1.0)])

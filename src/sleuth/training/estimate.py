@@ -124,6 +124,8 @@ def unusual(config: RunConfig, parameters: int) -> Iterator[str]:
             yield "the reward does not ask for right answers (reward.answers and reward.strict are 0)"
         if config.mode == "answer" and config.reward.spans:
             yield f"reward.spans {config.reward.spans:g}: mode answer has no lines or sentences, it earns nothing"
+        if config.mode != "reason" and (weight := config.reward.nothing_false):
+            yield f"reward.nothing_false {weight:g}: mode {config.mode} has no sentences, it earns nothing"
         if config.mode == "reason" and grpo.truncated == "keep" and sampling.max_new_tokens < 64:
             yield f"sampling.max_new_tokens {sampling.max_new_tokens} is short for mode reason"
     if config.sft.examples == 0 and config.model.name == "smollm2-135m":

@@ -16,8 +16,12 @@ from collections.abc import Sequence
 
 from sleuth.config import RewardConfig
 from sleuth.grading.legibility import legibility
+from sleuth.grading.soundness import Verdict
 from sleuth.policy.base import Rollout
 from sleuth.puzzles.score import ANSWERED, Score
+
+READ = frozenset(map(str, Verdict)) - {Verdict.UNREAD}
+"""Verdicts on sentences that can be read; a program's lines have others."""
 
 
 def components(
@@ -32,18 +36,21 @@ def components(
     """Every component of one conversation, by its key in `RewardConfig`, whether it weighs anything or not.
 
     rollouts: its completions in order, mostly one; score: the last one's grade. The length counts all turns, the
-    punishment for being overlong is that of the longest, and language and legibility are the last one's. prompt: what
-    was asked, as text; longest: new tokens allowed in a turn. fluency: the mean log-probability (nats a token of all
-    turns) for the reference, where that was computed. discount: of the answers, for each turn after the first.
+    punishment for being overlong is that of the longest, and language, legibility and false sentences are the last
+    one's. prompt: what was asked, as text; longest: new tokens allowed in a turn. fluency: the mean log-probability
+    (nats a token of all turns) for the reference, where that was computed. discount: of the answers, for each turn
+    after the first.
     """
     lengths = [len(rollout.tokens) for rollout in rollouts]
     read = legibility(rollouts[-1].text, prompt)
     worth = discount ** (len(rollouts) - 1)
+    sentences = {span.verdict for span in score.spans} & READ
     found = {
         "answers": worth * score.reward,
         "strict": worth * score.correct,
         "format": worth * (score.outcome in ANSWERED),
         "length": max(0.0, 1 - abs(sum(lengths) - config.length_target) / longest),
+        "nothing_false": float(bool(sentences) and Verdict.FALSE not in sentences),
         "language": read.language,
         "compression": read.compression,
         "repetition": read.repetition,
