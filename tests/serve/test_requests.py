@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import pytest
 import torch
 
 pytest.importorskip("starlette")
+
+from starlette.requests import ClientDisconnect
 
 from sleuth.errors import UserError
 from sleuth.policy.base import Request, Sampling
@@ -24,6 +27,15 @@ from tests.tiny import tiny_llama, tiny_tokenizer
 PROMPT, NEW, ROWS, QUEUE = 100, 8, 2, 3
 
 
+SCOPE: dict[str, Any] = {
+    "type": "http",
+    "method": "POST",
+    "path": "/v1/chat/completions",
+    "query_string": b"",
+    "headers": [(b"host", b"localhost")],
+}
+
+
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[Scheduler]:
     started = Scheduler(Loaded(tiny_llama(), tiny_tokenizer(), "tiny", "", ""), ROWS, PROMPT, NEW, QUEUE)
@@ -33,13 +45,6 @@ def scheduler() -> Iterator[Scheduler]:
 
 def post(scheduler: Scheduler, body: bytes, whole: bool = True) -> tuple[int, Any]:
     """Status and content of the answer to a body; `whole`: whether the client stays until it has sent it."""
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/v1/chat/completions",
-        "query_string": b"",
-        "headers": [(b"host", b"localhost")],
-    }
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
@@ -54,7 +59,7 @@ def post(scheduler: Scheduler, body: bytes, whole: bool = True) -> tuple[int, An
         sent.append(message)
 
     received: list[bool] = []
-    asyncio.run(make_app(scheduler, "tiny")(scope, receive, send))
+    asyncio.run(make_app(scheduler, "tiny")(SCOPE, receive, send))
     content = b"".join(message.get("body", b"") for message in sent[1:])
     return sent[0]["status"], json.loads(content) if content else None
 
@@ -105,6 +110,38 @@ def test_a_client_that_leaves_while_it_sends_is_no_fault(scheduler: Scheduler) -
     before = scheduler.counts.requests.get(499, 0)
     assert post(scheduler, b"{", whole=False)[0] == 499
     assert scheduler.counts.requests[499] == before + 1
+
+
+@pytest.mark.parametrize("version", ["2.3", "2.4"])
+def test_a_stream_that_nobody_begins_to_read_is_not_written(
+    scheduler: Scheduler, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client leaves before the first event, by either way in which a server tells: the request says so (before
+    version 2.4 of its protocol), or sending fails."""
+    body = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+    received: list[bool] = []
+    cancelled: list[Job] = []
+
+    async def receive() -> dict[str, Any]:
+        if not received:
+            received.append(True)
+            return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if version == "2.4":
+            raise OSError
+        await asyncio.Event().wait()
+
+    def cancel(job: Job) -> None:
+        cancelled.append(job)
+        Scheduler.cancel(scheduler, job)
+
+    monkeypatch.setattr(scheduler, "cancel", cancel)
+    scope = SCOPE | {"asgi": {"version": "3.0", "spec_version": version}}
+    with scheduler._changed, contextlib.suppress(ClientDisconnect):  # nothing is decoded meanwhile
+        asyncio.run(make_app(scheduler, "tiny")(scope, receive, send))
+    assert len(cancelled) == 1
 
 
 def test_messages_quote_little_of_what_was_given(scheduler: Scheduler) -> None:

@@ -1,13 +1,13 @@
 """What is said before the first step."""
 
 from sleuth.config import RunConfig
-from sleuth.training.estimate import estimate
+from sleuth.training.estimate import estimate, unusual
 from sleuth.training.memory import Lengths
 
 CONFIG = RunConfig.model_validate(
     {
-        "sft": {"examples": 64, "batch_size": 16},
-        "grpo": {"steps": 2, "puzzles_per_step": 2, "samples": 4},
+        "sft": {"examples": 64, "batch_size": 16, "warmup_steps": 3},
+        "grpo": {"steps": 2, "puzzles_per_step": 2, "samples": 4, "warmup_steps": 1},
         "eval": {"count": 100, "every": 0},
         "checkpoint": {"keep": 1},
     }
@@ -35,3 +35,19 @@ def test_a_disk_too_small_is_told_before_it_is_full() -> None:
     [*others, warning] = said(free=32 * 10**9 - 1)
     assert others == said(free=10**12)
     assert warning.startswith("the disk has 32.0 GB free: free some, or keep fewer checkpoints")
+
+
+def test_a_warm_up_that_fills_the_training_is_unusual() -> None:
+    longer = {"sft": {**CONFIG.sft.model_dump(), "warmup_steps": 4}, "grpo": {**CONFIG.grpo.model_dump(), "steps": 1}}
+    assert list(unusual(RunConfig.model_validate(CONFIG.model_dump() | longer), 10**9)) == [
+        "sft.warmup_steps 4: with 4 steps the learning rate never reaches its height",
+        "grpo.warmup_steps 1: with 1 step the learning rate never reaches its height",
+    ]
+    assert list(unusual(CONFIG, 10**9)) == []
+
+
+def test_a_reward_for_sentences_is_unusual_where_there_are_none() -> None:
+    config = CONFIG.model_dump() | {"reward": {"nothing_false": 0.5}, "mode": "program"}
+    assert list(unusual(RunConfig.model_validate(config), 10**9)) == [
+        "reward.nothing_false 0.5: mode program has no sentences, it earns nothing"
+    ]

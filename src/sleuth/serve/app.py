@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import hmac
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from sleuth.errors import UserError, shortened
 from sleuth.policy.base import Rollout
@@ -119,7 +120,7 @@ class _Server:
             return self._counted(Response(status_code=CLOSED))
         if asked.stream:
             self._count(200)
-            return StreamingResponse(self._stream(asked, job, events, answers), media_type="text/event-stream")
+            return _Stream(self._stream(asked, job, events, answers), lambda: self._leave(job))
         return self._counted(await self._whole(request, asked, job, events, answers))
 
     def _check_key(self, request: HttpRequest) -> None:
@@ -167,7 +168,7 @@ class _Server:
         try:
             await asyncio.wait({done, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not done.done():
-                self._scheduler.cancel(job)
+                self._leave(job)
                 return Response(status_code=CLOSED)
         finally:
             done.cancel()
@@ -183,36 +184,37 @@ class _Server:
         """Events as tokens come; all that has come since the last one goes into one piece of text for each sample."""
         tokenizer, stop = self._scheduler.loaded.tokenizer, job.group.sampling.stop
         texts = [TextStream(tokenizer, stop) for _ in range(asked.samples)]
+        for index in range(asked.samples):
+            yield answers.chunk(index, {"role": "assistant", "content": ""})
         done = False
-        try:
-            for index in range(asked.samples):
-                yield answers.chunk(index, {"role": "assistant", "content": ""})
-            while not done:
-                some = [await events.get()]
-                while not events.empty():
-                    some.append(events.get_nowait())
-                done = None in some
-                pieces = dict[int, str]()
-                for sample, token in filter(None, some):
-                    pieces[sample] = pieces.get(sample, "") + texts[sample].add(token)
-                for sample, piece in pieces.items():
-                    if piece:
-                        yield answers.chunk(sample, {"content": piece})
-            if job.error:
-                yield event(fault(job.error, "server_error"))
-                return
-            for index, rollout in enumerate(_rollouts(job)):
-                logprobs = None
-                if asked.logprobs:
-                    logprobs = answers.logprobs(rollout.tokens, rollout.logprobs, job.group.tops.get(index))
-                delta = {"content": rest} if (rest := texts[index].rest(rollout.text)) else {}
-                yield answers.chunk(index, delta, finish_reason(rollout.stop), logprobs)
-            if asked.stream_options and asked.stream_options.include_usage:
-                yield answers.usage_chunk(len(job.group.prompt), _rollouts(job))
-            yield END_OF_STREAM
-        finally:
-            if not done:
-                self._scheduler.cancel(job)
+        while not done:
+            some = [await events.get()]
+            while not events.empty():
+                some.append(events.get_nowait())
+            done = None in some
+            pieces = dict[int, str]()
+            for sample, token in filter(None, some):
+                pieces[sample] = pieces.get(sample, "") + texts[sample].add(token)
+            for sample, piece in pieces.items():
+                if piece:
+                    yield answers.chunk(sample, {"content": piece})
+        if job.error:
+            yield event(fault(job.error, "server_error"))
+            return
+        for index, rollout in enumerate(_rollouts(job)):
+            logprobs = None
+            if asked.logprobs:
+                logprobs = answers.logprobs(rollout.tokens, rollout.logprobs, job.group.tops.get(index))
+            delta = {"content": rest} if (rest := texts[index].rest(rollout.text)) else {}
+            yield answers.chunk(index, delta, finish_reason(rollout.stop), logprobs)
+        if asked.stream_options and asked.stream_options.include_usage:
+            yield answers.usage_chunk(len(job.group.prompt), _rollouts(job))
+        yield END_OF_STREAM
+
+    def _leave(self, job: Job) -> None:
+        """Nobody reads on: what is not done need not be."""
+        if not job.group.done:
+            self._scheduler.cancel(job)
 
     def _counted(self, response: Response) -> Response:
         self._count(response.status_code)
@@ -221,6 +223,21 @@ class _Server:
     def _count(self, status: int) -> None:
         requests = self._scheduler.counts.requests
         requests[status] = requests.get(status, 0) + 1
+
+
+class _Stream(StreamingResponse):
+    """Server-sent events. However it ends, `left` is called: of a client that leaves before the first event, the events
+    themselves never hear."""
+
+    def __init__(self, events: AsyncIterator[str], left: Callable[[], None]) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._left = left
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._left()
 
 
 def _rollouts(job: Job) -> list[Rollout]:

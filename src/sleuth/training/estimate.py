@@ -130,5 +130,12 @@ def unusual(config: RunConfig, parameters: int) -> Iterator[str]:
             yield f"sampling.max_new_tokens {sampling.max_new_tokens} is short for mode reason"
     if config.sft.examples == 0 and config.model.name == "smollm2-135m":
         yield "no warm start (sft.examples 0): a model this small seldom finds the format by itself"
+    for name, steps, warmup in (
+        ("sft", config.sft.steps, config.sft.warmup_steps),
+        ("grpo", grpo.steps, grpo.warmup_steps),
+    ):
+        if 0 < steps <= warmup:
+            all_steps = counted(steps, "step")
+            yield f"{name}.warmup_steps {warmup}: with {all_steps} the learning rate never reaches its height"
     if config.eval.count < 50:
         yield f"eval.count {config.eval.count}: intervals will be wide"
