@@ -239,6 +239,24 @@ def test_a_model_is_watched_and_its_text_does_nothing(chromium: Any, url: str) -
         assert serious_findings(page) == []
 
 
+def test_marks_belong_to_a_case_of_a_run_and_not_to_its_number(chromium: Any) -> None:
+    """Another run numbers its cases alike, under the same address."""
+    cases = [(case_of("temporal-clue", "1", number), [ATTEMPT]) for number in (7, 8)]
+    catalog = Catalog(offers(), cases)
+    with served(play_site(catalog)) as address, opened(chromium, f"{address}/#run/0") as page:
+        ready(page)
+        page.locator("#notebook [role=gridcell]").first.click()
+        cases.reverse()
+        catalog._dossier.cache_clear()
+        shown = []
+        for key in ("run/0", "run/1"):
+            page.goto(f"{address}/#{key}")
+            page.reload()
+            ready(page)
+            shown.append(page.locator("#notebook [role=gridcell]").first.inner_text())
+    assert shown == ["", "✗"]
+
+
 @pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "light"), (PHONE, "dark")])
 def test_it_fits_and_axe_finds_nothing_serious(chromium: Any, url: str, size: tuple[int, int], scheme: str) -> None:
     with opened(chromium, f"{url}/#temporal-clue/2/739949", size, color_scheme=scheme) as page:
