@@ -51,7 +51,7 @@ def test_every_question_has_a_study_that_could_be_run(number: int, name: str) ->
 
 
 def test_the_shipped_studies_are_those_of_the_questions_and_the_earlier_ones() -> None:
-    others = {"kl", "answers", "probes", "high-rate", "translation"}
+    others = {"kl", "answers", "probes", "high-rate", "translation", "penalty-forms"}
     assert {path.stem for path in STUDIES.glob("*.toml")} == {*ASKED.values(), *others}
 
 
