@@ -113,6 +113,13 @@ def test_what_is_stored_has_the_figures_and_no_texts(monkeypatch: pytest.MonkeyP
         ("0", 1.0, True),
         ("1", None, False),
     ]
+    published = {"solved": [0.75, 0.7, 0.8]}
+    (tmp_path / "lost" / "nano" / "0").mkdir(parents=True)
+    (tmp_path / "lost" / "nano" / "0" / "about.json").write_text(json.dumps({"hours": 2.0, "published": published}))
+    bars.keep(tmp_path / "run", tmp_path / "lost" / "nano" / "1")
+    rows = bars.lines(tmp_path / "lost")
+    first = next(rows)
+    assert first[2:] == ("87.5 % [0.0, 100.0]", "no; 2 of 3 seeds", "2", "3.0"), "75 % as published, 100 % worked out"
 
 
 def test_rollout(here: Callable[..., None], tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
 
@@ -78,7 +77,7 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
     if not complete:
         return None
     runs = {arm: [RunDirectory.open(folder / f"{arm}-{seed}") for seed in complete] for arm in study.arms}
-    return write_table(replace(study, seeds=complete), runs, results, least, len(study.seeds))
+    return write_table(study, runs, results, least)
 
 
 def _finished(path: Path) -> bool:

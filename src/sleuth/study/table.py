@@ -48,15 +48,16 @@ class _Seen:
     """Of its steps up to there: `OF_STEPS`, `OF_LAST`."""
 
 
-def write_table(study: Study, runs: Runs, results: Path, least: float, planned: int) -> Path:
-    """Writes the table and the plots; the table's path. `least` is the difference that could be found with as many
-    seeds as `planned`."""
+def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
+    """Writes the table and the plots, of the seeds that have a run of every arm; the table's path. `least` is the
+    difference that could be found with all seeds of the study."""
     with writing(results):
         results.mkdir(parents=True, exist_ok=True)
     first = next(iter(study.arms))
     of_first = runs[first]
     head = _row("", [*(MEASURES[measure] for measure in study.measures), "minutes of training"])
-    lines = [*_heading(study, of_first[0], least, planned), "", head, _rule(head)]
+    several = len(of_first) > 1
+    lines = [*_heading(study, of_first, least), "", head, _rule(head)]
     guessing = [_seen(one, "guessing") for one in of_first]
     lines.append(_row("guessing", [*_cells(study, guessing, ("strict", "share")), "–"]))
     if not of_first[0].config.sft.examples:
@@ -70,9 +71,9 @@ def write_table(study: Study, runs: Runs, results: Path, least: float, planned: 
         changed = f" ({told})" if (told := _arm(study, arm)) else ""
         lines.append(_row(f"{arm}{changed}", [*_cells(study, seen), minutes]))
     others = [arm for arm in study.arms if arm != first]
-    if others and len(study.seeds) > 1:
+    if others and several:
         head = _row("", [MEASURES[measure] for measure in study.measures])
-        chance = f"with 95 % intervals (Student's t over {len(study.seeds)} seeds{_together(len(others))})"
+        chance = f"with 95 % intervals (Student's t over {len(of_first)} seeds{_together(len(others))})"
         lines += ["", f"Differences from {first}, seed by seed, {chance}:", "", head, _rule(head)]
         found = {}
         for measure in study.measures:
@@ -87,7 +88,6 @@ def write_table(study: Study, runs: Runs, results: Path, least: float, planned: 
         for arm in others:
             difference = compare(base, runs[arm][0].read_evaluation(_end(runs[arm][0])))
             lines.append(_row(arm, [difference_told(measure, getattr(difference, measure)) for measure in COMPARED]))
-    several = len(study.seeds) > 1
     for measure in ("strict", "length_tokens"):
         if measure in study.measures and any(one.read_metrics("eval") for many in runs.values() for one in many):
             if len(runs) > MOST_CURVES:
@@ -104,10 +104,10 @@ def write_table(study: Study, runs: Runs, results: Path, least: float, planned: 
     return path
 
 
-def _heading(study: Study, run: RunDirectory, least: float, planned: int) -> list[str]:
-    config, machine = run.config, run.environment
+def _heading(study: Study, runs: Sequence[RunDirectory], least: float) -> list[str]:
+    config, machine, planned = runs[0].config, runs[0].environment, len(study.seeds)
     model = study.arms[next(iter(study.arms))][study.seeds[0]].model  # as the study names it, not where it was found
-    seeds = f"{planned} seeds and " if planned > len(study.seeds) else ""
+    seeds = f"{planned} seeds and " if planned > len(runs) else ""
     named = (
         f"a nano model (a Llama trained from scratch: {model.layers} layers, hidden size {model.hidden})"
         if model.kind == "nano"
@@ -119,11 +119,11 @@ def _heading(study: Study, run: RunDirectory, least: float, planned: int) -> lis
         "",
         f"Model: {named}. Mode {config.mode}, {asked}. Unless an arm changes it, training uses {config.sft.examples} "
         f"supervised examples and {config.grpo.steps} steps of GRPO (Group Relative Policy Optimization) with "
-        f"{config.grpo.puzzles_per_step} x {config.grpo.samples} completions. {_seeds(study, planned)}. All runs "
+        f"{config.grpo.puzzles_per_step} x {config.grpo.samples} completions. {_seeds(len(runs), planned)}. All runs "
         f"answer the same {config.eval.count} puzzles, which training never sees, with greedy decoding. We stated "
         f"before the runs that a difference of {least:.1%} of puzzles would be detected with {seeds}80 % power, "
-        f"{power_told(study)}. {_cell(study)} {machine.processor}, threads per run: {config.model.threads}; minutes "
-        "are wall-clock time and include whatever else the machine did.",
+        f"{power_told(study)}. {_cell(len(runs))} {machine.processor}, threads per run: {config.model.threads}; "
+        "minutes are wall-clock time and include whatever else the machine did.",
         "",
         f"Made by `sleuth study {study.path.name}`. Keys set for all arms: {_told(study.common) or 'none'}.",
     ]
@@ -143,14 +143,13 @@ def _together(comparisons: int) -> str:
     return f", whose scatter is taken to be the same in all arms; all {comparisons} intervals of a column hold together"
 
 
-def _seeds(study: Study, planned: int) -> str:
-    count = len(study.seeds)
+def _seeds(count: int, planned: int) -> str:
     of = f", of {planned} planned" if planned > count else ""
     return f"{count} seeds per arm{of}" if count > 1 else f"One seed per arm{of} (a probe, not a finding)"
 
 
-def _cell(study: Study) -> str:
-    if len(study.seeds) > 1:
+def _cell(count: int) -> str:
+    if count > 1:
         return "A cell is the mean over the seeds; each seed's value is in brackets."
     return "Brackets hold 95 % intervals over puzzles."
 
