@@ -37,6 +37,7 @@ TABLES = {
     "puzzles.py": "| zebra@2 level 1, plain |",
     "questions.py": "| penalty |",
     "regrade.py": "completions",
+    "rates.py": "| 32 x 2 |",
     "reason.py": "| reason, after GRPO |",
     "sound.py": "| knights-and-knaves 1 |",
     "traces.py": "derived   ",
