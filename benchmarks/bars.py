@@ -77,8 +77,8 @@ def keep(run: Path, folder: Path) -> None:
 
 def keep_file(evaluation: Path, path: Path) -> None:
     """Stores an evaluation."""
+    rows = [without_texts(row) for row in read_parquet(EvaluationRow, evaluation)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = map(without_texts, read_parquet(EvaluationRow, evaluation))
     atomic_write(path, to_parquet(EvaluationRow, rows))
 
 
@@ -260,14 +260,17 @@ def main() -> None:
         store = Path(folder) / "store" if options.quick else STORE
         if options.quick:
             options.keep = [("zebra", "0", made_up(Path(folder)))]
-        for role, name, run in options.keep:
-            if role == CHANGED:
-                keep_file(Path(run), store / CHANGED / f"{name}.parquet")
-            elif role in ROLES:
-                keep(Path(run), store / role / name)
-            else:
-                parser.error(f"--keep {role}: known are {', '.join((*ROLES, CHANGED))}")
-        text = page(store)
+        try:
+            for role, name, run in options.keep:
+                if role == CHANGED:
+                    keep_file(Path(run), store / CHANGED / f"{name}.parquet")
+                elif role in ROLES:
+                    keep(Path(run), store / role / name)
+                else:
+                    raise UserError(f"--keep {role}: known are {', '.join((*ROLES, CHANGED))}")
+            text = page(store)
+        except UserError as error:
+            parser.error(str(error))
     write_page("bars", text, options.out)
 
 
