@@ -61,6 +61,7 @@ def test_the_shipped_studies_are_those_of_the_questions_and_the_earlier_ones() -
         ("strict", (0.0232, -0.006, 0.0531), "+2.3 points [-0.6, +5.3]"),
         ("length_tokens", (-0.04, -12.0, 3.96), "+0.0 [-12.0, +4.0]"),
         ("kl", (0.00126, 0.0, 0.5), "+0.0013 [+0.0000, +0.5000]"),
+        ("fluency", (-0.0821, -0.3934, 0.2286), "-0.082 [-0.393, +0.229]"),
         ("strict", (math.nan, math.nan, math.nan), "–"),
     ],
 )

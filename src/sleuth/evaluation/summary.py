@@ -35,7 +35,7 @@ SPANS = {
 _COUNTED = {"sentences_read": 2, "sentences_unread": 2}
 COUNTED_SPANS = frozenset(_COUNTED)
 """Those that are numbers; the others are shares."""
-NUMBERS = {"length_tokens": 1, "length_better": 1, "length_worse": 1, "kl": 4, **_COUNTED}
+NUMBERS = {"length_tokens": 1, "length_better": 1, "length_worse": 1, "kl": 4, "fluency": 3, **_COUNTED}
 """Figures that are no shares, with their decimals."""
 UNREAD = frozenset({Outcome.UNREADABLE, Outcome.TRUNCATED})
 """Outcomes that mean that nothing could be read."""

@@ -54,7 +54,7 @@ MEASURES = {
     "language": "legibility: language",
     "compression": "legibility: compression",
     "repetition": "legibility: repetition",
-    "fluency": "legibility: fluency for the start model",
+    "fluency": "legibility: fluency (log-probability for the start model), nats a token",
     "kl": "divergence from the start model, nats a token",
     "sentences_true": "true sentences",
     "sentences_derived": "derived sentences",
