@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +37,8 @@ from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
 
 STORE = Path(__file__).parent / "results" / "bars"
 ROLES = ("nano", "grpo", "further", "smollm2", "zebra", "level-2")
+LAST_STAGE = ("grpo", "further")
+"""Roles of which the last stage is measured, and not how its start was made."""
 CHANGED = "changed"
 HEAD = ("what", "aim", "measured", "reached", "seeds", "hours")
 SEEDS = 3
@@ -52,13 +55,16 @@ class Measured:
     start: Rows
     """Before GRPO; none without GRPO."""
     hours: float | None
-    """Of training and sampling, all stages together; None where that is not known."""
+    """Of training and sampling; None where that is not known."""
     published: Mapping[str, tuple[float, float, float]]
     """Figures of a run without evaluations: value and interval."""
 
 
-def keep(run: Path, folder: Path) -> None:
-    """Stores a run's evaluations, or the one that a file holds. Raises `UserError` where there is no run."""
+def keep(run: Path, store: Path, role: str, seed: str) -> None:
+    """Stores a run's evaluations, or the one that a file holds, in place of what was there. Raises `UserError` where
+    there is no run."""
+    folder = store / role / seed
+    shutil.rmtree(folder, ignore_errors=True)
     if run.is_file():
         keep_file(run, folder / "end.parquet")
         return
@@ -70,7 +76,8 @@ def keep(run: Path, folder: Path) -> None:
     keep_file(_first(evaluations, ("after-grpo", "after-sft")), folder / "end.parquet")
     if practised:
         keep_file(_first(evaluations, ("after-sft", "before")), folder / "start.parquet")
-    lines = (json.loads(line) for stage in stages for line in read_lines(stage / "timings.jsonl"))
+    timed = stages[-1:] if role in LAST_STAGE else stages
+    lines = (json.loads(line) for stage in timed for line in read_lines(stage / "timings.jsonl"))
     spent = (value for line in lines if line["phase"] != "eval" for name, value in line.items() if name.endswith("_s"))
     atomic_write(folder / "about.json", json.dumps({"hours": round(float(sum(spent)) / 3600, 3)}).encode() + b"\n")
 
@@ -126,10 +133,12 @@ Figure = Callable[[Measured], Interval]
 
 
 def solved(one: Measured) -> Interval:
-    return summarise(one.end).strict
+    return summarise(_rows(one)).strict
 
 
 def gained(one: Measured) -> Interval:
+    if not one.start:
+        raise UserError(f"seed {one.seed}: no evaluation before GRPO is stored")
     return compare(one.start, one.end).strict
 
 
@@ -142,10 +151,16 @@ def nothing_false(one: Measured) -> Interval:
 
 
 def _sentences(one: Measured, name: str) -> Interval:
-    spans = summarise(one.end, mode="reason").spans
+    spans = summarise(_rows(one), mode="reason").spans
     if name not in spans:
         raise UserError(f"seed {one.seed}: no sentence of its evaluation can be read")
     return spans[name]
+
+
+def _rows(one: Measured) -> Rows:
+    if not one.end:
+        raise UserError(f"seed {one.seed}: no evaluation is stored, and not every figure as published")
+    return one.end
 
 
 FIGURES: Mapping[str, Figure] = {"solved": solved, "gained": gained, "true": true, "nothing_false": nothing_false}
@@ -171,7 +186,7 @@ def line(
     found = over_seeds([figure(one) for one in runs])
     said = ("yes" if reached(found) else "no") + ("" if len(runs) >= SEEDS else f"; {len(runs)} of {SEEDS} seeds")
     hours = [one.hours for one in runs if one.hours is not None]
-    of = f" of {len(hours)} seeds" if len(hours) < len(runs) else ""
+    of = f" ({len(hours)} seeds)" if len(hours) < len(runs) else ""
     return what, aim, percent(found, sign), said, str(len(runs)), f"{sum(hours):.1f}{of}" if hours else "–"
 
 
@@ -184,7 +199,10 @@ def lines(store: Path) -> Iterator[tuple[str, ...]]:
     def over_further(one: Measured) -> Interval:
         if "over_further" in one.published:
             return Interval(*one.published["over_further"], n=0)
-        return compare(one.end, practised[one.seed].end).strict
+        other = practised.get(one.seed)
+        if other is None or not other.end:
+            raise UserError(f"seed {one.seed}: of `grpo` no evaluation is stored to compare `further` with")
+        return compare(one.end, other.end).strict
 
     def at_least(bar: float) -> Callable[[Interval], bool]:
         return lambda found: found.mean >= bar
@@ -221,11 +239,13 @@ def lines(store: Path) -> Iterator[tuple[str, ...]]:
 
 
 def made_up(folder: Path) -> Path:
-    """A run's evaluations: guesses before training, the solver's answers after it."""
+    """A run's evaluations: guesses before training, the solver's answers after it, with a judge's verdicts."""
     spec = PuzzleSpec("temporal-clue", "1", "test", 0, 4, "terse")
     found = evaluate_baselines([spec.make(index).puzzle for index in range(4)], 0)
     for name, policy in (("before", "guessing"), ("after-grpo", "solver")):
         firsts = [row for row in found[policy] if row.sample == 0]
+        verdicts = ["derived", "false", "unread", "lucky"]
+        firsts = [replace(row, spans=((0, 5, "empty"), (6, 9, verdicts[i]))) for i, row in enumerate(firsts)]
         (folder / "evaluations").mkdir(exist_ok=True)
         atomic_write(folder / "evaluations" / f"{name}.parquet", to_parquet(EvaluationRow, firsts))
     (folder / "timings.jsonl").write_text('{"phase": "grpo", "step": 1, "train_s": 3600.0}\n', encoding="utf-8")
@@ -241,8 +261,9 @@ def page(store: Path) -> str:
             "",
             "Held-out puzzles, greedy decoding, no solver when the model answers; brackets hold 95 % intervals. GRPO "
             "is Group Relative Policy Optimization, SFT supervised fine-tuning. An aim counts as reached with three "
-            "seeds. Hours are those of the runs stored, training and sampling, wall-clock, whatever else the machine "
-            "did. Made by `python benchmarks/bars.py` from the evaluations in `benchmarks/results/bars`.",
+            "seeds. Hours are wall-clock time of training and sampling, whatever else the machine did; where GRPO is "
+            "compared, of the last stage alone. Made by `python benchmarks/bars.py` from the evaluations in "
+            "`benchmarks/results/bars`.",
             "",
             *(f"| {' | '.join(row)} |" for row in rows),
             "",
@@ -257,20 +278,25 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder for bars.md, which is replaced")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        store = Path(folder) / "store" if options.quick else STORE
+        store = Path(folder) / "store"
         if options.quick:
             options.keep = [("zebra", "0", made_up(Path(folder)))]
+        else:
+            shutil.copytree(STORE, store)
         try:
             for role, name, run in options.keep:
                 if role == CHANGED:
                     keep_file(Path(run), store / CHANGED / f"{name}.parquet")
                 elif role in ROLES:
-                    keep(Path(run), store / role / name)
+                    keep(Path(run), store, role, name)
                 else:
                     raise UserError(f"--keep {role}: known are {', '.join((*ROLES, CHANGED))}")
             text = page(store)
         except UserError as error:
             parser.error(str(error))
+        if options.keep and not options.quick:  # only what makes a table
+            shutil.rmtree(STORE)
+            shutil.copytree(store, STORE)
     write_page("bars", text, options.out)
 
 

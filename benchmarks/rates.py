@@ -3,7 +3,8 @@
     python benchmarks/rates.py [--examples 2400] [--seeds 1] [--folder FOLDER] [--quick] [--out benchmarks/results]
 
 Trains models of one to twenty million parameters from scratch on the same reasoning about level-1 puzzles, each with
-several learning rates, and compares the loss over the last tenth of the examples, at which the rate is down to a tenth.
+several learning rates, and compares the loss over the last tenth of the examples, while the rate falls from a fifth to
+a tenth.
 So few examples show which rates are too low or fall apart, not what the models would come to. Runs stay in FOLDER, and
 go on there.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 import torch
 
 from common import QUICK, machine, write_table
+from sleuth.errors import UserError
 from sleuth.policy.models import load_shape
 from sleuth.recipes import load_recipe
 from sleuth.runs.directory import MODEL, RunDirectory
@@ -73,10 +75,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=2400)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--folder", type=Path, help="where runs stay; else they go")
+    parser.add_argument("--folder", type=Path, help="where runs are kept; without it they are deleted")
     parser.add_argument("--quick", action="store_true", help=QUICK)
     parser.add_argument("--out", type=Path, help="folder for the dated table")
     options = parser.parse_args()
+    if options.seeds < 1 or options.examples < 32:
+        parser.error("--seeds takes 1 or more, --examples 32 or more")
     sizes, rates = SIZES, RATES
     if options.quick:
         sizes, rates, options.examples = ((32, 2),), RATES[:2], 64
@@ -84,10 +88,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         for size in sizes:
-            runs = {
-                rate: [trained(size, rate, seed, options.examples, folder) for seed in range(options.seeds)]
-                for rate in rates
-            }
+            try:
+                runs = {
+                    rate: [trained(size, rate, seed, options.examples, folder) for seed in range(options.seeds)]
+                    for rate in rates
+                }
+            except UserError as error:
+                parser.error(str(error))
             losses = {rate: statistics.fmean(map(loss, many)) for rate, many in runs.items()}
             best = min(losses, key=losses.__getitem__)
             [first, *_] = runs[best]

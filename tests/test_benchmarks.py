@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sleuth.errors import UserError
 from sleuth.evaluation.summary import summarise
 from sleuth.runs.rows import EvaluationRow, read_parquet
 from sleuth.training import likelihood
@@ -95,29 +96,44 @@ def test_the_table_of_aims_is_what_is_stored(here: Callable[..., None], tmp_path
     assert (tmp_path / "bars.md").read_text(encoding="utf-8") == published.read_text(encoding="utf-8")
 
 
+def test_what_makes_no_table_is_not_stored(
+    here: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in (BENCHMARKS / "results" / "bars").rglob("*.*")}
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    run = importlib.import_module("bars").made_up(tmp_path)
+    for role, told in (("further", "of `grpo` no evaluation is stored"), ("nan", "known are nano, grpo")):
+        with pytest.raises(SystemExit) as left:
+            here("bars.py", "--keep", role, "77", run)
+        assert left.value.code == 2 and told in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in (BENCHMARKS / "results" / "bars").rglob("*.*")} == before
+
+
 def test_what_is_stored_has_the_figures_and_no_texts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
     bars = importlib.import_module("bars")
     (tmp_path / "run").mkdir()
-    bars.keep(bars.made_up(tmp_path / "run"), tmp_path / "grpo" / "0")
+    bars.keep(bars.made_up(tmp_path / "run"), tmp_path, "grpo", "0")
     [one] = bars.stored(tmp_path, "grpo")
     for name, rows in (("before", one.start), ("after-grpo", one.end)):
         whole = read_parquet(EvaluationRow, tmp_path / "run" / "evaluations" / f"{name}.parquet")
         told, kept = summarise(whole), summarise(rows)
         assert (kept.strict, kept.share, kept.length_tokens) == (told.strict, told.share, told.length_tokens)
+        sound = summarise(whole, mode="reason").spans["nothing_false"]
+        assert sound == summarise(rows, mode="reason").spans["nothing_false"] and 0 < sound.mean < 1
         assert not any(row.completion or row.prompt or row.gold for row in rows) and any(
             row.completion for row in whole
         )
     assert one.hours == 1.0 and bars.gained(one).mean > 0.5
-    bars.keep(tmp_path / "run" / "evaluations" / "before.parquet", tmp_path / "grpo" / "1")
-    assert [(one.seed, one.hours, bool(one.start)) for one in bars.stored(tmp_path, "grpo")] == [
-        ("0", 1.0, True),
-        ("1", None, False),
-    ]
+    bars.keep(tmp_path / "run" / "evaluations" / "before.parquet", tmp_path, "grpo", "0")
+    [one] = bars.stored(tmp_path, "grpo")
+    assert (one.hours, one.start) == (None, []), "nothing of the run that was there before"
+    with pytest.raises(UserError, match="seed 0: no evaluation before GRPO is stored"):
+        bars.gained(one)
     published = {"solved": [0.75, 0.7, 0.8]}
     (tmp_path / "lost" / "nano" / "0").mkdir(parents=True)
     (tmp_path / "lost" / "nano" / "0" / "about.json").write_text(json.dumps({"hours": 2.0, "published": published}))
-    bars.keep(tmp_path / "run", tmp_path / "lost" / "nano" / "1")
+    bars.keep(tmp_path / "run", tmp_path / "lost", "nano", "1")
     rows = bars.lines(tmp_path / "lost")
     first = next(rows)
     assert first[2:] == ("87.5 % [0.0, 100.0]", "no; 2 of 3 seeds", "2", "3.0"), "75 % as published, 100 % worked out"

@@ -40,8 +40,8 @@ def test_a_disk_too_small_is_told_before_it_is_full() -> None:
 def test_a_warm_up_that_fills_the_training_is_unusual() -> None:
     longer = {"sft": {**CONFIG.sft.model_dump(), "warmup_steps": 4}, "grpo": {**CONFIG.grpo.model_dump(), "steps": 1}}
     assert list(unusual(RunConfig.model_validate(CONFIG.model_dump() | longer), 10**9)) == [
-        "sft.warmup_steps 4: with 4 steps the learning rate never reaches its height",
-        "grpo.warmup_steps 1: with 1 step the learning rate never reaches its height",
+        "sft.warmup_steps 4: with 4 steps the learning rate never reaches its peak",
+        "grpo.warmup_steps 1: with 1 step the learning rate never reaches its peak",
     ]
     assert list(unusual(CONFIG, 10**9)) == []
 

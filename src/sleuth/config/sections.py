@@ -269,7 +269,7 @@ class RewardConfig(Section):
     """Weight of answers that can be read (mode `program`: a program that answers)."""
     nothing_false: float = Field(0.0, ge=0)
     """Mode `reason`: weight of reasoning without a false sentence, as the judge reads it: 1 if no sentence is false and
-    one can be read at least, else 0."""
+    at least one can be read, else 0."""
     length: float = Field(0.0, ge=0)
     """Weight of the length: 1 at `length_target`, falling to 0 at a distance of `sampling.max_new_tokens`."""
     length_target: int = Field(0, ge=0)

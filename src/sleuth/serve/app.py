@@ -226,8 +226,8 @@ class _Server:
 
 
 class _Stream(StreamingResponse):
-    """Server-sent events. However it ends, `left` is called: of a client that leaves before the first event, the events
-    themselves never hear."""
+    """Server-sent events. `left` is called however it ends; the generator never hears of a client that leaves before
+    the first event."""
 
     def __init__(self, events: AsyncIterator[str], left: Callable[[], None]) -> None:
         super().__init__(events, media_type="text/event-stream")

@@ -136,6 +136,6 @@ def unusual(config: RunConfig, parameters: int) -> Iterator[str]:
     ):
         if 0 < steps <= warmup:
             all_steps = counted(steps, "step")
-            yield f"{name}.warmup_steps {warmup}: with {all_steps} the learning rate never reaches its height"
+            yield f"{name}.warmup_steps {warmup}: with {all_steps} the learning rate never reaches its peak"
     if config.eval.count < 50:
         yield f"eval.count {config.eval.count}: intervals will be wide"
