@@ -184,8 +184,8 @@ def demo_config() -> RunConfig:
 
 
 def reasoning_demo_config(steps: int) -> RunConfig:
-    """What its second act runs: the stage `grpo` of recipes/nano.toml, of so many steps, from `nano-novice`,
-    whose completions are shorter."""
+    """What its second act runs: like the stage `grpo` of recipes/nano.toml, of so many steps, from `nano-novice`, whose
+    completions are shorter, and which learns at a higher rate, by its answers alone."""
     return RunConfig(
         name="demo-reasoning",
         mode="reason",
