@@ -166,15 +166,10 @@ def _rows(one: Measured) -> Rows:
 FIGURES: Mapping[str, Figure] = {"solved": solved, "gained": gained, "true": true, "nothing_false": nothing_false}
 
 
-def known(name: str) -> Figure:
-    """A figure of a run, worked out or as it was published."""
-
-    def of(one: Measured) -> Interval:
-        if name in one.published:
-            return Interval(*one.published[name], n=0)
-        return FIGURES[name](one)
-
-    return of
+def known(name: str, work_out: Figure | None = None) -> Figure:
+    """A figure of a run, as it was published or worked out."""
+    figure = work_out or FIGURES[name]
+    return lambda one: Interval(*one.published[name], n=0) if name in one.published else figure(one)
 
 
 def line(
@@ -197,8 +192,6 @@ def lines(store: Path) -> Iterator[tuple[str, ...]]:
     practised = {one.seed: one for one in given["grpo"]}
 
     def over_further(one: Measured) -> Interval:
-        if "over_further" in one.published:
-            return Interval(*one.published["over_further"], n=0)
         other = practised.get(one.seed)
         if other is None or not other.end:
             raise UserError(f"seed {one.seed}: of `grpo` no evaluation is stored to compare `further` with")
@@ -215,7 +208,7 @@ def lines(store: Path) -> Iterator[tuple[str, ...]]:
         "nano: GRPO against its warm start, paired", "+10 points, above +5", given["grpo"], known("gained"), by_ten, "+"
     )
     what = "nano: GRPO against as many minutes of further SFT, paired"
-    yield line(what, "above 0", given["further"], over_further, lambda found: found.low > 0, "+")
+    yield line(what, "above 0", given["further"], known("over_further", over_further), lambda found: found.low > 0, "+")
     yield line("SmolLM2-135M, level 1", "90 % solved", large, known("solved"), at_least(0.9))
     what = "SmolLM2-135M: GRPO against its warm start, paired"
     yield line(what, "+10 points, above +5", [one for one in large if one.start], known("gained"), by_ten, "+")
