@@ -30,6 +30,7 @@ from sleuth.policy.machine import fast_dtype
 from sleuth.policy.models import load_model
 from sleuth.policy.prompts import ask
 from sleuth.puzzles.gold import gold_completion
+from sleuth.runs.settings import digest
 from sleuth.study.read import Study, read_study
 from sleuth.study.run import detectable, warm_start
 from sleuth.training.choice import sampled_to_choose
@@ -158,15 +159,22 @@ def begun(study: Study, arm: str) -> int:
     return at[step] if step in at else int(step) - config.sft.steps
 
 
-def study_s(study: Study, rates: Rates) -> float:
-    total, warm = 0.0, dict[str, float]()
+def study_s(study: Study, rates: Rates, seen: set[str]) -> tuple[float, float]:
+    """Seconds of a study, and without the runs that others have (`--reuse`), those of `seen`, to which its own are
+    added."""
+    total = new = 0.0
+    warm = set[str]()
     for arm, of_seed in study.arms.items():
         for config in of_seed.values():
             key = warm_start(config).model_dump_json()
             shared = key in warm and config.grpo.steps > 0 and not config.grpo.retries
-            total += run_s(config, rates, shared or arm in study.origins, begun(study, arm))
-            warm[key] = 1.0
-    return total
+            of_run = run_s(config, rates, shared or arm in study.origins, begun(study, arm))
+            warm.add(key)
+            total += of_run
+            settings = digest(config, [arm] if arm in study.origins else [])
+            new += 0 if settings in seen else of_run
+            seen.add(settings)
+    return total, new
 
 
 def main() -> None:
@@ -176,17 +184,20 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     rates = measure(2, 2) if options.quick else measure(32, 8)
-    rows = []
+    rows, seen, all_h = [], set[str](), (0.0, 0.0)
     for path in sorted(STUDIES.glob("*.toml")):
         study = read_study(path)
         first = next(iter(next(iter(study.arms.values())).values()))
         if first.model.name not in (MODEL, SMOLLM2) or (first.model.name == SMOLLM2 and first.model.kind != "nano"):
             continue  # of another size than the model that was measured
-        seeds, hours = len(study.seeds), study_s(study, rates) / 3600
+        whole_s, new_s = study_s(study, rates, seen)
+        all_h = all_h[0] + whole_s / 7200, all_h[1] + new_s / 7200
+        seeds, hours = len(study.seeds), whole_s / 3600
         least = detectable(first.eval.count, seeds, max(1, len(study.arms) - 1))
         runs = f"{len(study.arms)} x {seeds}"
         minutes = 60 * hours / (len(study.arms) * seeds)
         rows.append((path.stem, runs, f"{100 * least:.1f} points", f"{minutes:.0f}", f"{hours / 2:.1f}"))
+    rows += [("all", "", "", "", f"{all_h[0]:.1f}"), ("all, with `--reuse`", "", "", "", f"{all_h[1]:.1f}")]
     about = f"{machine()}, torch {torch.__version__}"
     pairs = {name: 1000 * getattr(rates, name) for name in ("sampled", "trained", "greedy", "example", "update")}
     told = ", ".join(f"{name} {value:.1f}" for name, value in pairs.items())

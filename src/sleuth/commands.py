@@ -154,7 +154,7 @@ def distill_model(
     say(f"{counted(len(rows), 'right completion')} for {solved} of {counted(len(puzzles), 'puzzle')}: {out}")
 
 
-def run_study(file: Path, out: Path | None, results: Path | None, only: Sequence[int]) -> None:
+def run_study(file: Path, out: Path | None, results: Path | None, only: Sequence[int], reuse: Sequence[Path]) -> None:
     """Runs what is missing of a study, and writes its table."""
     _need_extra()
     from sleuth.study.read import read_study
@@ -163,7 +163,7 @@ def run_study(file: Path, out: Path | None, results: Path | None, only: Sequence
     study = read_study(file)
     folder = out or Path("runs") / study.name
     try:
-        if table := run(study, folder, results or folder, only):
+        if table := run(study, folder, results or folder, only, reuse):
             say(f"results: {table}")
     except KeyboardInterrupt:
         say(f"\nstopped; resume with the same command: sleuth study {file}")

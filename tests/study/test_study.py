@@ -149,6 +149,37 @@ def test_a_study_whose_arms_go_on_from_one_another(tmp_path: Path, monkeypatch: 
     assert row.split(" | ")[2:4] == [row.split(" | ")[1]] * 2  # nothing is solved, at once or later
 
 
+def test_a_run_of_another_study_with_the_same_settings_stands_for_an_arm_s(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny_folder(tmp_path / "model", words=True)
+    (tmp_path / "recipe.toml").write_text(RECIPE.replace("MODEL", str(tmp_path / "model")))
+    (tmp_path / "one.toml").write_text(LINES)
+    (tmp_path / "other.toml").write_text(
+        LINES.replace('"tiny"', '"other"').replace(
+            '[arms.right]\n"grpo.learn_from" = "right"', '[arms.new]\n"grpo.kl" = 0.1'
+        )
+    )
+    one, other = (read_study(tmp_path / f"{name}.toml") for name in ("one", "other"))
+    first = studies.run(one, tmp_path / "a", tmp_path / "results")
+    capsys.readouterr()
+    second = studies.run(other, tmp_path / "b", tmp_path / "results", reuse=[tmp_path / "a"])
+    # An arm that goes on from another is made in any case.
+    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == ["later-0", "new-0"]
+    said = capsys.readouterr()
+    assert f"other: arm plain, seed 0: {tmp_path / 'a' / 'plain-0'} has the same settings" in said.err + said.out
+    assert first is not None and second is not None
+    rows = [
+        [line for line in table.read_text().splitlines() if line.startswith("| plain |")] for table in (first, second)
+    ]
+    assert rows[0] == rows[1] != []
+
+    (tmp_path / "empty").mkdir()
+    for folder, told in (("none", "No such file or directory"), ("empty", "there is no finished run in it")):
+        with pytest.raises(UserError, match=f"--reuse .*{folder}: {told}; name a folder of runs"):
+            studies.run(other, tmp_path / "c", tmp_path / "results", reuse=[tmp_path / folder])
+
+
 def test_a_shared_warm_start_is_a_run_that_can_be_opened(tmp_path: Path) -> None:
     whole = RunConfig.model_validate({"checkpoint": {"best": "strict"}, "engine": {"kind": "trl"}})
     RunDirectory.create(tmp_path / "warm", studies.warm_start(whole))

@@ -107,7 +107,13 @@ def average(*model: str, out: Path) -> None:
 
 @app.command
 def study(
-    file: Path, /, *, seed: list[Whole] | None = None, out: Path | None = None, results: Path | None = None
+    file: Path,
+    /,
+    *,
+    seed: list[Whole] | None = None,
+    out: Path | None = None,
+    results: Path | None = None,
+    reuse: list[Path] | None = None,
 ) -> None:
     """Run a controlled comparison: every arm with every seed, in sequence, and a table with intervals.
 
@@ -122,10 +128,13 @@ def study(
         Folder of its runs; by default runs/NAME. Finished runs are not made again.
     results
         Folder for the table and the plots; by default the folder of its runs.
+    reuse
+        Folder of another study's runs; a finished one with the same settings as an arm is not made again. Can be given
+        more than once.
     """
     from sleuth.commands import run_study
 
-    run_study(file, out, results, seed or ())
+    run_study(file, out, results, seed or (), reuse or ())
 
 
 @app.command

@@ -3,13 +3,14 @@
 Runs come seed by seed, all arms of one before the next, so that a study that is stopped compares what it has. A run
 that is finished is not made again; one that was stopped goes on. Arms of a seed that differ in nothing but GRPO and
 reward have the same warm start, to the bit: it is made once, as a run of its own, and they go on from its end. An arm
-may also go on from a checkpoint of another arm's run of the same seed.
+may also go on from a checkpoint of another arm's run of the same seed. Runs of other studies with the same settings,
+such as those of a plain arm that several studies begin with, need not be made again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from statistics import NormalDist
 
@@ -37,12 +38,15 @@ def detectable(puzzles: int, seeds: int, comparisons: int = 1, share: float = 0.
     return z * math.sqrt(2 * share * (1 - share) / (puzzles * seeds))
 
 
-def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -> Path | None:
+def run(
+    study: Study, folder: Path, results: Path, only: Collection[int] = (), reuse: Sequence[Path] = ()
+) -> Path | None:
     """Makes the runs that are missing under `folder`/ARM-SEED, of the seeds `only` if there are any, and writes the
     table and the plots of the seeds that have a finished run of every arm; the table's path, if there are any.
+    `reuse`: folders of runs; a finished one there that began anew with an arm's settings stands for that arm's.
 
-    Raises `UserError` for a seed that the study has not, folders that can't be made, a model that can't be loaded or a
-    full disk. Ctrl-C leaves a study that goes on.
+    Raises `UserError` for a seed that the study has not, folders that can't be made or read, a model that can't be
+    loaded or a full disk. Ctrl-C leaves a study that goes on.
     """
     for seed in only:
         if seed not in study.seeds:
@@ -58,26 +62,57 @@ def run(study: Study, folder: Path, results: Path, only: Collection[int] = ()) -
         f"a difference of {least:.1%} would be detected with 80 % power, {power_told(study)}"
     )
     versions = _versions(study, folder)
+    places = _places(study, folder, versions, [run for other in reuse for run in _anew(other)])
     for seed in only or study.seeds:
         configs = {arm: pinned(of_seed[seed], versions) for arm, of_seed in study.arms.items()}
         for arm, config in configs.items():
-            path, shared = folder / f"{arm}-{seed}", _sharing(configs, arm, study.origins)
+            path, shared = places[arm, seed], _sharing(configs, arm, study.origins)
+            if path.parent != folder:
+                say(f"{study.name}: arm {arm}, seed {seed}: {path} has the same settings")
+                continue
             begun: tuple[RunDirectory, str] | None = None
             if arm in study.origins:
                 parent, step = study.origins[arm]
-                begun = RunDirectory.open(folder / f"{parent}-{seed}"), step
+                begun = RunDirectory.open(places[parent, seed]), step
             elif len(shared) > 1 and not (path / "config.json").exists():
                 say(f"{study.name}: warm start of arms {', '.join(shared)}, seed {seed}")
                 begun = _made(warm_start(config), folder / f"{warm_name(shared[0])}-{seed}"), "last"
             say(f"{study.name}: arm {arm}, seed {seed}")
             _made(config, path, begun)
-    complete = tuple(seed for seed in study.seeds if all(_finished(folder / f"{arm}-{seed}") for arm in study.arms))
+    complete = tuple(seed for seed in study.seeds if all(_finished(places[arm, seed]) for arm in study.arms))
     if len(complete) < len(study.seeds):
         say(f"{study.name}: {len(complete)} of {counted(len(study.seeds), 'seed')} have a finished run of every arm")
     if not complete:
         return None
-    runs = {arm: [RunDirectory.open(folder / f"{arm}-{seed}") for seed in complete] for arm in study.arms}
+    runs = {arm: [RunDirectory.open(places[arm, seed]) for seed in complete] for arm in study.arms}
     return write_table(study, runs, results, least)
+
+
+def _anew(folder: Path) -> list[RunDirectory]:
+    """The finished runs in a folder that began anew."""
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"--reuse {folder}: {error.strerror}; name a folder of runs, as of another study") from None
+    found = [RunDirectory.open(path) for path in paths if _finished(path)]
+    if not found:
+        raise UserError(f"--reuse {folder}: there is no finished run in it; name a folder of runs, as of another study")
+    return [run for run in found if run.parent() is None]
+
+
+def _places(
+    study: Study, folder: Path, versions: Mapping[str, str], others: Sequence[RunDirectory]
+) -> dict[tuple[str, int], Path]:
+    """Where the run of each arm and seed is, or will be: among the others if it is not in the study's folder."""
+    places: dict[tuple[str, int], Path] = {}
+    for arm, of_seed in study.arms.items():
+        for seed, config in of_seed.items():
+            own = places[arm, seed] = folder / f"{arm}-{seed}"
+            if arm not in study.origins and not (own / "config.json").exists():
+                wanted = pinned(config, versions)
+                alike = (run.path for run in others if not differences(run.config, wanted))
+                places[arm, seed] = next(alike, own)
+    return places
 
 
 def _finished(path: Path) -> bool:
