@@ -33,6 +33,7 @@ from sleuth.evaluation.statistics import Interval, mean_interval
 from sleuth.evaluation.summary import compare, summarise
 from sleuth.files import atomic_write, read_lines
 from sleuth.pipeline.run import RECORDS
+from sleuth.runs.metrics import seconds_of
 from sleuth.runs.rows import EvaluationRow, read_parquet, to_parquet
 
 STORE = Path(__file__).parent / "results" / "bars"
@@ -78,8 +79,8 @@ def keep(run: Path, store: Path, role: str, seed: str) -> None:
         keep_file(_first(evaluations, ("after-sft", "before")), folder / "start.parquet")
     timed = stages[-1:] if role in LAST_STAGE else stages
     lines = (json.loads(line) for stage in timed for line in read_lines(stage / "timings.jsonl"))
-    spent = (value for line in lines if line["phase"] != "eval" for name, value in line.items() if name.endswith("_s"))
-    atomic_write(folder / "about.json", json.dumps({"hours": round(float(sum(spent)) / 3600, 3)}).encode() + b"\n")
+    spent_s = sum(seconds_of(line) for line in lines if line["phase"] != "eval")
+    atomic_write(folder / "about.json", json.dumps({"hours": round(spent_s / 3600, 3)}).encode() + b"\n")
 
 
 def keep_file(evaluation: Path, path: Path) -> None:

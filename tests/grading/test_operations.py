@@ -144,9 +144,15 @@ def test_only_so_many_comparisons_are_credited_with_one_sentence() -> None:
         ("The Lamp was in the same room as Ada. Ada was in the Hut. Lamp: Hut. Open.", "false"),
         ("Open.", "false"),
         ("Ada was in the Hut. Open.", "false"),
+        ("Used up.", "false"),
+        ("Ada was in the Hut. Used up.", "empty"),
+        ("The Lamp was in the same room as Ada. Used up.", "false"),
+        ("The Lamp was in the same room as Ada. Ada was in the Hut. Used up.", "empty"),  # of the last one
+        ("Ada was in the Hut. The Lamp was in the same room as Ada. Used up.", "false"),
+        ("Ada was in the Hut. The Lamp was in the same room as Ada. Lamp: Hut. Used up.", "empty"),
     ],
 )
-def test_nothing_yet(text: str, verdict: str) -> None:
+def test_remarks(text: str, verdict: str) -> None:
     assert verdicts(CASE, text)[-1][1] == verdict
 
 

@@ -153,6 +153,15 @@ def test_a_tokenizer_s_phrases_are_the_run_s() -> None:
     assert {"cat", "Cat"} < tokens(nano.make(config(puzzles={"family": "zebra"}))[1])
 
 
+def test_a_name_at_the_beginning_of_a_sentence_begins_nearly_as_itself() -> None:
+    """More alike than any two other names, and all set apart in one direction."""
+    model, tokenizer = nano.make(config(puzzles={"family": "zebra"}))
+    embedding_VE, ids = model.model.embed_tokens.weight.detach(), tokenizer.get_vocab()
+    lower, upper = (embedding_VE[[ids[name] for name in names]] for names in (("cat", "tea"), ("Cat", "Tea")))
+    assert torch.allclose(upper[0] - lower[0], upper[1] - lower[1], atol=1e-6)
+    assert 0 < (upper - lower).norm(dim=1).max() < 0.6 * (lower[0] - lower[1]).norm()
+
+
 SHORT = {
     "sft": {"examples": 8, "batch_size": 4},
     "grpo": {"steps": 1, "puzzles_per_step": 2, "samples": 2, "kl": 0.01},

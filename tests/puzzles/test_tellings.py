@@ -105,6 +105,55 @@ def test_places_are_compared_at_every_conclusion_that_rests_on_two() -> None:
     ]
 
 
+ZEBRA = """Boats: 1, 2, 3 (left to right)
+Name: Amy, Ella, Grace
+Sail: black, yellow, blue
+Each boat has one of each list and no two share one. With means on the same boat. Somewhere left may be just left.
+Clues:
+Black is just left of Amy.
+Ella is with blue.
+Blue is somewhere left of yellow.
+Ella is on boat 1.
+Questions:
+A. On which boat is Grace?
+B. Which sail is with Ella?"""
+
+
+def test_a_list_is_told_whenever_a_clue_has_changed_it() -> None:
+    """Also where nothing follows. What a clue leaves comes in its own order: blue before yellow. A look ends with its
+    clue, and one that is used up is said in its turn."""
+    made = make_puzzle("zebra", "1", "train", 1, 0).puzzle
+    texts = ("On which boat is Grace?", "Which sail is with Ella?")
+    questions = tuple(
+        made.questions[0].model_copy(update={"letter": letter, "text": text})
+        for letter, text in zip("AB", texts, strict=True)
+    )
+    puzzle = made.model_copy(update={"prompt": ZEBRA, "questions": questions, "meta": {"style": "terse"}})
+    told = reasoning(puzzle, "spelled")
+    assert told == [
+        *("Black is just left of Amy.", "black: 1, 2, 3. Amy: 1, 2, 3.", "black: 1, 2.", "Amy: 2, 3."),
+        *("black: 1, 2. yellow: 1, 2, 3. blue: 1, 2, 3.", "Amy: 2, 3. Ella: 1, 2, 3. Grace: 1, 2, 3."),
+        "Black is just left of Amy. Open.",
+        *("Ella is with blue.", "Ella: 1, 2, 3. blue: 1, 2, 3.", "Ella is with blue. Nothing yet."),
+        *("Blue is somewhere left of yellow.", "blue: 1, 2, 3. yellow: 1, 2, 3.", "blue: 1, 2.", "yellow: 2, 3."),
+        *("black: 1, 2. yellow: 2, 3. blue: 1, 2.", "So: Yellow is on boat 3."),
+        "Blue is somewhere left of yellow. Used up.",
+        *("Ella is on boat 1.", "Ella: 1, 2, 3.", "Amy: 2, 3. Ella: 1. Grace: 1, 2, 3.", "Grace: 2, 3."),
+        *("Ella is on boat 1. Used up.", "Asked: On which boat is Grace? Grace: 2, 3. Nothing yet."),
+        *("Black is just left of Amy.", "black: 1, 2. Amy: 2, 3.", "Black is just left of Amy. Nothing yet."),
+        *("Ella is with blue.", "Ella: 1. blue: 1, 2.", "So: Blue is on boat 1."),
+        *("black: 1, 2. yellow: 3. blue: 1.", "So: Black is on boat 2.", "Ella is with blue. Used up."),
+        *("Blue is somewhere left of yellow. Used up.", "Ella is on boat 1. Used up."),
+        "Asked: On which boat is Grace? Grace: 2, 3. Nothing yet.",
+        *("Black is just left of Amy.", "black: 2. Amy: 2, 3.", "So: Amy is on boat 3."),
+        *("Amy: 3. Ella: 1. Grace: 2, 3.", "So: Grace is on boat 2.", "Black is just left of Amy. Used up."),
+        *("Ella is with blue. Used up.", "Blue is somewhere left of yellow. Used up.", "Ella is on boat 1. Used up."),
+        "Asked: On which boat is Grace? Grace: 2. Grace is on boat 2.",
+        "Asked: Which sail is with Ella? Ella: 1. black: 2. yellow: 3. blue: 1. Ella is on boat 1. Blue is on boat 1.",
+    ]
+    assert not [one for one in judge(puzzle, "\n".join(told)) if one.verdict in (Verdict.FALSE, Verdict.UNREAD)]
+
+
 def test_clues_that_leave_several_worlds_are_refused() -> None:
     with pytest.raises(UserError, match="several worlds"):
         reasoning(puzzle_of(PAGE.replace("with the Rope", "with the Oar")), "page-order")

@@ -1,4 +1,5 @@
-"""Whether a clue gives anything new, and whether it may give more: the truth of "Nothing yet." and of "Open."."""
+"""Whether a clue gives anything new, and whether it may give more: the truth of "Nothing yet.", "Open." and "Used
+up."."""
 
 from __future__ import annotations
 
@@ -78,6 +79,16 @@ class Novelty:
         self._take_clue()
         try:
             return self._denied is None or self._ask([*self._known, self._denied]) is None
+        except TimeoutError:
+            return False
+
+    def may_give_more(self) -> bool:
+        """Whether the clue said last, unless it is a plain fact, does not follow from what is known; also where none
+        was said. What is not decided within the bounds follows."""
+        if self._clue is None or self._denied is None:
+            return self._clue is None
+        try:
+            return self._says is None and self._ask([*self._known, self._denied]) is not None
         except TimeoutError:
             return False
 

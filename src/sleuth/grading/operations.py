@@ -8,6 +8,7 @@
 | `Faye, 9 PM: Hall, Attic.` | what a variable may still be; with one value it is the plain fact |
 | `Nothing yet.` | nothing new follows from the clue before, the rules and what was derived |
 | `Open.` | the clue before, of those that are no plain facts, does not follow from the rules and what was derived |
+| `Used up.` | the clue before follows from the rules and what was derived |
 
 Comparisons are true or false whatever the clues say, but for the value of what stands before them. They are statements
 of kinds that no family has.
@@ -24,14 +25,14 @@ from sleuth.puzzles.labels import Label, Labels
 from sleuth.puzzles.statements import Ref, Statement
 
 DIFFER, SAME, REST, CANDIDATES = ":differ", ":same", ":rest", ":candidates"
-NOTHING, OPEN = ":nothing", ":open"
-REMARKS = frozenset({NOTHING, OPEN})
+NOTHING, OPEN, USED = ":nothing", ":open", ":used"
+REMARKS = frozenset({NOTHING, OPEN, USED})
 """Kinds that say something of the clue before."""
 COMPARISONS = frozenset({DIFFER, SAME, REST})
 """Kinds that say nothing of the puzzle."""
 _NOT = "not "
 _WORDS = {"differ": DIFFER, "same": SAME}
-_REMARKS = {"nothing yet": NOTHING, "open": OPEN}
+_REMARKS = {"nothing yet": NOTHING, "open": OPEN, "used up": USED}
 
 
 class Operations:

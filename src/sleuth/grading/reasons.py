@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sleuth.grading.operations import COMPARISONS, NOTHING, OPEN, REMARKS
+from sleuth.grading.operations import COMPARISONS, NOTHING, OPEN, REMARKS, USED
 from sleuth.grading.reading import read_page
 from sleuth.grading.sentences import Claim
 from sleuth.grading.soundness import CLUES_AT_ONCE, QUESTIONS, Judge, Judgement, Verdict
@@ -18,6 +18,7 @@ from sleuth.puzzles.statements import Statement
 _REMARKED = {
     NOTHING: ("Something new does follow here.", "Nothing new follows here, as it says."),
     OPEN: ("No clue is open: it says nothing new.", "The clue may say more, as it says."),
+    USED: ("The clue is not used up: it may say more.", "The clue says nothing beyond what is known, as it says."),
 }
 """A remark to what is said of a wrong one, and of a right one."""
 

@@ -17,7 +17,7 @@ from functools import cached_property, lru_cache
 
 from sleuth.errors import UserError
 from sleuth.grading.novelty import Facts, Novelty, facts_of
-from sleuth.grading.operations import COMPARISONS, NOTHING, REMARKS, Operations, meaning, owned
+from sleuth.grading.operations import COMPARISONS, NOTHING, OPEN, REMARKS, USED, Operations, meaning, owned
 from sleuth.grading.reading import Reading, read_page
 from sleuth.grading.sentences import Claim, SentenceFinder
 from sleuth.logic.cnf import WorldSolver
@@ -55,7 +55,7 @@ class Verdict(StrEnum):
     """A clue, or said before, in the same words but for the order of interchangeable names; what was lucky is tried
     anew."""
     EMPTY = "empty"
-    """True in every world that obeys the rules: it says nothing. Also a true "Nothing yet." or "Open."."""
+    """True in every world that obeys the rules: it says nothing. Also a true "Nothing yet.", "Open." or "Used up."."""
     FALSE = "false"
     """Not so in the puzzle's world."""
     UNREAD = "unread"
@@ -226,7 +226,11 @@ class Judge:
             return Judgement(start, end, Verdict.UNREAD)
         if statement.kind in REMARKS:
             self._asked = 0
-            wrong = self._novelty.follows() if statement.kind == NOTHING else self._novelty.used_up()
+            wrong = {
+                NOTHING: self._novelty.follows,
+                OPEN: self._novelty.used_up,
+                USED: self._novelty.may_give_more,
+            }[statement.kind]()
             return Judgement(start, end, Verdict.FALSE if wrong else Verdict.EMPTY)
         if statement.kind in COMPARISONS:
             known = owned(statement)

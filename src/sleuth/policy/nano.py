@@ -27,6 +27,7 @@ from sleuth.policy.copying import set_copying
 from sleuth.policy.prompts import ask
 from sleuth.puzzles.generate import rng_of
 from sleuth.puzzles.gold import gold_completion
+from sleuth.puzzles.names import capitalised
 from sleuth.puzzles.registry import get_task
 
 PUZZLES = 512
@@ -46,6 +47,8 @@ CHAT_TEMPLATE = (
     "<|assistant|>{% endif %}{{ message['content'] }}{% if message['role'] == 'assistant' %}<|end|>{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
+CAPITAL = 0.5
+"""What sets a name at the beginning of a sentence apart, as a share of the distance between two names."""
 ENDS = r"\n|: "
 """What a phrase ends with at the latest."""
 WORDS = Regex(r"\n|\p{N}| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s")
@@ -77,7 +80,26 @@ def make(config: RunConfig) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
         model = LlamaForCausalLM(shape).float().eval()
         if sizes.copying:
             set_copying(model)
+        pair_capitals(model, tokenizer, _names(config))
         return model, tokenizer
+
+
+@torch.no_grad()
+def pair_capitals(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, names: Collection[str]) -> None:
+    """Where a name also stands with a capital letter, as at the beginning of a sentence ("Tea" of "tea"), its embedding
+    (a row of V x E) becomes that of the other plus a direction that all such names share. Else a small model must learn
+    for each name by itself that the two are one."""
+    vocabulary = tokenizer.get_vocab()
+    pairs = [
+        (vocabulary[_byte_level(name)], vocabulary[_byte_level(capital)])
+        for name in sorted(names)
+        if (capital := capitalised(name)) != name and capital in names
+    ]
+    if pairs:
+        embedding_VE = model.model.embed_tokens.weight
+        lower, upper = map(list, zip(*pairs, strict=True))
+        shared_E = CAPITAL * (embedding_VE[upper[0]] - embedding_VE[lower[0]])
+        embedding_VE[upper] = embedding_VE[lower] + shared_E
 
 
 def learn(texts: Iterable[str], names: Collection[str], size: int) -> PreTrainedTokenizerFast:

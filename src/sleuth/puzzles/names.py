@@ -6,7 +6,7 @@ chosen after the puzzles of 2025.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 
 TITLES = (
@@ -102,6 +102,17 @@ VOWELS = ("a", "e", "i", "o", "u", "ai", "ea", "ee", "oa", "oo", "ou")
 CODAS = ("", "", "", "", "", "ck", "d", "g", "l", "ll", "m", "n", "nd", "p", "r", "rd", "s", "st", "t", "x")
 COINED_PROBABILITY = 0.5
 """Of a word of a name, to be made up; the others stay, so that names look like names."""
+
+
+def capitalised(name: str) -> str:
+    """As a name begins a sentence."""
+    return name[0].upper() + name[1:]
+
+
+def as_written(names: Iterable[str]) -> set[str]:
+    """Names, and how they begin a sentence."""
+    listed = set(names)
+    return listed | set(map(capitalised, listed))
 
 
 def coin(rng: Random) -> str:

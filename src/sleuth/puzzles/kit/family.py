@@ -80,7 +80,7 @@ class DeclaredFamily(Family[Case, KitTheory]):
         people = pool.PARTS_OF_PEOPLE if any(sort.people for sort in setting.sorts) else ()
         given = [*(names for theme in setting.themes for names in theme.names.values())]
         given += [sort.names for sort in setting.sorts]
-        return {*people, *(name for names in given for name in names)}
+        return pool.as_written([*people, *(name for names in given for name in names)])
 
     def rename_case(self, case: Case, rng: Random) -> Case:
         return naming.renamed(self.declaration.setting, case, rng)

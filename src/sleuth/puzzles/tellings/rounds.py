@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import lru_cache
 from typing import Any
@@ -22,6 +22,8 @@ from sleuth.puzzles.statements import Statement
 NOTHING = "Nothing yet."
 OPEN = "Open."
 """Said of a clue that gave something and may give more."""
+USED = "Used up."
+"""Said of a clue that says nothing beyond what is known."""
 
 
 class Looked:
@@ -35,10 +37,12 @@ class Looked:
         style: str,
         looks: list[Look],
         answered: list[tuple[Known, ...]],
+        asked: list[tuple[int, ...]],
         variables: list[tuple[int, ...]],
     ) -> None:
-        self.page, self.theory, self.looks, self.answered = page, theory, looks, answered
-        """`answered`: for each question what is known that answers it."""
+        self.page, self.theory, self.looks, self.answered, self.asked = page, theory, looks, answered, asked
+        """By question: what is known that answers it, and the variables that it is about; those first that it is about
+        whatever the answer."""
         self.clue_variables = variables
         """What each clue speaks of, in its order."""
         self.labels = Labels(family, page.case, theory)
@@ -117,10 +121,21 @@ def look_through(family: Family[Any, Any], page: PageText, goal: Goal, style: st
     ]
     goals = answers if goal == "questions" else [Is(variable, world[variable.index]) for variable in theory.space]
     variables = [tuple(dict.fromkeys(spoken_of(formula))) for formula in formulas]
+    asked = [
+        _about([theory.formula(question.fill(choice)) for choice in family.choices(page.case, question)])
+        for question in page.questions
+    ]
     with context:
         looks = list(rounds(reasoner, variables, goals, cited, whole))
         answered = [reasoner.cite_formula(answer, sorted(spoken_of(answer))) or () for answer in answers if cited]
-    return Looked(family, page, theory, style, looks, answered, variables)
+    return Looked(family, page, theory, style, looks, answered, asked, variables)
+
+
+def _about(answers: Sequence[Formula]) -> tuple[int, ...]:
+    """The variables of all possible answers; those first of which each speaks."""
+    spoken = [dict.fromkeys(spoken_of(answer)) for answer in answers]
+    every = list(dict.fromkeys(index for of_answer in spoken for index in of_answer))
+    return tuple(sorted(every, key=lambda index: not all(index in of_answer for of_answer in spoken)))
 
 
 @lru_cache(maxsize=64)

@@ -2,28 +2,35 @@
 
 For each look at a clue: the clue; what is left of each variable of which it speaks, if there are several; then for each
 conclusion the other known facts that it needs, the small operations between these and it (comparing two places or two
-names, what half of a clue is false, "not this, so the other"), and the conclusion. A clue that gave something and may
-give more is said to be open; a rule that would have given something under another name is said to be of another name
-(`sleuth.puzzles.tellings.trials`). At the end of each round through the page come the questions, each with the facts
-that answer it, up to the first that nothing answers yet.
+names, what half of a clue is false, "not this, so the other"), and the conclusion. Where no two things of a list can
+have the same value (`sleuth.puzzles.tellings.lists`), the list is told whenever a clue has changed it, with what is
+left of each, and needs no further words. A clue that gave something and may give more is said to be open; a rule that
+would have given something under another name is said to be of another name (`sleuth.puzzles.tellings.trials`). At the
+end of each round through the page come the questions, each with the facts that answer it, up to the first that nothing
+answers yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
+from itertools import groupby
 
 from sleuth.logic.formulas import Is
 from sleuth.logic.reasoners import bits
 from sleuth.logic.rounds import Inference, Known, Look
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.tellings.halves import Half
+from sleuth.puzzles.tellings.lists import Lists, Members
 from sleuth.puzzles.tellings.page_order import domains_after, together
-from sleuth.puzzles.tellings.rounds import NOTHING, OPEN, Looked, spoken_of
+from sleuth.puzzles.tellings.rounds import NOTHING, OPEN, USED, Looked, spoken_of
 from sleuth.puzzles.tellings.trials import Trial, trials
 
 MOST_LEFT = 6
 """Variables of a clue of which is said what is left, whatever it is."""
+MOST_ASKED = MOST_LEFT + 1
+"""Variables that a question is about of which is said what is left."""
 MOST_OTHERS = 3
 """Values that are listed as ruled out."""
 _COMPARED = (": same.", ": differ.")
@@ -45,44 +52,115 @@ def _preamble(looked: Looked) -> Iterator[str]:
 
 def _looks(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
     domains = [(1 << variable.size) - 1 for variable in looked.theory.space]
-    tried = trials(looked)
+    tried, lists, turns = trials(looked), Lists(looked.theory, MOST_LEFT), _Turns(looked.clues)
     for look in looked.looks:
         if look.step is not None and look.step.suppose is not None:
             yield looked.supposed(look)
             domains_after(look, domains)
             continue
         clues = [looked.clues[clue] for clue in look.clues]
-        spoken = _spoken_of(looked, look, domains)
-        left = [text for index in spoken if (text := looked.candidates(index, domains[index])) is not None]
-        lines: list[str] = []
-        """What this look adds to its clues."""
-        for inference in look.inferences:
-            for line in _inference(looked, inference, domains, spoken if inference.clues else (), lines):
-                if (line not in lines and line not in clues) or line.endswith(_COMPARED):
-                    lines.append(line)
-            for index, domain in inference.found:
-                domains[index] = domain
+        spoken = _spoken_of(looked, look, domains, lists)
+        left = _left(looked, spoken, domains)
+        lines = _found(looked, look, domains, spoken, lists)
+        in_turn = bool(lists) and look.step is None and len(clues) == 1
+        if in_turn:
+            yield from turns.passed(look.clues[0])
         if clues:
-            said = [together(clues), *([" ".join(left)] if left else [])]
-            if not look.inferences and not look.used_up:
+            said = [together(clues), *([left] if left else [])]
+            if not in_turn and not look.inferences and not look.used_up:
                 said[-1] += f" {NOTHING}"
             yield from said
         yield from lines
         for trial in tried:
             if trial.failed(look, domains):
                 yield from (line for line in _trial(looked, trial, domains) if line not in clues)
-        if clues and look.step is None and look.inferences and not look.used_up:
+        if in_turn:
+            yield turns.end(look)
+        elif clues and look.step is None and look.inferences and not look.used_up:
             yield OPEN
-        if look.ends_round and not all(_known(domains, facts) for facts in looked.answered):
-            yield from _asked(looked, questions, domains)
-    yield from _asked(looked, questions, domains)
+        if look.ends_round:
+            yield from turns.passed(len(looked.clues)) if lists else ()
+            if not all(_known(domains, facts) for facts in looked.answered):
+                yield from _asked(looked, questions, domains, lists)
+    yield from _asked(looked, questions, domains, lists)
 
 
-def _spoken_of(looked: Looked, look: Look, domains: Sequence[int]) -> list[int]:
-    """The variables of which the clues of a look speak, if one of them speaks of several; of many, those alone of
-    which something is known."""
+class _Turns:
+    """Whose turn it is, where there are lists: a look then fills many lines, so its end says which clue it was, and
+    clues that are used up are said in their turn as well. What comes next follows the same words on the page."""
+
+    def __init__(self, clues: Sequence[str]) -> None:
+        self._clues = clues
+        self._used = set[int]()
+        self._next = 0
+
+    def passed(self, clue: int) -> Iterator[str]:
+        """Those used up before a clue's turn; before the end of the round if it is none."""
+        yield from (f"{self._clues[one]} {USED}" for one in range(self._next, clue) if one in self._used)
+        self._next = 0 if clue == len(self._clues) else clue + 1
+
+    def end(self, look: Look) -> str:
+        """Of a look at one clue."""
+        if look.used_up:
+            self._used.add(look.clues[0])
+        remark = USED if look.used_up else OPEN if look.inferences else NOTHING
+        return f"{self._clues[look.clues[0]]} {remark}"
+
+
+def _found(looked: Looked, look: Look, domains: list[int], spoken: Sequence[int], lists: Lists) -> list[str]:
+    """What a look adds to its clues; `domains` shrink by it."""
+    clues = [looked.clues[clue] for clue in look.clues]
+    lines: list[str] = []
+    changed: dict[Members, None] = {}
+    """Lists that were not told since a clue changed them."""
+
+    def tell(inference: Inference, known: Collection[int], listed: bool) -> None:
+        for line in _inference(looked, inference, domains, known, listed, lines):
+            if (line not in lines and line not in clues) or line.endswith(_COMPARED):
+                lines.append(line)
+        for index, domain in inference.found:
+            domains[index] = domain
+
+    for (by_clue, _), run in groupby(look.inferences, lambda inference: (bool(inference.clues), inference.rules)):
+        if by_clue:
+            lines += [_left(looked, each, domains) for each in changed]
+            changed.clear()
+            listed = any(map(lists.of, spoken))
+            for inference in _in_order(run, spoken) if listed else run:
+                tell(inference, spoken, listed)
+                changed |= {each: None for index, _ in inference.found if (each := lists.of(index))}
+            continue
+        by_list: dict[Members, list[Inference]] = {each: [] for each in changed}
+        changed.clear()
+        for inference in run:
+            by_list.setdefault(lists.within(inference), []).append(inference)
+        for each, inferences in by_list.items():
+            lines += [_left(looked, each, domains)] if each else []
+            for inference in inferences:
+                tell(inference, each, bool(each))
+    return lines + [_left(looked, each, domains) for each in changed]
+
+
+def _in_order(inferences: Iterable[Inference], order: Sequence[int]) -> list[Inference]:
+    """What is found of variables early in `order` first, of all others last."""
+
+    def place(known: Known) -> int:
+        return order.index(known[0]) if known[0] in order else len(order)
+
+    ordered = [replace(inference, found=tuple(sorted(inference.found, key=place))) for inference in inferences]
+    return sorted(ordered, key=lambda inference: place(inference.found[0]))
+
+
+def _left(looked: Looked, indices: Sequence[int], domains: Sequence[int]) -> str:
+    """What is left of each of some variables."""
+    return " ".join(text for index in indices if (text := looked.candidates(index, domains[index])) is not None)
+
+
+def _spoken_of(looked: Looked, look: Look, domains: Sequence[int], lists: Lists) -> list[int]:
+    """The variables of which the clues of a look speak, if one of them speaks of several or of one that is in a list;
+    of many, those alone of which something is known."""
     variables = [looked.clue_variables[clue] for clue in look.clues]
-    if all(len(of_clue) == 1 for of_clue in variables):
+    if all(len(of_clue) == 1 and not lists.of(of_clue[0]) for of_clue in variables):
         return []
     spoken = list(dict.fromkeys(index for of_clue in variables for index in of_clue))
     if len(spoken) <= MOST_LEFT:
@@ -104,10 +182,15 @@ def _comparison(looked: Looked, first: Ref, second: Ref) -> str:
 
 
 def _inference(
-    looked: Looked, inference: Inference, domains: Sequence[int], spoken: Collection[int], said: Sequence[str]
+    looked: Looked,
+    inference: Inference,
+    domains: Sequence[int],
+    spoken: Collection[int],
+    listed: bool,
+    said: Sequence[str],
 ) -> Iterator[str]:
-    """`spoken`: variables of which was said what is left. `said`: what this look has said before; names are compared
-    once."""
+    """`spoken`: variables of which was said what is left. `listed`: this is of a list, so all values were said.
+    `said`: what this look has said before; names are compared once."""
     for known in inference.premises:
         if known[0] not in spoken:
             yield from looked.known(known)
@@ -122,7 +205,8 @@ def _inference(
             if told is not None:
                 yield told
             continue
-        yield from operations.towards(index, domain, domains[index])
+        if not listed:
+            yield from operations.towards(index, domain, domains[index])
         yield f"So: {told}"
 
 
@@ -257,15 +341,19 @@ def _parts(statement: Statement) -> list[Statement]:
     return inner or [statement]
 
 
-def _asked(looked: Looked, questions: Sequence[str], domains: Sequence[int]) -> Iterator[str]:
-    """Each question with the facts that answer it, up to the first that nothing answers yet."""
-    for facts, text in zip(looked.answered, questions, strict=False):
+def _asked(looked: Looked, questions: Sequence[str], domains: Sequence[int], lists: Lists) -> Iterator[str]:
+    """Each question with the facts that answer it, up to the first that nothing answers yet. Where it is about a list,
+    with what is left of each before."""
+    for facts, about, text in zip(looked.answered, looked.asked, questions, strict=False):
         # A line that begins with the letter, or with the question, would be read as an answer.
-        asked = f"Asked: {text}"
+        asked = [f"Asked: {text}"]
+        if len(about) <= MOST_ASKED and any(map(lists.of, about)):
+            asked.append(_left(looked, about, domains))
+            facts = tuple(sorted(facts, key=lambda known: about.index(known[0]) if known[0] in about else len(about)))
         if not _known(domains, facts):
-            yield f"{asked} {NOTHING}"
+            yield " ".join([*asked, NOTHING])
             return
-        yield " ".join([asked, *(line for known in facts for line in looked.known(known))])
+        yield " ".join([*asked, *(line for known in facts for line in looked.known(known))])
 
 
 def _known(domains: Sequence[int], facts: Sequence[Known]) -> bool:

@@ -14,6 +14,7 @@ from sleuth.errors import UserError
 from sleuth.logic.formulas import World
 from sleuth.puzzles.family import ClueSampler, Family, PageText, Style
 from sleuth.puzzles.formal import FormalLexicon
+from sleuth.puzzles.names import as_written
 from sleuth.puzzles.notebook import Table
 from sleuth.puzzles.page_reader import clue_lines
 from sleuth.puzzles.prose import Grammar, Lexicon
@@ -54,8 +55,7 @@ class Zebra(Family[Case, ZebraTheory]):
         return case, sampler.sample_world(case.shape, rng)
 
     def names(self) -> Collection[str]:
-        listed = {name for theme in THEMES for names in theme.values.values() for name in names}
-        return listed | {name[0].upper() + name[1:] for name in listed}  # as they begin a sentence
+        return as_written(name for theme in THEMES for names in theme.values.values() for name in names)
 
     def theory(self, case: Case) -> ZebraTheory:
         return _theory(case.shape)
