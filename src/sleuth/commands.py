@@ -166,7 +166,7 @@ def run_study(file: Path, out: Path | None, results: Path | None, only: Sequence
         if table := run(study, folder, results or folder, only, reuse):
             say(f"results: {table}")
     except KeyboardInterrupt:
-        say(f"\nstopped; resume with the same command: sleuth study {file}")
+        say(f"\nstopped; resume with the same command: sleuth study {file}, with the same options")
         raise
 
 

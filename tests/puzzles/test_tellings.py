@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import get_args
 
 import pytest
@@ -9,12 +10,14 @@ import pytest
 from sleuth.config import RoundTelling, Telling
 from sleuth.errors import UserError
 from sleuth.grading import grade
+from sleuth.grading.reading import read_puzzle
 from sleuth.grading.soundness import Verdict, judge
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import family_names, get_family
 from sleuth.puzzles.tellings import reasoning
+from sleuth.puzzles.tellings.lists import Lists
 from sleuth.puzzles.tellings.rounds import NOTHING
 
 PAGE = """Victim: Rex
@@ -154,6 +157,26 @@ def test_a_list_is_told_whenever_a_clue_has_changed_it() -> None:
     assert not [one for one in judge(puzzle, "\n".join(told)) if one.verdict in (Verdict.FALSE, Verdict.UNREAD)]
 
 
+@pytest.mark.parametrize(
+    ("family", "level", "sizes"),
+    [
+        ("zebra", "1", {3}),
+        ("zebra", "3", {5}),
+        ("zebra@2", "1", {3}),
+        ("round-table", "3", set()),
+        ("kinship", "2", set()),
+    ],
+)
+def test_lists_are_what_the_rules_keep_apart(family: str, level: str, sizes: set[int]) -> None:
+    """With at most six members: round-table has seven from level 3 on."""
+    puzzle = make_puzzle(family, level, "train", 1, 0).puzzle
+    reading = read_puzzle(puzzle)
+    theory = reading.family.theory(reading.page.case)
+    lists = Lists(theory, 6)
+    assert {len(lists.of(variable.index)) for variable in theory.space} - {0} == sizes
+    assert bool(lists) == bool(sizes)
+
+
 def test_clues_that_leave_several_worlds_are_refused() -> None:
     with pytest.raises(UserError, match="several worlds"):
         reasoning(puzzle_of(PAGE.replace("with the Rope", "with the Oar")), "page-order")
@@ -187,6 +210,8 @@ def test_every_line_is_read_and_true_and_leads_to_the_answers(family: str, telli
             text = gold_completion(puzzle, "reason", telling)
             score = grade(puzzle, text, "reason")
             assert score.correct
+            lines = text.split("\n")
+            assert telling != "spelled" or all(one != other for one, other in pairwise(lines)), "what follows is open"
             bad = [text[part.start : part.end] for part in score.spans if part.verdict in ("false", "unread")]
             assert bad == [], (puzzle.id, text)
             assert any(part.verdict == "derived" for part in score.spans)

@@ -162,20 +162,26 @@ def test_a_run_of_another_study_with_the_same_settings_stands_for_an_arm_s(
     )
     one, other = (read_study(tmp_path / f"{name}.toml") for name in ("one", "other"))
     first = studies.run(one, tmp_path / "a", tmp_path / "results")
+    (tmp_path / "a" / "averaged").mkdir()
+    (tmp_path / "a" / "averaged" / "config.json").write_text("{}")  # a model, not a run
     capsys.readouterr()
     second = studies.run(other, tmp_path / "b", tmp_path / "results", reuse=[tmp_path / "a"])
-    # An arm that goes on from another is made in any case.
-    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == ["later-0", "new-0"]
+    # An arm from which another goes on is made in any case, since its checkpoints are needed; so is the other one.
+    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == ["later-0", "new-0", "plain-0"]
     said = capsys.readouterr()
-    assert f"other: arm plain, seed 0: {tmp_path / 'a' / 'plain-0'} has the same settings" in said.err + said.out
+    assert f"other: arm again, seed 0: {tmp_path / 'a' / 'again-0'} has the same settings" in said.err + said.out
     assert first is not None and second is not None
-    rows = [
-        [line for line in table.read_text().splitlines() if line.startswith("| plain |")] for table in (first, second)
-    ]
-    assert rows[0] == rows[1] != []
+    tables = [table.read_text() for table in (first, second)]
+    rows = [next(line for line in table.splitlines() if line.startswith("| again ")) for table in tables]
+    assert rows[0] == rows[1]
+    assert "Runs of other studies" not in tables[0]
+    assert "Runs of other studies: arm again is tiny-again-0." in tables[1]
 
     (tmp_path / "empty").mkdir()
-    for folder, told in (("none", "No such file or directory"), ("empty", "there is no finished run in it")):
+    for folder, told in (
+        ("none", "No such file or directory"),
+        ("empty", "there is no finished run in it that goes on from no other"),
+    ):
         with pytest.raises(UserError, match=f"--reuse .*{folder}: {told}; name a folder of runs"):
             studies.run(other, tmp_path / "c", tmp_path / "results", reuse=[tmp_path / folder])
 

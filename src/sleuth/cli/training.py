@@ -129,8 +129,8 @@ def study(
     results
         Folder for the table and the plots; by default the folder of its runs.
     reuse
-        Folder of another study's runs; a finished one with the same settings as an arm is not made again. Can be given
-        more than once.
+        Folder of another study's runs. Where a finished run there has an arm's settings, it is used and not made again.
+        Can be given more than once.
     """
     from sleuth.commands import run_study
 

@@ -83,8 +83,8 @@ class Novelty:
             return False
 
     def may_give_more(self) -> bool:
-        """Whether the clue said last, unless it is a plain fact, does not follow from what is known; also where none
-        was said. What is not decided within the bounds follows."""
+        """Whether the clue said last does not follow from what is known; also where none was said. A plain fact does,
+        and so does a clue for which that is not decided within the bounds."""
         if self._clue is None or self._denied is None:
             return self._clue is None
         try:

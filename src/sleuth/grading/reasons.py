@@ -18,7 +18,10 @@ from sleuth.puzzles.statements import Statement
 _REMARKED = {
     NOTHING: ("Something new does follow here.", "Nothing new follows here, as it says."),
     OPEN: ("No clue is open: it says nothing new.", "The clue may say more, as it says."),
-    USED: ("The clue is not used up: it may say more.", "The clue says nothing beyond what is known, as it says."),
+    USED: (
+        "No clue is used up: the last one may say more, or there is none.",
+        "The clue says nothing beyond what is known, as it says.",
+    ),
 }
 """A remark to what is said of a wrong one, and of a right one."""
 

@@ -9,7 +9,8 @@ The hidden space is divided, by a random rotation, into one constant direction a
 is for which token this is, block k for which token stood k places before.
 
 - *Embeddings* are random of equal length, and have the same part in the constant direction, so that every query and
-  key can have a part that does not depend on the token.
+  key can have a part that does not depend on the token. Those of one name, with a small letter and with a capital, are
+  alike but for a direction that all capitals share; else a model would have to learn of each name that the two are one.
 - *Layer 1, head k*, looks k places back: with the rotary embedding, the score of a constant query turned by -k steps
   and a constant key is Σ cos((distance - k) f), over the FAST fastest frequencies f, largest at distance k. It writes
   block 0 of what it sees into block k.
@@ -25,6 +26,8 @@ Shapes: E hidden size, H heads, D head size, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from transformers import LlamaForCausalLM
@@ -34,6 +37,8 @@ BACK = 4
 """Places that layer 1 looks back, at most."""
 FAST = 5
 """Frequencies that tell a distance."""
+CAPITAL = 0.7
+"""Length of what sets a capitalised name apart, over that of a name's embedding."""
 SLOW = 0.016
 """Radians a token: frequencies below it turn by less than half a circle within 200 tokens."""
 MATCHED = ((1, 2, 3), (1, 2, 3, 4), (1, 2))
@@ -41,9 +46,9 @@ MATCHED = ((1, 2, 3), (1, 2, 3, 4), (1, 2))
 
 
 @torch.no_grad()
-def set_copying(model: LlamaForCausalLM) -> None:
+def set_copying(model: LlamaForCausalLM, capitals: Sequence[tuple[int, int]] = ()) -> None:
     """Changes the weights in place, with torch's global random generator. The embeddings must be tied, and keys have as
-    many heads as queries."""
+    many heads as queries. `capitals`: tokens of names, and of the same names with a capital letter."""
     config = model.config
     E, H = config.hidden_size, config.num_attention_heads
     D = E // H
@@ -52,6 +57,10 @@ def set_copying(model: LlamaForCausalLM) -> None:
     embedding_VE = model.model.embed_tokens.weight
     spread = config.initializer_range
     embedding_VE.normal_()  # the padding token's, too, which transformers leaves at 0
+    if capitals:
+        small, large = map(list, zip(*capitals, strict=True))
+        shared_E = embedding_VE[large].sum(0) / len(large) ** 0.5
+        embedding_VE[large] = embedding_VE[small] + CAPITAL * shared_E
     for taken_ED in (constant_E[:, None], *blocks_KED[1:]):
         embedding_VE -= embedding_VE @ taken_ED @ taken_ED.T
     embedding_VE *= spread * E**0.5 / embedding_VE.norm(dim=1, keepdim=True)

@@ -47,8 +47,6 @@ CHAT_TEMPLATE = (
     "<|assistant|>{% endif %}{{ message['content'] }}{% if message['role'] == 'assistant' %}<|end|>{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
-CAPITAL = 0.5
-"""What sets a name at the beginning of a sentence apart, as a share of the distance between two names."""
 ENDS = r"\n|: "
 """What a phrase ends with at the latest."""
 WORDS = Regex(r"\n|\p{N}| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s")
@@ -59,7 +57,8 @@ before them."""
 def make(config: RunConfig) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """The model before training (float32, on the processor, in evaluation mode) and its tokenizer."""
     sizes = config.model
-    tokenizer = learn(_texts(config), _names(config), sizes.vocabulary)
+    texts, names = list(_texts(config)), _names(config)
+    tokenizer = learn(texts, names, sizes.vocabulary)
     shape = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=sizes.hidden,
@@ -79,27 +78,18 @@ def make(config: RunConfig) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
         torch.manual_seed(rng_of("nano", config.seed).getrandbits(63))
         model = LlamaForCausalLM(shape).float().eval()
         if sizes.copying:
-            set_copying(model)
-        pair_capitals(model, tokenizer, _names(config))
+            ids = tokenizer.get_vocab()
+            pairs = pairs_of_capitals(texts, names)
+            set_copying(model, [(ids[_byte_level(name)], ids[_byte_level(capital)]) for name, capital in pairs])
         return model, tokenizer
 
 
-@torch.no_grad()
-def pair_capitals(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, names: Collection[str]) -> None:
-    """Where a name also stands with a capital letter, as at the beginning of a sentence ("Tea" of "tea"), its embedding
-    (a row of V x E) becomes that of the other plus a direction that all such names share. Else a small model must learn
-    for each name by itself that the two are one."""
-    vocabulary = tokenizer.get_vocab()
-    pairs = [
-        (vocabulary[_byte_level(name)], vocabulary[_byte_level(capital)])
-        for name in sorted(names)
-        if (capital := capitalised(name)) != name and capital in names
-    ]
-    if pairs:
-        embedding_VE = model.model.embed_tokens.weight
-        lower, upper = map(list, zip(*pairs, strict=True))
-        shared_E = CAPITAL * (embedding_VE[upper[0]] - embedding_VE[lower[0]])
-        embedding_VE[upper] = embedding_VE[lower] + shared_E
+def pairs_of_capitals(texts: Iterable[str], names: Collection[str]) -> list[tuple[str, str]]:
+    """The names that texts have also with a capital letter, as at the beginning of a sentence ("tea", "Tea"): both."""
+    split = _split(names)
+    said = {piece for text in texts for piece, _ in split.pre_tokenize_str(text)}
+    pairs = [(name, capitalised(name)) for name in sorted(names) if capitalised(name) != name]
+    return [pair for pair in pairs if said.issuperset(map(_byte_level, pair)) and pair[1] in names]
 
 
 def learn(texts: Iterable[str], names: Collection[str], size: int) -> PreTrainedTokenizerFast:

@@ -20,6 +20,7 @@ from sleuth.evaluation.statistics import CONFIDENCE
 from sleuth.files import check_folder
 from sleuth.progress import say
 from sleuth.runs.directory import RunDirectory
+from sleuth.runs.environment import current_environment
 from sleuth.runs.settings import differences, pinned, versions_of
 from sleuth.study.read import Study, warm_name
 from sleuth.study.table import power_told, write_table
@@ -43,7 +44,8 @@ def run(
 ) -> Path | None:
     """Makes the runs that are missing under `folder`/ARM-SEED, of the seeds `only` if there are any, and writes the
     table and the plots of the seeds that have a finished run of every arm; the table's path, if there are any.
-    `reuse`: folders of runs; a finished one there that began anew with an arm's settings stands for that arm's.
+    `reuse`: folders of runs; a finished one there that goes on from no other stands for that of an arm with the same
+    settings, unless other arms go on from that arm.
 
     Raises `UserError` for a seed that the study has not, folders that can't be made or read, a model that can't be
     loaded or a full disk. Ctrl-C leaves a study that goes on.
@@ -68,7 +70,7 @@ def run(
         for arm, config in configs.items():
             path, shared = places[arm, seed], _sharing(configs, arm, study.origins)
             if path.parent != folder:
-                say(f"{study.name}: arm {arm}, seed {seed}: {path} has the same settings")
+                say(f"{study.name}: arm {arm}, seed {seed}: {path} has the same settings{_made_by(path)}")
                 continue
             begun: tuple[RunDirectory, str] | None = None
             if arm in study.origins:
@@ -89,15 +91,26 @@ def run(
 
 
 def _anew(folder: Path) -> list[RunDirectory]:
-    """The finished runs in a folder that began anew."""
+    """The finished runs in a folder that go on from no other."""
     try:
-        paths = sorted(folder.iterdir())
+        paths = sorted(path for path in folder.iterdir() if (path / "environment.json").exists())
     except OSError as error:
         raise UserError(f"--reuse {folder}: {error.strerror}; name a folder of runs, as of another study") from None
-    found = [RunDirectory.open(path) for path in paths if _finished(path)]
+    found = [run for path in paths if _finished(path) and (run := RunDirectory.open(path)).parent() is None]
     if not found:
-        raise UserError(f"--reuse {folder}: there is no finished run in it; name a folder of runs, as of another study")
-    return [run for run in found if run.parent() is None]
+        raise UserError(
+            f"--reuse {folder}: there is no finished run in it that goes on from no other; name a folder of runs, as "
+            "of another study"
+        )
+    return found
+
+
+def _made_by(path: Path) -> str:
+    """In words, where other code made a run than would make it now."""
+    then, now = RunDirectory.open(path).environment, current_environment()
+    if (then.commit, then.changed) == (now.commit, False):
+        return ""
+    return f" (made by {'changed ' if then.changed else ''}code of commit {(then.commit or 'unknown')[:7]})"
 
 
 def _places(
@@ -105,10 +118,13 @@ def _places(
 ) -> dict[tuple[str, int], Path]:
     """Where the run of each arm and seed is, or will be: among the others if it is not in the study's folder."""
     places: dict[tuple[str, int], Path] = {}
+    parents = {
+        parent for parent, _ in study.origins.values()
+    }  # whose checkpoints are needed, which others may not have
     for arm, of_seed in study.arms.items():
         for seed, config in of_seed.items():
             own = places[arm, seed] = folder / f"{arm}-{seed}"
-            if arm not in study.origins and not (own / "config.json").exists():
+            if arm not in study.origins and arm not in parents and not (own / "config.json").exists():
                 wanted = pinned(config, versions)
                 alike = (run.path for run in others if not differences(run.config, wanted))
                 places[arm, seed] = next(alike, own)

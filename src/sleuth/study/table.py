@@ -57,7 +57,7 @@ def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
     of_first = runs[first]
     head = _row("", [*(MEASURES[measure] for measure in study.measures), "minutes of training"])
     several = len(of_first) > 1
-    lines = [*_heading(study, of_first, least), "", head, _rule(head)]
+    lines = [*_heading(study, runs, least), "", head, _rule(head)]
     guessing = [_seen(one, "guessing") for one in of_first]
     lines.append(_row("guessing", [*_cells(study, guessing, ("strict", "share")), "–"]))
     if not of_first[0].config.sft.examples:
@@ -104,8 +104,15 @@ def write_table(study: Study, runs: Runs, results: Path, least: float) -> Path:
     return path
 
 
-def _heading(study: Study, runs: Sequence[RunDirectory], least: float) -> list[str]:
-    config, machine, planned = runs[0].config, runs[0].environment, len(study.seeds)
+def _heading(study: Study, of_arms: Runs, least: float) -> list[str]:
+    runs, planned = next(iter(of_arms.values())), len(study.seeds)
+    config = runs[0].config
+    processors = dict.fromkeys(run.environment.processor for many in of_arms.values() for run in many)
+    reused = {
+        arm: [run.config.name for run in many if run.config.name != study.arms[arm][run.config.seed].name]
+        for arm, many in of_arms.items()
+    }
+    taken = "; ".join(f"arm {arm} is {', '.join(names)}" for arm, names in reused.items() if names)
     model = study.arms[next(iter(study.arms))][study.seeds[0]].model  # as the study names it, not where it was found
     seeds = f"{planned} seeds and " if planned > len(runs) else ""
     named = (
@@ -122,10 +129,11 @@ def _heading(study: Study, runs: Sequence[RunDirectory], least: float) -> list[s
         f"{config.grpo.puzzles_per_step} x {config.grpo.samples} completions. {_seeds(len(runs), planned)}. All runs "
         f"answer the same {config.eval.count} puzzles, which training never sees, with greedy decoding. We stated "
         f"before the runs that a difference of {least:.1%} of puzzles would be detected with {seeds}80 % power, "
-        f"{power_told(study)}. {_cell(len(runs))} {machine.processor}, threads per run: {config.model.threads}; "
+        f"{power_told(study)}. {_cell(len(runs))} {' and '.join(processors)}, threads per run: {config.model.threads}; "
         "minutes are wall-clock time and include whatever else the machine did.",
         "",
-        f"Made by `sleuth study {study.path.name}`. Keys set for all arms: {_told(study.common) or 'none'}.",
+        f"Made by `sleuth study {study.path.name}`. Keys set for all arms: {_told(study.common) or 'none'}."
+        f"{f' Runs of other studies: {taken}.' if taken else ''}",
     ]
 
 

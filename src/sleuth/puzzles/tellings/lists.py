@@ -40,7 +40,9 @@ class Lists:
 
 @lru_cache(maxsize=64)
 def _lists(theory: Theory) -> tuple[Members, ...]:
-    """Variables any two of which the rules forbid to have the same value, whichever it is."""
+    """Variables any two of which the rules forbid to have the same value, whichever it is, by a rule for each pair; a
+    rule that counts more of them at once makes no list. What follows within one list is told before what follows
+    within the next, which is right where no rule reaches beyond a list."""
     sizes = [variable.size for variable in theory.space]
     apart: dict[tuple[int, int], set[int]] = {}
     for rule in theory.rules():

@@ -3,11 +3,12 @@
 For each look at a clue: the clue; what is left of each variable of which it speaks, if there are several; then for each
 conclusion the other known facts that it needs, the small operations between these and it (comparing two places or two
 names, what half of a clue is false, "not this, so the other"), and the conclusion. Where no two things of a list can
-have the same value (`sleuth.puzzles.tellings.lists`), the list is told whenever a clue has changed it, with what is
-left of each, and needs no further words. A clue that gave something and may give more is said to be open; a rule that
-would have given something under another name is said to be of another name (`sleuth.puzzles.tellings.trials`). At the
-end of each round through the page come the questions, each with the facts that answer it, up to the first that nothing
-answers yet.
+have the same value (`sleuth.puzzles.tellings.lists`), a list of at most six is told whenever a clue has changed it,
+with what is left of each, and needs no further words; each look at one clue then ends with the clue, and a question
+is told with what is left of all that it is about. A clue that gave something and may give more is said to be open; a
+rule that would have given something under another name is said to be of another name
+(`sleuth.puzzles.tellings.trials`). At the end of each round through the page come the questions, each with the facts
+that answer it, up to the first that nothing answers yet.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def _preamble(looked: Looked) -> Iterator[str]:
 
 def _looks(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
     domains = [(1 << variable.size) - 1 for variable in looked.theory.space]
-    tried, lists, turns = trials(looked), Lists(looked.theory, MOST_LEFT), _Turns(looked.clues)
+    tried, lists, order = trials(looked), Lists(looked.theory, MOST_LEFT), _Order(looked.clues)
+    told: Sequence[str] = ()
+    """What the last look added to its clues."""
     for look in looked.looks:
         if look.step is not None and look.step.suppose is not None:
             yield looked.supposed(look)
@@ -62,32 +65,36 @@ def _looks(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
         spoken = _spoken_of(looked, look, domains, lists)
         left = _left(looked, spoken, domains)
         lines = _found(looked, look, domains, spoken, lists)
-        in_turn = bool(lists) and look.step is None and len(clues) == 1
-        if in_turn:
-            yield from turns.passed(look.clues[0])
+        if lists and not clues and lines[:1] == told[-1:]:
+            del lines[0]  # what follows from a list that was told just now
+        told = lines
+        one_clue = bool(lists) and look.step is None and len(clues) == 1
+        if one_clue:
+            yield from order.passed(look.clues[0])
         if clues:
             said = [together(clues), *([left] if left else [])]
-            if not in_turn and not look.inferences and not look.used_up:
+            if not one_clue and not look.inferences and not look.used_up:
                 said[-1] += f" {NOTHING}"
             yield from said
         yield from lines
         for trial in tried:
             if trial.failed(look, domains):
                 yield from (line for line in _trial(looked, trial, domains) if line not in clues)
-        if in_turn:
-            yield turns.end(look)
+        if one_clue:
+            yield order.end(look)
         elif clues and look.step is None and look.inferences and not look.used_up:
             yield OPEN
         if look.ends_round:
-            yield from turns.passed(len(looked.clues)) if lists else ()
+            yield from order.passed(len(looked.clues)) if lists else ()
             if not all(_known(domains, facts) for facts in looked.answered):
                 yield from _asked(looked, questions, domains, lists)
     yield from _asked(looked, questions, domains, lists)
 
 
-class _Turns:
-    """Whose turn it is, where there are lists: a look then fills many lines, so its end says which clue it was, and
-    clues that are used up are said in their turn as well. What comes next follows the same words on the page."""
+class _Order:
+    """Where in the order of the page a look is, said where there are lists: a look then fills many lines. So its end
+    says its clue again, and clues that are used up are named where they stand. The next clue is then the one that
+    follows on the page after the clue said last."""
 
     def __init__(self, clues: Sequence[str]) -> None:
         self._clues = clues
@@ -95,7 +102,7 @@ class _Turns:
         self._next = 0
 
     def passed(self, clue: int) -> Iterator[str]:
-        """Those used up before a clue's turn; before the end of the round if it is none."""
+        """Those used up between the clue looked at last and this one, or the end of the round (their number)."""
         yield from (f"{self._clues[one]} {USED}" for one in range(self._next, clue) if one in self._used)
         self._next = 0 if clue == len(self._clues) else clue + 1
 
@@ -346,14 +353,14 @@ def _asked(looked: Looked, questions: Sequence[str], domains: Sequence[int], lis
     with what is left of each before."""
     for facts, about, text in zip(looked.answered, looked.asked, questions, strict=False):
         # A line that begins with the letter, or with the question, would be read as an answer.
-        asked = [f"Asked: {text}"]
+        parts = [f"Asked: {text}"]
         if len(about) <= MOST_ASKED and any(map(lists.of, about)):
-            asked.append(_left(looked, about, domains))
+            parts.append(_left(looked, about, domains))
             facts = tuple(sorted(facts, key=lambda known: about.index(known[0]) if known[0] in about else len(about)))
         if not _known(domains, facts):
-            yield " ".join([*asked, NOTHING])
+            yield " ".join([*parts, NOTHING])
             return
-        yield " ".join([*asked, *(line for known in facts for line in looked.known(known))])
+        yield " ".join([*parts, *(line for known in facts for line in looked.known(known))])
 
 
 def _known(domains: Sequence[int], facts: Sequence[Known]) -> bool:
