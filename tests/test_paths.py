@@ -13,7 +13,7 @@ from cyclopts import App
 from sleuth.cli import app, main
 from sleuth.cli.app import OUTPUTS
 
-READ = {"--file", "--prices", "--resume", "--run"}
+READ = {"--file", "--prices", "--resume", "--reuse", "--run"}
 """Options that name what a verb reads."""
 
 
