@@ -76,21 +76,21 @@ class Novelty:
     def used_up(self) -> bool:
         """Whether the last clue that is no plain fact follows from what is known. What is not decided within the bounds
         does not."""
-        self._take_clue()
-        try:
-            return self._denied is None or self._ask([*self._known, self._denied]) is None
-        except TimeoutError:
-            return False
+        return self._denied is None or self._follows() is True
 
     def may_give_more(self) -> bool:
         """Whether the clue said last does not follow from what is known; also where none was said. A plain fact does,
         and so does a clue for which that is not decided within the bounds."""
-        if self._clue is None or self._denied is None:
-            return self._clue is None
+        return self._clue is None or (self._says is None and self._follows() is False)
+
+    def _follows(self) -> bool | None:
+        """Whether the last clue that is no plain fact follows from what is known; None if that is not decided."""
+        assert self._denied is not None
+        self._take_clue()
         try:
-            return self._says is None and self._ask([*self._known, self._denied]) is not None
+            return self._ask([*self._known, self._denied]) is None
         except TimeoutError:
-            return False
+            return None
 
     def follows(self) -> bool:
         """Whether the clue said last gives anything new. What is not decided within the bounds counts as nothing."""

@@ -118,9 +118,8 @@ def _places(
 ) -> dict[tuple[str, int], Path]:
     """Where the run of each arm and seed is, or will be: among the others if it is not in the study's folder."""
     places: dict[tuple[str, int], Path] = {}
-    parents = {
-        parent for parent, _ in study.origins.values()
-    }  # whose checkpoints are needed, which others may not have
+    # Checkpoints of these are needed, which a run of another study may not have kept.
+    parents = {parent for parent, _ in study.origins.values()}
     for arm, of_seed in study.arms.items():
         for seed, config in of_seed.items():
             own = places[arm, seed] = folder / f"{arm}-{seed}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import lru_cache
 from typing import Any
@@ -37,12 +37,10 @@ class Looked:
         style: str,
         looks: list[Look],
         answered: list[tuple[Known, ...]],
-        asked: list[tuple[int, ...]],
         variables: list[tuple[int, ...]],
     ) -> None:
-        self.page, self.theory, self.looks, self.answered, self.asked = page, theory, looks, answered, asked
-        """By question: what is known that answers it, and the variables that it is about; those first that it is about
-        whatever the answer."""
+        self.page, self.theory, self.looks, self.answered = page, theory, looks, answered
+        """`answered`: for each question what is known that answers it."""
         self.clue_variables = variables
         """What each clue speaks of, in its order."""
         self.labels = Labels(family, page.case, theory)
@@ -84,6 +82,13 @@ class Looked:
             return self.denials(index, full & ~domain) or []
         return [] if text is None else [text]
 
+    def about(self, question: Statement) -> list[int]:
+        """The variables of a question's possible answers; those first of which each speaks."""
+        answers = [question.fill(choice) for choice in self._family.choices(self.page.case, question)]
+        spoken = [dict.fromkeys(spoken_of(self.theory.formula(answer))) for answer in answers]
+        every = dict.fromkeys(index for of_answer in spoken for index in of_answer)
+        return sorted(every, key=lambda index: not all(index in of_answer for of_answer in spoken))
+
     def supposed(self, look: Look) -> str:
         """A supposition and what refutes it, as the explainer says it."""
         assert look.step is not None
@@ -121,21 +126,10 @@ def look_through(family: Family[Any, Any], page: PageText, goal: Goal, style: st
     ]
     goals = answers if goal == "questions" else [Is(variable, world[variable.index]) for variable in theory.space]
     variables = [tuple(dict.fromkeys(spoken_of(formula))) for formula in formulas]
-    asked = [
-        _about([theory.formula(question.fill(choice)) for choice in family.choices(page.case, question)])
-        for question in page.questions
-    ]
     with context:
         looks = list(rounds(reasoner, variables, goals, cited, whole))
         answered = [reasoner.cite_formula(answer, sorted(spoken_of(answer))) or () for answer in answers if cited]
-    return Looked(family, page, theory, style, looks, answered, asked, variables)
-
-
-def _about(answers: Sequence[Formula]) -> tuple[int, ...]:
-    """The variables of all possible answers; those first of which each speaks."""
-    spoken = [dict.fromkeys(spoken_of(answer)) for answer in answers]
-    every = list(dict.fromkeys(index for of_answer in spoken for index in of_answer))
-    return tuple(sorted(every, key=lambda index: not all(index in of_answer for of_answer in spoken)))
+    return Looked(family, page, theory, style, looks, answered, variables)
 
 
 @lru_cache(maxsize=64)

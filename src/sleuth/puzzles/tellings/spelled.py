@@ -351,9 +351,10 @@ def _parts(statement: Statement) -> list[Statement]:
 def _asked(looked: Looked, questions: Sequence[str], domains: Sequence[int], lists: Lists) -> Iterator[str]:
     """Each question with the facts that answer it, up to the first that nothing answers yet. Where it is about a list,
     with what is left of each before."""
-    for facts, about, text in zip(looked.answered, looked.asked, questions, strict=False):
+    for facts, question, text in zip(looked.answered, looked.page.questions, questions, strict=False):
         # A line that begins with the letter, or with the question, would be read as an answer.
         parts = [f"Asked: {text}"]
+        about = looked.about(question) if lists else []
         if len(about) <= MOST_ASKED and any(map(lists.of, about)):
             parts.append(_left(looked, about, domains))
             facts = tuple(sorted(facts, key=lambda known: about.index(known[0]) if known[0] in about else len(about)))
