@@ -47,7 +47,7 @@ def test_bfloat16_where_it_is_much_faster(
     bfloat16_s: list[float], float32_s: list[float], chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = {torch.bfloat16: bfloat16_s, torch.float32: float32_s}
-    monkeypatch.setattr(machine, "rounds_s", lambda device, dtype: found[dtype])
+    monkeypatch.setattr(machine, "rounds_s", lambda device, dtype, clock: found[dtype])
     assert fast_dtype("cpu") is chosen
 
 
@@ -71,3 +71,19 @@ def test_threads_that_pay(cores: int, mean_s: dict[int, float], chosen: int, mon
 
 def test_a_measurement() -> None:
     assert min(rounds_s("cpu", torch.float32)) > 0
+
+
+def test_other_work_does_not_change_the_number_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other work takes the processor away during every product of bfloat16, but not the thread's processor time."""
+    products = {torch.bfloat16: (1.0, 0.1), torch.float32: (0.2, 0.2)}
+    clock_s = {"wall": 0.0, "thread": 0.0}
+
+    def linear(a: torch.Tensor, b: torch.Tensor) -> None:
+        wall_s, thread_s = products[a.dtype]
+        clock_s["wall"] += wall_s
+        clock_s["thread"] += thread_s
+
+    monkeypatch.setattr(torch.nn.functional, "linear", linear)
+    monkeypatch.setattr(machine.time, "perf_counter", lambda: clock_s["wall"])
+    monkeypatch.setattr(machine.time, "thread_time", lambda: clock_s["thread"])
+    assert fast_dtype("cpu") is torch.bfloat16

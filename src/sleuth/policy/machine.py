@@ -1,7 +1,8 @@
 """What this machine is fast at, found out by a short measurement: device, number format, threads.
 
-A run measures once, at its start, and keeps what was found in its config.json. On a busy machine the measurement
-sees what is left of it. Which numbers come out depends on the moment, so runs are equal where their config.json is.
+A run measures once, at its start, and keeps what was found in its config.json. The number format is chosen by
+processor time, which other work hardly changes; the number of threads by time on the clock, since it depends on what
+other work leaves. Which numbers come out depends on the moment, so runs are equal where their config.json is.
 
 Left out: the batch plan, which is a question of memory (`sleuth.training.memory`).
 """
@@ -12,7 +13,7 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -49,10 +50,11 @@ def choose_device(name: str) -> str:
 
 def fast_dtype(device: str) -> torch.dtype:
     """bfloat16 where its matrix products are much faster than those of float32, else float32. Compares the quickest
-    rounds of one thread, which other work on the machine slows down least."""
+    rounds of one thread; on a processor by the time that the thread had it, so that other work does not count."""
+    clock = time.thread_time if torch.device(device).type == "cpu" else time.perf_counter
     with _threads_kept():
         torch.set_num_threads(1)
-        quickest_s = {dtype: min(rounds_s(device, dtype)) for dtype in (torch.bfloat16, torch.float32)}
+        quickest_s = {dtype: min(rounds_s(device, dtype, clock)) for dtype in (torch.bfloat16, torch.float32)}
     return (
         torch.bfloat16 if quickest_s[torch.float32] >= BFLOAT16_FACTOR * quickest_s[torch.bfloat16] else torch.float32
     )
@@ -81,21 +83,21 @@ def _threads_kept() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def rounds_s(device: str, dtype: torch.dtype) -> list[float]:
-    """Seconds of each round of matrix products, over `MEASURED_S` in all, after one that does not count."""
+def rounds_s(device: str, dtype: torch.dtype, clock: Callable[[], float] = time.perf_counter) -> list[float]:
+    """Seconds of each round of matrix products by `clock`, over `MEASURED_S` in all, after one that does not count."""
     operands = [
         (torch.ones((m, k), dtype=dtype, device=device), torch.ones((n, k), dtype=dtype, device=device), count)
         for (m, k, n), count in ((LARGE, 1), (SMALL, SMALL_COUNT))
     ]
 
     def one_round() -> float:
-        started_s = time.perf_counter()
+        started_s = clock()
         for a, b, count in operands:
             for _ in range(count):
                 torch.nn.functional.linear(a, b)
         if torch.device(device).type == "cuda":
             torch.cuda.synchronize(device)
-        return time.perf_counter() - started_s
+        return clock() - started_s
 
     one_round()
     found = [one_round()]
