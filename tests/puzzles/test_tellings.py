@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import get_args
 
@@ -12,6 +13,7 @@ from sleuth.errors import UserError
 from sleuth.grading import grade
 from sleuth.grading.reading import read_puzzle
 from sleuth.grading.soundness import Verdict, judge
+from sleuth.logic import rounds
 from sleuth.puzzles.generate import make_puzzle
 from sleuth.puzzles.gold import gold_completion
 from sleuth.puzzles.puzzle import Puzzle
@@ -122,17 +124,26 @@ A. On which boat is Grace?
 B. Which sail is with Ella?"""
 
 
-def test_a_list_is_told_whenever_a_clue_has_changed_it() -> None:
-    """Also where nothing follows. What a clue leaves comes in its own order: blue before yellow. A look ends with its
-    clue, and one that is used up is said in its turn."""
+def zebra_of(page: str) -> Puzzle:
     made = make_puzzle("zebra", "1", "train", 1, 0).puzzle
     texts = ("On which boat is Grace?", "Which sail is with Ella?")
     questions = tuple(
         made.questions[0].model_copy(update={"letter": letter, "text": text})
         for letter, text in zip("AB", texts, strict=True)
     )
-    puzzle = made.model_copy(update={"prompt": ZEBRA, "questions": questions, "meta": {"style": "terse"}})
-    told = reasoning(puzzle, "spelled")
+    return made.model_copy(update={"prompt": page, "questions": questions, "meta": {"style": "terse"}})
+
+
+def wrong_in(puzzle: Puzzle, lines: list[str]) -> list[str]:
+    """The sentences that the judge finds false or cannot read."""
+    text = "\n".join(lines)
+    return [text[one.start : one.end] for one in judge(puzzle, text) if one.verdict in (Verdict.FALSE, Verdict.UNREAD)]
+
+
+def test_a_list_is_told_whenever_a_clue_has_changed_it() -> None:
+    """Also where nothing follows. What a clue leaves comes in its own order: blue before yellow. A look ends with its
+    clue, and one that is used up is said in its turn."""
+    told = reasoning(zebra_of(ZEBRA), "spelled")
     assert told == [
         *("Black is just left of Amy.", "black: 1, 2, 3. Amy: 1, 2, 3.", "black: 1, 2.", "Amy: 2, 3."),
         *("black: 1, 2. yellow: 1, 2, 3. blue: 1, 2, 3.", "Amy: 2, 3. Ella: 1, 2, 3. Grace: 1, 2, 3."),
@@ -154,7 +165,74 @@ def test_a_list_is_told_whenever_a_clue_has_changed_it() -> None:
         "Asked: On which boat is Grace? Grace: 2. Grace is on boat 2.",
         "Asked: Which sail is with Ella? Ella: 1. black: 2. yellow: 3. blue: 1. Ella is on boat 1. Blue is on boat 1.",
     ]
-    assert not [one for one in judge(puzzle, "\n".join(told)) if one.verdict in (Verdict.FALSE, Verdict.UNREAD)]
+    assert wrong_in(zebra_of(ZEBRA), told) == []
+
+
+SUPPOSING = re.sub(
+    r"(?s)(?<=Clues:\n).*(?=Questions:)",
+    "Ella is just left of blue.\nAmy is just left of yellow.\nElla is somewhere left of yellow.\n",
+    ZEBRA,
+)
+LISTS = ["Amy: 1, 2. Ella: 1, 2. Grace: 3.", "black: 1. yellow: 2, 3. blue: 2, 3."]
+"""What is known after a round of that page; another round gives nothing."""
+
+
+def test_values_are_supposed_where_no_single_clue_gives_anything() -> None:
+    """Those of the first open clue's first variable, one after another, until one leaves nothing possible. The lists
+    are told as they were before, so far as not all of them is known."""
+    told = reasoning(zebra_of(SUPPOSING), "spelled")
+    first = told.index("Suppose: Ella is on boat 1.")
+    assert told[first - 2 :] == [
+        *(*LISTS, "Suppose: Ella is on boat 1.", "Amy: 1, 2. Ella: 1. Grace: 3.", "So: Amy is on boat 2."),
+        *("Ella is just left of blue.", "Ella: 1. blue: 2, 3.", "So: Blue is on boat 2."),
+        *("black: 1. yellow: 2, 3. blue: 2.", "So: Yellow is on boat 3.", "Ella is just left of blue. Used up."),
+        *("Amy is just left of yellow.", "Amy: 2. yellow: 3.", "Amy is just left of yellow. Used up."),
+        *("Ella is somewhere left of yellow.", "Ella: 1. yellow: 3.", "Ella is somewhere left of yellow. Used up."),
+        *("So: Nothing yet.", *LISTS, "Suppose: Ella is on boat 2."),
+        *("Amy: 1, 2. Ella: 2. Grace: 3.", "So: Amy is on boat 1."),
+        *("Ella is just left of blue.", "Ella: 2. blue: 2, 3.", "So: Blue is on boat 3."),
+        *("black: 1. yellow: 2, 3. blue: 3.", "So: Yellow is on boat 2.", "Ella is just left of blue. Used up."),
+        *("Amy is just left of yellow.", "Amy: 1. yellow: 2.", "Amy is just left of yellow. Used up."),
+        *("Ella is somewhere left of yellow.", "Ella: 2. yellow: 2.", "Ella is somewhere left of yellow. Impossible."),
+        *("So: Ella is on boat 1.", "Amy: 1, 2. Ella: 1. Grace: 3.", "So: Amy is on boat 2.", LISTS[1]),
+        "Asked: On which boat is Grace? Grace: 3. Grace is on boat 3.",
+        "Asked: Which sail is with Ella? Ella: 1. black: 1. yellow: 2, 3. blue: 2, 3. Ella is on boat 1. "
+        "Black is on boat 1.",
+    ]
+
+
+def test_what_is_supposed_is_not_claimed_and_what_comes_behind_it_is() -> None:
+    told = reasoning(zebra_of(SUPPOSING), "spelled")
+    assert wrong_in(zebra_of(SUPPOSING), told) == []
+    nothing = told.index("So: Nothing yet.")
+    untrue = [*told[: nothing + 1], "yellow: 1, 2.", "So: Ella is on boat 1."]
+    assert wrong_in(zebra_of(SUPPOSING), untrue) == ["yellow: 1, 2"]
+    refuted = told.index("So: Ella is on boat 1.")
+    untrue = [*told[:refuted], "So: Ella is on boat 3.", "black: 2, 3.", "So: Black is on boat 1."]
+    assert wrong_in(zebra_of(SUPPOSING), untrue) == ["Ella is on boat 3", "black: 2, 3"]
+
+
+def test_after_some_suppositions_that_refute_nothing_clues_are_taken_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "MOST_OPEN", 1)
+    told = reasoning(zebra_of(SUPPOSING), "spelled")
+    assert [line for line in told if line.startswith("Suppose: ")] == ["Suppose: Ella is on boat 1."]
+    nothing = told.index("So: Nothing yet.")
+    assert told[nothing + 1 : nothing + 3] == LISTS and "Together with" in told[nothing + 3]
+    assert wrong_in(zebra_of(SUPPOSING), told) == []
+
+
+def test_solvers_suppose_what_enumeration_supposes(monkeypatch: pytest.MonkeyPatch) -> None:
+    puzzles = [make_puzzle("zebra", "1", "train", 5, index).puzzle for index in range(40)]
+    enumerated = [reasoning(puzzle, "spelled") for puzzle in puzzles]
+    assert sum(bool(supposed_in(lines)) for lines in enumerated) >= 3
+    monkeypatch.setattr("sleuth.puzzles.tellings.rounds.fits", lambda space: False)
+    for puzzle, lines in zip(puzzles, enumerated, strict=True):
+        assert supposed_in(reasoning(puzzle, "spelled")) == supposed_in(lines)
+
+
+def supposed_in(lines: list[str]) -> list[str]:
+    """Suppositions and what came of them."""
+    return [line for line in lines if re.search("Suppose:|Impossible|So: Nothing", line)]
 
 
 @pytest.mark.parametrize(

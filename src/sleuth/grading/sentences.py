@@ -4,7 +4,7 @@ A completion is anybody's text. Its lines are cut into sentences (names with ful
 "So:", numbers and citations in brackets are left out, and a sentence that no template reads is tried in parts ("X and
 Y", "Y, since X"). What stands under a supposition is not claimed, and neither is what is asked. A supposition ends
 with its paragraph (of a numbered step: with the step), and with what is concluded ("So …") once it was said to be
-refuted, or last. Every claim has its place in the text.
+refuted, or last, or if that is nothing ("So: Nothing yet."). Every claim has its place in the text.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ _SUPPOSE = re.compile(
 _REFUTED = re.compile(r"contradict|impossible|not possible|can ?not be|can[’']t be|conflict|absurd", re.IGNORECASE)
 _TURN = re.compile(rf"(?:{_REFUTED.pattern}).{{0,200}}?[,;:] (?=(?:so|therefore|thus|hence)\b)", re.IGNORECASE)
 _CONCLUSION = re.compile(r"\W*(?:so|therefore|thus|hence)\b", re.IGNORECASE)
+_NOTHING = re.compile(r"so: nothing yet\.\Z", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*(\d+)\.\d+")
 _NUMBERS = re.compile(r"^\W*(?:\d+(?:\.\d+)*|[A-Za-z]|[ivxIVX]{1,4})\.(?=\s)|(?<=\d)\.(?=\d)")
 _STAND_IN = "\N{ONE DOT LEADER}"
@@ -117,7 +118,7 @@ class SentenceFinder:
             elif turn := _TURN.search(one.text):
                 supposed = None
                 yield from self._claims(one.text[turn.end() :], one.start + turn.end())
-            elif one.concludes and (supposed or refuted or not more):
+            elif one.concludes and (supposed or refuted or not more or _NOTHING.match(one.text.strip())):
                 supposed = None
                 yield from self._claims(one.text, one.start)
             else:

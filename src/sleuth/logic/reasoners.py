@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from sleuth.logic.assignments import Assignments
 from sleuth.logic.citations import Citer, Fact, Premises, Step
 from sleuth.logic.cnf import Cnf, WorldSolver
 from sleuth.logic.formulas import Formula, Not
-from sleuth.logic.rounds import Known
+from sleuth.logic.rounds import Known, bits
 from sleuth.logic.steps import Chain, further_steps
 
 MOST_ENUMERATED = 3
 """Sets of premises up to this size are tried one by one, so that the fewest are cited."""
-
-
-def bits(domain: int) -> Iterator[int]:
-    """The values of a domain."""
-    while domain:
-        low = domain & -domain
-        yield low.bit_length() - 1
-        domain ^= low
 
 
 def _facts(domains: Sequence[int], full: Sequence[int], order: Sequence[int]) -> list[Fact]:
@@ -82,6 +76,16 @@ class Enumerating:
         premises = self._needed(outside, order)
         assert premises is not None, "the premises do not give what was found"
         return premises
+
+    def refute(self, rules: bool, clues: tuple[int, ...], order: Sequence[int]) -> tuple[Known, ...] | None:
+        return self._needed(self._base(rules, clues), order)
+
+    @contextmanager
+    def supposing(self, known: Known) -> Iterator[Enumerating]:
+        supposing = copy.copy(self)
+        supposing.domains = list(self.domains)
+        supposing.narrow([known])
+        yield supposing
 
     def cite_formula(self, formula: Formula, order: Sequence[int]) -> tuple[Known, ...] | None:
         return self._needed(self._rules & ~self._assignments.where(formula), order)
@@ -181,7 +185,30 @@ class Solving:
         else:
             facts = [Fact(index, value, False) for value in bits(self.domains[index] & ~domain)]
         cited = [self._citer.cite(fact, self._all_rules if rules else (), clues, known) for fact in facts]
-        return tuple(dict.fromkeys((fact.variable, self.domains[fact.variable]) for one in cited for fact in one.known))
+        return self._of(fact for one in cited for fact in one.known)
+
+    def refute(self, rules: bool, clues: tuple[int, ...], order: Sequence[int]) -> tuple[Known, ...] | None:
+        taken = self._all_rules if rules else ()
+        if self._chain.impossible(taken, clues, scope=0) is not None:
+            return None
+        known = _facts(self.domains, self._full, _ordered(order, len(self.domains)))
+        return self._of(self._citer.cite(None, taken, clues, known).known)
+
+    def _of(self, facts: Iterable[Fact]) -> tuple[Known, ...]:
+        """What is known of the variables of facts."""
+        return tuple(dict.fromkeys((fact.variable, self.domains[fact.variable]) for fact in facts))
+
+    @contextmanager
+    def supposing(self, known: Known) -> Iterator[Solving]:
+        supposing = copy.copy(self)
+        supposing.domains = list(self.domains)
+        given = _facts(self.domains, self._full, range(len(self.domains)))
+        chain = supposing._chain = Chain(self._citer, self._all_rules, self._chain.clues, given=given)
+        try:
+            supposing.narrow([known])
+            yield supposing
+        finally:
+            chain.close()
 
     def cite_formula(self, formula: Formula, order: Sequence[int]) -> tuple[Known, ...] | None:
         if not self.follows(formula):

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from sleuth.config import Goal, RoundTelling, Telling
 from sleuth.puzzles.explain import explain_page, tell
-from sleuth.puzzles.family import PageText
+from sleuth.puzzles.family import PageText, Theory
 from sleuth.puzzles.puzzle import Puzzle
 from sleuth.puzzles.registry import get_family
+from sleuth.puzzles.tellings.lists import MOST_LEFT, Lists
 from sleuth.puzzles.tellings.page_order import page_order, state
 from sleuth.puzzles.tellings.rounds import Looked, look_through
 from sleuth.puzzles.tellings.spelled import spelled
@@ -34,5 +35,9 @@ def reasoning(
     if telling == "short" or telling == "full" or telling == "numbered":
         return tell(explain_page(family, page, goal), telling, style)
     fully = telling == "spelled"
-    looked = look_through(family, page, goal, style, cited=fully, whole=fully)
+
+    def suppose(theory: Theory) -> bool:
+        return fully and bool(Lists(theory, MOST_LEFT))
+
+    looked = look_through(family, page, goal, style, cited=fully, whole=fully, suppose=suppose)
     return _IN_ROUNDS[telling](looked, [question.text for question in puzzle.questions] if goal == "questions" else [])

@@ -8,8 +8,7 @@ from itertools import product
 from math import prod
 
 from sleuth.logic.formulas import World, holds
-from sleuth.logic.reasoners import bits
-from sleuth.logic.rounds import Known
+from sleuth.logic.rounds import Known, bits
 from sleuth.puzzles.family import Theory
 from sleuth.puzzles.statements import Statement
 from sleuth.puzzles.tellings.rounds import spoken_of

@@ -15,16 +15,19 @@ from sleuth.puzzles.tellings.rounds import spoken_of
 
 Members = tuple[int, ...]
 """Variables that exclude each other's values, by index in ascending order."""
+MOST_LEFT = 6
+"""Variables of a clue, or of a list, of which is said what is left, whatever it is."""
 
 
 class Lists:
     """The lists of a theory whose variables have more than two values, of at most `longest` variables each."""
 
     def __init__(self, theory: Theory, longest: int) -> None:
-        self._of = {index: each for each in _lists(theory) if len(each) <= longest for index in each}
+        self.all = tuple(each for each in _lists(theory) if len(each) <= longest)
+        self._of = {index: each for each in self.all for index in each}
 
     def __bool__(self) -> bool:
-        return bool(self._of)
+        return bool(self.all)
 
     def of(self, index: int) -> Members:
         """The list that a variable is in; empty if it is in none."""

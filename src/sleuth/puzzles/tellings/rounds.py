@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import lru_cache
 from typing import Any
@@ -12,8 +12,8 @@ from sleuth.errors import UserError
 from sleuth.logic.assignments import Assignments, fits
 from sleuth.logic.citations import Premises
 from sleuth.logic.formulas import And, Count, Formula, Iff, Is, Not, Or, World
-from sleuth.logic.reasoners import Enumerating, Solving, bits
-from sleuth.logic.rounds import Known, Look, Reasoner, rounds
+from sleuth.logic.reasoners import Enumerating, Solving
+from sleuth.logic.rounds import Known, Look, Reasoner, bits, rounds
 from sleuth.puzzles.explain import Explanation, only_world, tell
 from sleuth.puzzles.family import Family, PageText, Theory
 from sleuth.puzzles.labels import Labels
@@ -24,6 +24,8 @@ OPEN = "Open."
 """Said of a clue that gave something and may give more."""
 USED = "Used up."
 """Said of a clue that says nothing beyond what is known."""
+IMPOSSIBLE = "Impossible."
+"""Said of a clue that, under a supposition, leaves nothing."""
 
 
 class Looked:
@@ -96,9 +98,18 @@ class Looked:
         return tell(explanation, "full", self._style)[0]
 
 
-def look_through(family: Family[Any, Any], page: PageText, goal: Goal, style: str, cited: bool, whole: bool) -> Looked:
+def look_through(
+    family: Family[Any, Any],
+    page: PageText,
+    goal: Goal,
+    style: str,
+    cited: bool,
+    whole: bool,
+    suppose: Callable[[Theory], bool],
+) -> Looked:
     """Goes through a page until its questions are answered, or its world is known. `cited`: with premises.
-    `whole`: the last round, too, goes on to the end of the page.
+    `whole`: the last round, too, goes on to the end of the page. `suppose`: for which theories values are supposed
+    where a round gives nothing.
 
     Raises `UserError` if the clues do not leave exactly one world.
     """
@@ -127,7 +138,7 @@ def look_through(family: Family[Any, Any], page: PageText, goal: Goal, style: st
     goals = answers if goal == "questions" else [Is(variable, world[variable.index]) for variable in theory.space]
     variables = [tuple(dict.fromkeys(spoken_of(formula))) for formula in formulas]
     with context:
-        looks = list(rounds(reasoner, variables, goals, cited, whole))
+        looks = list(rounds(reasoner, variables, goals, cited, whole, suppose(theory)))
         answered = [reasoner.cite_formula(answer, sorted(spoken_of(answer))) or () for answer in answers if cited]
     return Looked(family, page, theory, style, looks, answered, variables)
 

@@ -5,10 +5,12 @@ conclusion the other known facts that it needs, the small operations between the
 names, what half of a clue is false, "not this, so the other"), and the conclusion. Where no two things of a list can
 have the same value (`sleuth.puzzles.tellings.lists`), a list of at most six is told whenever a clue has changed it,
 with what is left of each, and needs no further words; each look at one clue then ends with the clue, and a question
-is told with what is left of all that it is about. A clue that gave something and may give more is said to be open; a
-rule that would have given something under another name is said to be of another name
-(`sleuth.puzzles.tellings.trials`). At the end of each round through the page come the questions, each with the facts
-that answer it, up to the first that nothing answers yet.
+is told with what is left of all that it is about. There, where no single clue gives anything, values are supposed, and
+the lists are told before and behind, so that what is supposed is not taken for known.
+
+A clue that gave something and may give more is said to be open; a rule that would have given something under another
+name is said to be of another name (`sleuth.puzzles.tellings.trials`). At the end of each round through the page come
+the questions, each with the facts that answer it, up to the first that nothing answers yet.
 """
 
 from __future__ import annotations
@@ -19,17 +21,14 @@ from functools import cached_property
 from itertools import groupby
 
 from sleuth.logic.formulas import Is
-from sleuth.logic.reasoners import bits
-from sleuth.logic.rounds import Inference, Known, Look
+from sleuth.logic.rounds import Inference, Known, Look, Supposed, bits
 from sleuth.puzzles.statements import Ref, Statement
 from sleuth.puzzles.tellings.halves import Half
-from sleuth.puzzles.tellings.lists import Lists, Members
+from sleuth.puzzles.tellings.lists import MOST_LEFT, Lists, Members
 from sleuth.puzzles.tellings.page_order import domains_after, together
-from sleuth.puzzles.tellings.rounds import NOTHING, OPEN, USED, Looked, spoken_of
+from sleuth.puzzles.tellings.rounds import IMPOSSIBLE, NOTHING, OPEN, USED, Looked, spoken_of
 from sleuth.puzzles.tellings.trials import Trial, trials
 
-MOST_LEFT = 6
-"""Variables of a clue of which is said what is left, whatever it is."""
 MOST_ASKED = MOST_LEFT + 1
 """Variables that a question is about of which is said what is left."""
 MOST_OTHERS = 3
@@ -40,7 +39,7 @@ _COMPARED = (": same.", ": differ.")
 
 def spelled(looked: Looked, questions: Sequence[str]) -> list[str]:
     """The lines; `questions` are the texts of the page's questions."""
-    return [*_preamble(looked), *_looks(looked, questions)]
+    return [*_preamble(looked), *_Telling(looked, questions).lines()]
 
 
 def _preamble(looked: Looked) -> Iterator[str]:
@@ -51,23 +50,46 @@ def _preamble(looked: Looked) -> Iterator[str]:
         yield f"Not {first}: {second}. Not {second}: {first}."
 
 
-def _looks(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
-    domains = [(1 << variable.size) - 1 for variable in looked.theory.space]
-    tried, lists, order = trials(looked), Lists(looked.theory, MOST_LEFT), _Order(looked.clues)
-    told: Sequence[str] = ()
-    """What the last look added to its clues."""
-    for look in looked.looks:
+class _Telling:
+    """The looks of a page, told one after another."""
+
+    def __init__(self, looked: Looked, questions: Sequence[str]) -> None:
+        self._looked, self._questions = looked, questions
+        self._trials, self._lists = trials(looked), Lists(looked.theory, MOST_LEFT)
+        self._told: Sequence[str] = ()
+        """What the last look added to its clues."""
+
+    def lines(self) -> Iterator[str]:
+        looked, lists = self._looked, self._lists
+        domains = [(1 << variable.size) - 1 for variable in looked.theory.space]
+        order = _Order(looked.clues)
+        for before, look in zip((None, *looked.looks), looked.looks, strict=False):
+            if look.supposed is not None and before is not None and before.supposed is None:
+                yield from self._open_lists(domains)
+            yield from self._look(look, domains, order)
+            if look.ends_round:
+                yield from order.passed(len(looked.clues)) if lists else ()
+                if not all(_known(domains, facts) for facts in looked.answered):
+                    yield from _asked(looked, self._questions, domains, lists)
+        yield from _asked(looked, self._questions, domains, lists)
+
+    def _look(self, look: Look, domains: list[int], order: _Order) -> Iterator[str]:
+        """`domains` and `order` change by it."""
+        looked, lists = self._looked, self._lists
+        if look.supposed is not None:
+            yield from self._supposition(look, look.supposed, domains, order)
+            return
         if look.step is not None and look.step.suppose is not None:
             yield looked.supposed(look)
             domains_after(look, domains)
-            continue
+            return
         clues = [looked.clues[clue] for clue in look.clues]
         spoken = _spoken_of(looked, look, domains, lists)
         left = _left(looked, spoken, domains)
         lines = _found(looked, look, domains, spoken, lists)
-        if lists and not clues and lines[:1] == told[-1:]:
+        if lists and not clues and lines[:1] == self._told[-1:]:
             del lines[0]  # what follows from a list that was told just now
-        told = lines
+        self._told = lines
         one_clue = bool(lists) and look.step is None and len(clues) == 1
         if one_clue:
             yield from order.passed(look.clues[0])
@@ -77,18 +99,48 @@ def _looks(looked: Looked, questions: Sequence[str]) -> Iterator[str]:
                 said[-1] += f" {NOTHING}"
             yield from said
         yield from lines
-        for trial in tried:
+        if look.refuted is not None:
+            told = {*spoken, *(index for each in _changed(look, lists) for index in each)}
+            for known in look.refuted.premises:
+                yield from looked.known(known) if known[0] not in told else ()
+        for trial in self._trials:
             if trial.failed(look, domains):
                 yield from (line for line in _trial(looked, trial, domains) if line not in clues)
         if one_clue:
             yield order.end(look)
         elif clues and look.step is None and look.inferences and not look.used_up:
             yield OPEN
-        if look.ends_round:
-            yield from order.passed(len(looked.clues)) if lists else ()
-            if not all(_known(domains, facts) for facts in looked.answered):
-                yield from _asked(looked, questions, domains, lists)
-    yield from _asked(looked, questions, domains, lists)
+
+    def _supposition(self, look: Look, supposed: Supposed, domains: list[int], order: _Order) -> Iterator[str]:
+        """The supposition and where it leads; then the lists without it."""
+        looked = self._looked
+        yield f"Suppose: {' '.join(looked.known(supposed.known))}"
+        under = list(domains)
+        under[supposed.known[0]] = supposed.known[1]
+        its_order = order.copy()
+        self._told = ()
+        for one in supposed.looks:
+            yield from self._look(one, under, its_order)
+        self._told = ()
+        if look.inferences:
+            (left,) = look.inferences[0].found
+            yield f"So: {' '.join(looked.known(left))}"
+            domains[left[0]] = left[1]
+            yield from _found(looked, Look((), look.inferences[1:]), domains, (), self._lists)
+        else:
+            yield f"So: {NOTHING}"
+        yield from self._open_lists(domains)
+
+    def _open_lists(self, domains: Sequence[int]) -> Iterator[str]:
+        """What is left in the lists of which not all is known."""
+        for each in self._lists.all:
+            if any(domains[index].bit_count() > 1 for index in each):
+                yield _left(self._looked, each, domains)
+
+
+def _changed(look: Look, lists: Lists) -> set[Members]:
+    """The lists of which a look found something."""
+    return {lists.of(index) for inference in look.inferences for index, _ in inference.found}
 
 
 class _Order:
@@ -101,6 +153,12 @@ class _Order:
         self._used = set[int]()
         self._next = 0
 
+    def copy(self) -> _Order:
+        """For what comes under a supposition, which begins with the first clue."""
+        other = _Order(self._clues)
+        other._used |= self._used
+        return other
+
     def passed(self, clue: int) -> Iterator[str]:
         """Those used up between the clue looked at last and this one, or the end of the round (their number)."""
         yield from (f"{self._clues[one]} {USED}" for one in range(self._next, clue) if one in self._used)
@@ -110,7 +168,10 @@ class _Order:
         """Of a look at one clue."""
         if look.used_up:
             self._used.add(look.clues[0])
-        remark = USED if look.used_up else OPEN if look.inferences else NOTHING
+        if look.refuted is not None:
+            remark = IMPOSSIBLE
+        else:
+            remark = USED if look.used_up else OPEN if look.inferences else NOTHING
         return f"{self._clues[look.clues[0]]} {remark}"
 
 
