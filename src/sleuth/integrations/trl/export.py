@@ -77,9 +77,10 @@ def _check(config: RunConfig) -> None:
             f"sft.examples {config.sft.examples}: an export is GRPO alone. Make the warm start with sleuth train and "
             "--grpo.steps 0, then export with --sft.examples 0 and --model.name RUN/model"
         )
-    if config.model.kind == "nano":
+    if config.model.made:
         raise UserError(
-            "model.kind nano: a run makes that model; train it first, and export with --model.name RUN/model"
+            f"model.kind {config.model.kind}: a run makes that model; train it first, and export with "
+            "--model.name RUN/model"
         )
     if config.model.template == "plain" or config.model.template_time:
         raise UserError(
