@@ -6,6 +6,7 @@ of tables are replaced whole. A recipe with stages is a pipeline (`sleuth.pipeli
 
 from __future__ import annotations
 
+import copy
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -190,12 +191,13 @@ def current_names(data: Mapping[str, Any], source: str, told: bool) -> dict[str,
     return data
 
 
-def with_overrides(data: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain data with keys set: to a text as on the command line, or to a value of the key's type. Raises `UserError`
-    for a key that there is not."""
+def with_overrides(data: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of plain data with keys set: to a text as on the command line, or to a value of the key's type. Raises
+    `UserError` for a key that there is not."""
+    changed = copy.deepcopy(dict(data))
     for dotted, value in overrides.items():
-        _set(data, dotted, value)
-    return data
+        _set(changed, dotted, value)
+    return changed
 
 
 def parse_overrides(tokens: Sequence[str]) -> dict[str, str]:

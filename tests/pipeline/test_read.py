@@ -76,6 +76,16 @@ def test_keys_on_the_command_line_are_for_all_stages_or_for_one(chain: Path) -> 
     assert configs["first"].model.hidden == 128
 
 
+def test_a_key_for_one_stage_leaves_the_common_ones_of_later_stages_alone(chain: Path) -> None:
+    """`sft.examples` is 8 for all of them, in a section that they share."""
+    stages = read_pipeline(chain, {"stage.first.sft.examples": "4"}).stages
+    configs = {name: stage.config for name, stage in stages.items() if stage.config is not None}
+    assert {name: config.sft.examples for name, config in configs.items()} == {
+        **{"first": 4, "second": 8},
+        **{"other": 8, "last": 8},
+    }
+
+
 def changed_by(chain: Path, **overrides: str) -> set[str]:
     one, other = read_pipeline(chain).stages, read_pipeline(chain, overrides).stages
     return {name for name in one if one[name].digest != other[name].digest}
